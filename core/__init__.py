@@ -1,0 +1,1 @@
+"""The vocabulary of Cambist: money, instruments, orders, fills, books, tokens, errors. No I/O."""

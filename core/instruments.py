@@ -1,0 +1,71 @@
+"""What can be traded: an instrument of a venue and the rules that its orders must keep."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+from core.money import ZERO, is_multiple, text
+
+
+class InstrumentKind(Enum):
+    """What an instrument is."""
+
+    SPOT = 1
+    PERPETUAL = 2
+    POOL = 3
+
+
+class InstrumentStatus(Enum):
+    """Whether a venue takes orders for an instrument now."""
+
+    TRADING = 1
+    CANCEL_ONLY = 2
+    HALTED = 3
+    DELISTED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One market of one venue.
+
+    Quantities are in base units and prices in quote a base unit, whatever the venue counts in;
+    `contract_size` (base units a contract) is for the venue's own encoder. A limit of zero means
+    that the venue states none.
+    """
+
+    venue: str
+    id: str  # BTC-USDT, BTC-USDT-PERP
+    venue_symbol: str
+    kind: InstrumentKind
+    base: str
+    quote: str
+    settle: str
+    price_tick: Decimal
+    quantity_step: Decimal
+    min_quantity: Decimal = ZERO
+    max_quantity: Decimal = ZERO
+    min_notional: Decimal = ZERO
+    contract_size: Decimal = Decimal(1)
+    status: InstrumentStatus = InstrumentStatus.TRADING
+
+    def breach(self, quantity: Decimal, price: Decimal | None) -> str | None:
+        """The first rule that an order would break, in words with the numbers; None if it keeps all.
+
+        `price` is None for a market order, whose notional is not known beforehand.
+        """
+        if quantity < self.min_quantity:
+            return f"quantity {text(quantity)} is below the minimum {text(self.min_quantity)}"
+        if self.max_quantity and quantity > self.max_quantity:
+            return f"quantity {text(quantity)} is above the maximum {text(self.max_quantity)}"
+        if not is_multiple(quantity, self.quantity_step):
+            return f"quantity {text(quantity)} is not a multiple of {text(self.quantity_step)}"
+        if price is None:
+            return None
+        if not is_multiple(price, self.price_tick):
+            return f"price {text(price)} is not a multiple of the tick {text(self.price_tick)}"
+        if price * quantity < self.min_notional:
+            return (
+                f"notional {text(price * quantity)} {self.quote} is below the minimum "
+                f"{text(self.min_notional)}"
+            )
+        return None

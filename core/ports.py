@@ -1,0 +1,338 @@
+"""What the daemon asks of venues, accounts and chains, and what they ask of the daemon.
+
+Order books, pools, the paper exchange and every chain stand behind these protocols, so that a
+service, the journal and the streams are written once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Protocol
+
+from core.accounts import Balance, FeeRates, FundingPayment, Position
+from core.instruments import Instrument
+from core.market import BookSnapshot, Candle, Funding, MarketEvent, Ticker, Trade
+from core.orders import Fill, Order, OrderReport, OrderRequest
+from core.tokens import Token
+from core.transactions import Transaction
+
+
+class VenueKind(Enum):
+    """What a venue trades and how."""
+
+    SPOT = 1
+    PERPETUAL = 2
+    POOL = 3
+
+
+class Health(Enum):
+    """How a venue or a chain is now."""
+
+    STARTING = 1
+    READY = 2
+    DEGRADED = 3  # partly usable; the reason says what is missing
+    DOWN = 4
+
+
+class Standing(Enum):
+    """How far a venue is trusted, as on a public status page."""
+
+    GREEN = 1
+    YELLOW = 2
+    RED = 3
+
+
+class Capability(Enum):
+    """What a venue can do; each stands for a call of ours that works there."""
+
+    ORDER_BOOK = "order_book"
+    TRADES = "trades"
+    TICKER = "ticker"
+    CANDLES = "candles"
+    FUNDING = "funding"
+    LIMIT = "limit"
+    MARKET = "market"
+    STOP = "stop"
+    POST_ONLY = "post_only"
+    IOC = "ioc"
+    FOK = "fok"
+    REDUCE_ONLY = "reduce_only"
+    REPLACE = "replace"
+    CANCEL_ALL = "cancel_all"
+    FILLS = "fills"
+    BALANCES = "balances"
+    FEES = "fees"
+    POSITIONS = "positions"
+    LEVERAGE = "leverage"
+    SWAP = "swap"
+    LIQUIDITY = "liquidity"
+
+
+@dataclass(frozen=True, slots=True)
+class VenueInfo:
+    """What a venue is; constants."""
+
+    id: str
+    name: str
+    kind: VenueKind
+    capabilities: frozenset[Capability]
+    network: str = ""  # a pool venue's
+    documentation: str = ""
+    standing: Standing = Standing.GREEN
+    standing_since: str = ""  # ISO date
+    standing_evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The health of something, why, and since when (ns)."""
+
+    health: Health
+    reason: str = ""
+    since: int = 0
+
+
+class Channel(Enum):
+    """A kind of market data that can be subscribed to."""
+
+    BOOK = "book"
+    TRADES = "trades"
+    TICKER = "ticker"
+    CANDLES = "candles"
+    FUNDING = "funding"
+
+
+MarketSink = Callable[[MarketEvent], None]
+
+
+class Feed(Protocol):
+    """A running subscription. Its sink is called on the event loop and must not block."""
+
+    def snapshot(self) -> MarketEvent | None:
+        """The present state (a whole BookSnapshot for a book), None when nothing is known yet."""
+        ...
+
+    async def close(self) -> None:
+        """Ends the subscription; the sink is not called again."""
+        ...
+
+
+class Venue(Protocol):
+    """Public side of a venue. Every method raises CambistError, and nothing else, on failure."""
+
+    @property
+    def info(self) -> VenueInfo: ...
+
+    @property
+    def condition(self) -> Condition: ...
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """By our id; empty until started."""
+        ...
+
+    async def start(self) -> None:
+        """Connects and loads instruments. Returns soon: failures show in `condition`, and are
+        retried in the background."""
+        ...
+
+    async def stop(self) -> None: ...
+
+    async def subscribe(
+        self, channel: Channel, instrument: Instrument, sink: MarketSink, interval: int = 0
+    ) -> Feed:
+        """Starts a feed; `interval` (seconds) is for candles."""
+        ...
+
+    async def order_book(self, instrument: Instrument, depth: int) -> BookSnapshot: ...
+
+    async def ticker(self, instrument: Instrument) -> Ticker: ...
+
+    async def trades(self, instrument: Instrument, limit: int) -> Sequence[Trade]: ...
+
+    async def candles(
+        self, instrument: Instrument, interval: int, start: int | None, end: int | None, limit: int
+    ) -> Sequence[Candle]: ...
+
+    async def funding(self, instrument: Instrument) -> Funding: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """An account's private stream connected or broke; on `connected` the daemon reconciles."""
+
+    account: str
+    connected: bool
+    reason: str = ""
+
+
+AccountReport = OrderReport | Fill | Balance | Position | FundingPayment | StreamState
+AccountSink = Callable[[AccountReport], None]
+
+
+class Account(Protocol):
+    """Private side of a venue: one set of credentials, or one wallet on a pool venue.
+
+    Keeps no order state: reports go to the sink (called on the event loop, must not block), and
+    the daemon's desk applies, deduplicates and journals them.
+
+    `place`, `cancel` and `replace` send at most once. They raise Refused when nothing was sent,
+    Rejected on the venue's proof, Unconfirmed for everything else.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def venue(self) -> Venue: ...
+
+    @property
+    def condition(self) -> Condition: ...
+
+    @property
+    def settle_time(self) -> int:
+        """Nanoseconds after which a request that the venue does not know can no longer take
+        effect there; the daemon waits that long before "not found" counts as proof."""
+        ...
+
+    async def start(self, sink: AccountSink) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def check(self, request: OrderRequest) -> None:
+        """Everything that can be known without sending: rules, types, balances. Raises Refused."""
+        ...
+
+    async def place(self, request: OrderRequest) -> OrderReport: ...
+
+    async def cancel(self, order: Order) -> OrderReport: ...
+
+    async def cancel_all(self, instrument: str | None) -> Sequence[OrderReport]:
+        """Cancels all open orders of an instrument, or of the account."""
+        ...
+
+    async def replace(
+        self, order: Order, quantity: Decimal, price: Decimal, client_order_id: str
+    ) -> OrderReport:
+        """Changes an order. `client_order_id` is the new order's where the venue needs a new one:
+        the report names the id that is live afterwards."""
+        ...
+
+    async def query(self, order: Order) -> OrderReport | None:
+        """What the venue says now; None is the venue's own "no such order", nothing less."""
+        ...
+
+    async def open_orders(self) -> Sequence[Order]: ...
+
+    async def fills(self, instrument: str, since: int) -> Sequence[Fill]:
+        """Fills of an instrument from a time (ns) on, oldest first, complete."""
+        ...
+
+    async def balances(self) -> Sequence[Balance]: ...
+
+    async def positions(self) -> Sequence[Position]: ...
+
+    async def fee_rates(self, instrument: Instrument) -> FeeRates: ...
+
+
+class TransactionLog(Protocol):
+    """Where a chain keeps its transactions; the daemon's journal in production."""
+
+    async def save(self, transaction: Transaction) -> None:
+        """Durable when it returns. Called before a broadcast and at each change of status."""
+        ...
+
+    async def pending(self, network: str) -> Sequence[Transaction]:
+        """All that are not final, oldest first."""
+        ...
+
+    async def by_intent(self, network: str, intent: str) -> Sequence[Transaction]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkInfo:
+    """What a network is; constants."""
+
+    id: str  # ethereum, sepolia, avalanche, …
+    name: str
+    family: str  # "evm" or "solana"
+    chain_id: int  # 0 for Solana
+    native: Token
+    wrapped: Token | None
+    testnet: bool
+    explorer: str
+    block_time: int  # ns
+    finality_depth: int  # blocks
+
+
+@dataclass(frozen=True, slots=True)
+class FeeOptions:
+    """How much a transaction may cost; None leaves it to the strategy.
+
+    `max_fee` caps the whole fee in the native token and is refused before signing when exceeded.
+    """
+
+    strategy: str = "normal"  # slow, normal, fast
+    max_fee: Decimal | None = None
+
+
+class Network(Protocol):
+    """A chain, the same for EVM and Solana. Addresses of signers belong to unlocked wallets."""
+
+    @property
+    def info(self) -> NetworkInfo: ...
+
+    @property
+    def condition(self) -> Condition: ...
+
+    @property
+    def height(self) -> int:
+        """The latest block (slot) seen; 0 before the first."""
+        ...
+
+    async def start(self) -> None:
+        """Connects and takes up pending transactions; failures show in `condition`."""
+        ...
+
+    async def stop(self) -> None: ...
+
+    def is_address(self, text: str) -> bool: ...
+
+    async def token(self, address: str) -> Token:
+        """A token's metadata, read from the chain."""
+        ...
+
+    async def balances(self, address: str, tokens: Sequence[Token]) -> Sequence[Balance]:
+        """In one batched read; the native coin is a token with address ""."""
+        ...
+
+    async def transfer(
+        self, sender: str, to: str, token: Token, units: int, intent: str, fees: FeeOptions
+    ) -> Transaction: ...
+
+    async def wrap(
+        self, sender: str, units: int, intent: str, fees: FeeOptions
+    ) -> Transaction: ...
+
+    async def unwrap(
+        self, sender: str, units: int, intent: str, fees: FeeOptions
+    ) -> Transaction: ...
+
+    async def transaction(self, hash: str) -> Transaction:
+        """By hash, ours or anybody's."""
+        ...
+
+
+class Signer(Protocol):
+    """The one place that signs; a keystore in the daemon or a service elsewhere."""
+
+    def addresses(self, family: str) -> Sequence[str]:
+        """The addresses that it can sign for, of "evm" or "solana"."""
+        ...
+
+    async def sign(self, family: str, address: str, payload: bytes) -> bytes:
+        """EVM: `payload` is the 32-byte digest, the answer r, s and recovery id (65 bytes).
+        Solana: `payload` is the message, the answer its 64-byte signature. Raises Refused with
+        WALLETS_LOCKED or WALLET_NOT_FOUND."""
+        ...

@@ -1,0 +1,99 @@
+"""Quotes, pools and swaps: what only a decentralized exchange has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from core.ports import FeeOptions, Venue
+from core.tokens import Token
+from core.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool's state at a block. Token order is the contract's; amounts are integers."""
+
+    venue: str
+    address: str
+    token0: Token
+    token1: Token
+    reserve0: int
+    reserve1: int
+    fee: Decimal  # a fraction: 0.003 is 0.3 %
+    block: int
+    instrument: str  # our id of its market, BASE-QUOTE
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a token's owner must allow before a swap can be sent."""
+
+    token: Token
+    spender: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a swap would give at a block.
+
+    `exact_in` tells which amount is fixed. `guaranteed` is the least out (exact in) or the most in
+    (exact out) that the transaction will accept. `price` is amount out for one unit in, fees
+    included; `price_impact` is a fraction against the pool's mid price, fee excluded.
+    """
+
+    id: str
+    venue: str
+    network: str
+    token_in: Token
+    token_out: Token
+    exact_in: bool
+    units_in: int
+    units_out: int
+    guaranteed: int
+    slippage: Decimal  # a fraction
+    price: Decimal
+    price_impact: Decimal
+    pools: tuple[str, ...]
+    block: int
+    create_time: int
+    expire_time: int
+
+
+class SwapVenue(Venue, Protocol):
+    """A venue of pools on one network."""
+
+    async def pools(self) -> Sequence[Pool]: ...
+
+    async def pool(self, address: str) -> Pool:
+        """Any pool of the venue's family, known beforehand or not."""
+        ...
+
+    async def find_token(self, text: str) -> Token:
+        """By address, or by symbol where it is unambiguous; raises Refused with TOKEN_NOT_FOUND,
+        or TOKEN_AMBIGUOUS with the candidates."""
+        ...
+
+    async def quote(
+        self, token_in: Token, token_out: Token, units: int, exact_in: bool, slippage: Decimal
+    ) -> Quote:
+        """From pool state in memory. `units` is the exact side's amount."""
+        ...
+
+    async def required_approval(self, quote: Quote, owner: str) -> Approval | None:
+        """What `owner` must approve first; None when the allowance is there."""
+        ...
+
+    async def approve(
+        self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
+    ) -> Transaction:
+        """Allows the venue's router exactly `units` of a token."""
+        ...
+
+    async def swap(
+        self, quote: Quote, owner: str, intent: str, deadline: int, fees: FeeOptions
+    ) -> Transaction:
+        """Simulates, signs, journals and broadcasts; approves first (exactly) where it must.
+        The fill is read from the receipt and reported through the wallet's Account."""
+        ...
