@@ -249,6 +249,10 @@ class TransactionLog(Protocol):
 
     async def by_intent(self, network: str, intent: str) -> Sequence[Transaction]: ...
 
+    async def by_address(self, network: str, address: str, since: int) -> Sequence[Transaction]:
+        """All of a signer that changed at or after `since` (ns), final ones too, oldest first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkInfo:
