@@ -1,0 +1,1 @@
+"""The daemon: configuration, services, journal, streams, permissions, command line."""

@@ -1,0 +1,1 @@
+"""Between the core and the contract: one file an area, pure functions."""

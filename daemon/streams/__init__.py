@@ -1,0 +1,1 @@
+"""Streams: one source, many readers, encoded once."""
