@@ -1,0 +1,1 @@
+"""Blockchains: networks, RPC, fees, nonces, the transaction lifecycle, tokens, wallets."""

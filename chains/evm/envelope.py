@@ -1,0 +1,77 @@
+"""Transactions as bytes: what is signed, and what is broadcast.
+
+Type 2 (https://eips.ethereum.org/EIPS/eip-1559) where blocks have a base fee, legacy with the chain
+id (https://eips.ethereum.org/EIPS/eip-155) elsewhere.
+"""
+
+from dataclasses import dataclass
+
+from chains.evm.codec import checksum, keccak, unhex
+from chains.evm.fees import Fees
+from chains.evm.rlp import Item, encode
+
+# Half of secp256k1's order: EIP-2 makes a signature with a larger s invalid.
+_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An unsigned transaction. Amounts in wei; `to` is "" for the creation of a contract."""
+
+    chain_id: int
+    nonce: int
+    fees: Fees
+    gas_limit: int
+    to: str
+    value: int
+    data: bytes
+
+    def _fields(self) -> list[Item]:
+        to = unhex(self.to) if self.to else b""
+        if self.fees.priority is None:
+            return [self.nonce, self.fees.price, self.gas_limit, to, self.value, self.data]
+        prices: list[Item] = [self.fees.priority, self.fees.price]
+        no_access_list: list[Item] = []
+        return [
+            self.chain_id,
+            self.nonce,
+            *prices,
+            self.gas_limit,
+            to,
+            self.value,
+            self.data,
+            no_access_list,
+        ]
+
+    def digest(self) -> bytes:
+        """The 32 bytes that the sender signs."""
+        if self.fees.priority is None:
+            return keccak(encode([*self._fields(), self.chain_id, 0, 0]))
+        return keccak(b"\x02" + encode(self._fields()))
+
+    def signed(self, signature: bytes) -> bytes:
+        """The raw transaction; ValueError for a signature that no node would accept."""
+        r, s, parity = split(signature)
+        if self.fees.priority is None:
+            return encode([*self._fields(), self.chain_id * 2 + 35 + parity, r, s])
+        return b"\x02" + encode([*self._fields(), parity, r, s])
+
+
+def split(signature: bytes) -> tuple[int, int, int]:
+    """r, s and the parity of a 65-byte signature whose last byte is 0, 1, 27 or 28."""
+    if len(signature) != 65:
+        raise ValueError(f"a signature has 65 bytes, this has {len(signature)}")
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
+    parity = signature[64] - 27 if signature[64] >= 27 else signature[64]
+    if parity not in (0, 1) or not 0 < s <= _HALF_ORDER or not r:
+        raise ValueError("not a canonical signature")
+    return r, s, parity
+
+
+def signer_of(digest: bytes, signature: bytes) -> str:
+    """The address whose key made a signature over a digest."""
+    from coincurve import PublicKey
+
+    _, _, parity = split(signature)
+    key = PublicKey.from_signature_and_message(signature[:64] + bytes([parity]), digest, None)
+    return checksum("0x" + keccak(key.format(compressed=False)[1:])[12:].hex())

@@ -1,0 +1,108 @@
+"""What a transaction offers to pay: from the chain's own recent blocks, under a cap.
+
+A chain has EIP-1559 when its blocks have a base fee; no list of names decides it. Integers in wei.
+https://eips.ethereum.org/EIPS/eip-1559, https://ethereum.github.io/execution-apis (eth_feeHistory)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.errors import Reason, Refused
+from core.money import from_units, text
+
+HISTORY_BLOCKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """`percentile` of the tips paid lately; `headroom` (per cent) of the base fee that is covered
+    (200 survives six full blocks in a row)."""
+
+    percentile: int
+    headroom: int
+
+
+STRATEGIES = {
+    "slow": Strategy(percentile=10, headroom=125),
+    "normal": Strategy(percentile=50, headroom=200),
+    "fast": Strategy(percentile=90, headroom=250),
+}
+PERCENTILES = sorted(strategy.percentile for strategy in STRATEGIES.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """A price a unit of gas. `priority` is None for a legacy transaction, whose `price` is the gas
+    price; otherwise `price` is the most that is paid, tip included."""
+
+    price: int
+    priority: int | None
+
+
+def strategy_of(name: str) -> Strategy:
+    """Refused with FIELD_INVALID for an unknown name."""
+    try:
+        return STRATEGIES[name]
+    except KeyError:
+        raise Refused(
+            Reason.FIELD_INVALID,
+            f"unknown fee strategy {name[:40]!r}; choose one of {', '.join(STRATEGIES)}",
+            {"field": "strategy"},
+        ) from None
+
+
+def typical_tip(history: Mapping[str, object], percentile: int) -> int | None:
+    """The median, over the blocks of an eth_feeHistory answer that had transactions, of the tip at
+    a percentile; None if all were empty."""
+    rewards, used = history.get("reward"), history.get("gasUsedRatio")
+    if not isinstance(rewards, list) or not isinstance(used, list):
+        return None
+    column = PERCENTILES.index(percentile)
+    tips = sorted(
+        int(reward[column], 16) for reward, ratio in zip(rewards, used, strict=False) if ratio
+    )
+    return tips[len(tips) // 2] if tips else None
+
+
+def dynamic(base_fee: int, tip: int, strategy: Strategy) -> Fees:
+    """An EIP-1559 price."""
+    return Fees(price=base_fee * strategy.headroom // 100 + tip, priority=tip)
+
+
+def legacy(gas_price: int, strategy: Strategy) -> Fees:
+    """A legacy price: the node's suggestion and, for haste, a little more."""
+    return Fees(price=gas_price * (75 + strategy.headroom // 5) // 100, priority=None)
+
+
+def under_cap(
+    fees: Fees, gas_limit: int, base_fee: int | None, cap: int | None, decimals: int, symbol: str
+) -> Fees:
+    """The fees, with headroom given up where the cap asks for it.
+
+    Refused with FEE_CAP_EXCEEDED when the cap does not cover the next block's price: an eighth
+    above this base fee, plus the tip.
+    """
+    if cap is None or fees.price * gas_limit <= cap:
+        return fees
+    affordable = cap // gas_limit
+    if base_fee is not None and fees.priority is not None:
+        needed = base_fee + base_fee // 8 + fees.priority
+        if affordable >= needed:
+            return Fees(price=affordable, priority=fees.priority)
+    else:
+        needed = fees.price
+    wanted = text(from_units(needed * gas_limit, decimals))
+    limit = text(from_units(cap, decimals))
+    raise Refused(
+        Reason.FEE_CAP_EXCEEDED,
+        f"the fee could reach {wanted} {symbol}, the cap is {limit} {symbol}; "
+        "raise the cap, choose a slower strategy, or wait for a lower base fee",
+        {"needed": wanted, "max_fee": limit, "asset": symbol, "gas_limit": str(gas_limit)},
+    )
+
+
+def with_margin(estimate: int, has_data: bool, block_limit: int | None = None) -> int:
+    """A gas limit from an estimate: a fifth more, because state moves between estimate and
+    inclusion; a plain transfer of coins costs the same always."""
+    limit = estimate + estimate // 5 if has_data else estimate
+    return min(limit, block_limit) if block_limit else limit

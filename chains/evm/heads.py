@@ -1,0 +1,175 @@
+"""The chain as it grows: every block once and in order, reorganisations noticed.
+
+Heads are polled, and pushed over a websocket where a node offers one. A node that falls behind is
+not a reorganisation: what was seen stays until another branch, or patience, proves it gone.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from chains.evm import model
+from chains.evm.codec import quantity
+from chains.evm.model import Block, BlockCallback
+from chains.evm.nodes import NodeError
+from chains.evm.rpc import RpcPool
+from core.errors import CambistError
+
+_KEPT = 512  # blocks whose hashes are remembered
+_DEEPEST = 128  # a longer gap or fork starts anew
+_PATIENCE = 4  # polls in a row that must say that the chain became shorter
+_PROBE_EVERY = 10  # polls between looks at how far the other nodes are
+_log = logging.getLogger(__name__)
+
+
+class HeadTracker:
+    """Follows the head. `interval` (seconds) is the poll's; with a websocket it is ten times it."""
+
+    def __init__(
+        self,
+        rpc: RpcPool,
+        interval: float,
+        websockets: Sequence[str] = (),  # float: seconds
+    ) -> None:
+        self._rpc = rpc
+        self._interval = interval
+        self._websockets = list(websockets)
+        self._hashes: dict[int, str] = {}
+        self._callbacks: list[BlockCallback] = []
+        self._behind = 0
+        self._pushed = False
+        self._turn = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.head: Block | None = None
+        self.trouble: CambistError | None = None
+
+    def subscribe(self, callback: BlockCallback) -> Callable[[], None]:
+        """Calls back with each block of the canonical chain; after a reorganisation, with the new
+        branch from the fork on."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    def is_canonical(self, number: int, hash: str) -> bool | None:
+        """Whether a block belongs to the chain seen; None where that is not known."""
+        if self.head is None:
+            return None
+        if number > self.head.number:
+            return False
+        known = self._hashes.get(number)
+        return None if known is None else known == hash
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._poll_for_ever())]
+        if self._websockets:
+            self._tasks.append(asyncio.create_task(self._listen_for_ever()))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def poll(self) -> None:
+        """Asks for the head once; raises CambistError."""
+        wire = await self._rpc.call("eth_getBlockByNumber", ["latest", False])
+        await self.accept(_parse(wire), polled=True)
+
+    async def _poll_for_ever(self) -> None:
+        turns = 0
+        while True:
+            try:
+                if len(self._rpc.nodes) > 1 and turns % _PROBE_EVERY == 0:
+                    await self._rpc.ask_all([("eth_blockNumber", [])])
+                await self.poll()
+                self.trouble = None
+            except CambistError as error:
+                self.trouble = error
+            turns += 1
+            await asyncio.sleep(self._interval * (10 if self._pushed else 1))
+
+    async def _listen_for_ever(self) -> None:
+        turns = 0
+        while True:
+            url = self._websockets[turns % len(self._websockets)]
+            try:
+                async with aiohttp.ClientSession() as session:
+                    async with session.ws_connect(url, heartbeat=20) as socket:
+                        await self._listen(socket)
+            except (aiohttp.ClientError, CambistError, OSError, ValueError) as error:
+                _log.info("heads websocket broke: %s", type(error).__name__)
+            self._pushed = False
+            turns += 1
+            await asyncio.sleep(min(self._interval * 2**turns, 30))
+
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        await socket.send_json(
+            {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
+        )
+        async for message in socket:
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                continue
+            wire: Any = msgspec.json.decode(message.data)
+            if wire.get("id") == 1:
+                self._pushed = "result" in wire
+            elif wire.get("method") == "eth_subscription":
+                await self.accept(_parse(wire["params"]["result"]))
+
+    async def accept(self, block: Block, polled: bool = False) -> None:
+        """Takes a head that a node reported."""
+        async with self._turn:
+            for one in await self._news(block, polled):
+                self._append(one)
+
+    async def _news(self, block: Block, polled: bool) -> list[Block]:
+        """The blocks that are new, oldest first."""
+        head = self.head
+        if head is None:
+            return [block]
+        if block.hash == head.hash:
+            self._behind = 0
+            return []
+        if self._hashes.get(block.number) == block.hash:
+            self._behind += polled
+            return [block] if self._behind >= _PATIENCE else []
+        self._behind = 0
+        branch = [block]
+        while not self._connects(branch[0]):
+            if len(branch) >= _DEEPEST or branch[0].number == 0:
+                self._hashes.clear()
+                return [block]
+            parent = await self._rpc.call(
+                "eth_getBlockByNumber", [quantity(branch[0].number - 1), False]
+            )
+            if parent is None:
+                return []  # the node is changing its mind: the next poll will tell
+            branch.insert(0, _parse(parent))
+        return branch
+
+    def _connects(self, block: Block) -> bool:
+        return self._hashes.get(block.number - 1) == block.parent_hash
+
+    def _append(self, block: Block) -> None:
+        if self.head is not None and block.number <= self.head.number:
+            for number in range(block.number + 1, self.head.number + 1):
+                self._hashes.pop(number, None)
+        self._behind = 0
+        self.head = block
+        self._hashes[block.number] = block.hash
+        self._hashes.pop(block.number - _KEPT, None)
+        # Each callback in a turn of its own: one that fails harms nobody else.
+        loop = asyncio.get_running_loop()
+        for callback in self._callbacks:
+            loop.call_soon(callback, block)
+
+
+def _parse(wire: object) -> Block:
+    if not isinstance(wire, dict):
+        raise NodeError(0, "no block where one was due")
+    try:
+        return model.block(wire)
+    except (KeyError, ValueError) as error:
+        raise NodeError(0, f"malformed block: {error}") from error

@@ -1,0 +1,154 @@
+"""Looks at the chain for transactions of ours: one or two round trips for any number of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chains.evm import model
+from chains.evm.codec import integer, quantity
+from chains.evm.heads import HeadTracker
+from chains.evm.lifecycle import BLOCK_HASH, Observation
+from chains.evm.model import Receipt
+from chains.evm.nodes import Answer, NodeError
+from chains.evm.nonces import Counts
+from chains.evm.reverts import data_of, decode
+from chains.evm.rpc import RpcPool
+from core.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found out about one transaction; None where no node could tell."""
+
+    transaction: Transaction
+    observation: Observation | None
+    missing: bool = False  # the node asked does not know it at all
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is in no block."""
+        return self.observation is not None and self.observation.receipt is None
+
+
+def as_receipt(answer: Answer) -> Receipt | None:
+    """None for no receipt; NodeError for a malformed one, or for a node's own error."""
+    if answer is None:
+        return None
+    if isinstance(answer, NodeError):
+        raise answer
+    try:
+        return model.receipt(answer)
+    except (KeyError, TypeError, ValueError) as error:
+        raise NodeError(0, f"malformed receipt: {error}") from error
+
+
+class Observer:
+    """Asks nodes about transactions, and trusts no single "unknown"."""
+
+    def __init__(self, rpc: RpcPool, heads: HeadTracker, depth: int) -> None:
+        self._rpc = rpc
+        self._heads = heads
+        self._depth = depth
+
+    async def look(self, transactions: Sequence[Transaction]) -> list[Look]:
+        """Raises CambistError when no node answers."""
+        head = self._heads.head
+        if head is None:
+            return []
+        open_ones = [one for one in transactions if not self._can_wait(one, head.number)]
+        answers = await self._rpc.batch(
+            [("eth_getTransactionReceipt", [one.hash]) for one in open_ones]
+        )
+        looks, unknown = [], []
+        for one, answer in zip(open_ones, answers, strict=True):
+            try:
+                receipt = as_receipt(answer)
+            except NodeError:
+                continue
+            if receipt is None:
+                unknown.append(one)
+            elif self._heads.is_canonical(receipt.block, receipt.block_hash) is not False:
+                looks.append(await self._included(one, receipt, head.number))
+            elif receipt.block > head.number:
+                looks.append(await self._included(one, receipt, receipt.block))
+        return looks + await self._without_receipt(unknown, head.number)
+
+    async def counts(self, address: str) -> Counts:
+        """The nonce counts of an address, as one node sees them."""
+        latest, pending = await self._rpc.batch(
+            [("eth_getTransactionCount", [address, block]) for block in ("latest", "pending")]
+        )
+        if not isinstance(latest, str):
+            raise NodeError(0, "no transaction count")
+        used = integer(latest)
+        return Counts(used, integer(pending) if isinstance(pending, str) else used, 0)
+
+    def _can_wait(self, one: Transaction, head: int) -> bool:
+        """Included, its block still there, and not deep enough: nothing to ask."""
+        if one.block is None or head - one.block >= self._depth:
+            return False
+        return self._heads.is_canonical(one.block, one.details.get(BLOCK_HASH, "")) is True
+
+    async def _included(self, one: Transaction, receipt: Receipt, head: int) -> Look:
+        reason = ""
+        if not receipt.status and one.succeeded is None:
+            reason = await self._why(one, receipt)
+        gone = one.block is not None and (
+            self._heads.is_canonical(one.block, one.details.get(BLOCK_HASH, "")) is False
+        )
+        seen = Observation(head, receipt=receipt, revert_reason=reason, block_gone=gone)
+        return Look(one, seen)
+
+    async def _without_receipt(self, unknown: Sequence[Transaction], head: int) -> list[Look]:
+        depth_block = quantity(max(head - self._depth, 0))
+        questions: list[tuple[str, list[Any]]] = []
+        for one in unknown:
+            questions += [
+                ("eth_getTransactionByHash", [one.hash]),
+                ("eth_getTransactionCount", [one.address, depth_block]),
+                ("eth_getBlockByNumber", [quantity(one.block or 0), False]),
+            ]
+        answers = await self._rpc.batch(questions)
+        looks = []
+        for index, one in enumerate(unknown):
+            found, count, block = answers[index * 3 : index * 3 + 3]
+            used = isinstance(count, str) and integer(count) > (one.nonce or 0)
+            used = used and one.block is None and not await self._anywhere(one)
+            seen = Observation(
+                head,
+                in_pool=isinstance(found, dict),
+                block_gone=one.block is not None and self._gone(one, block),
+                nonce_used=used,
+            )
+            looks.append(Look(one, seen, missing=found is None and not used))
+        return looks
+
+    def _gone(self, one: Transaction, block: Answer) -> bool:
+        """Whether the block that included a transaction is proved to be off the chain."""
+        known = one.details.get(BLOCK_HASH, "")
+        canonical = self._heads.is_canonical(one.block or 0, known)
+        if canonical is None:
+            return isinstance(block, dict) and block.get("hash") != known
+        return not canonical
+
+    async def _anywhere(self, one: Transaction) -> bool:
+        """Whether any node has a receipt. Asked after the count, so that an inclusion between the
+        two questions does not look like a replacement."""
+        rows = await self._rpc.ask_all([("eth_getTransactionReceipt", [one.hash])])
+        return any(row[0] is not None for row in rows)
+
+    async def _why(self, one: Transaction, receipt: Receipt) -> str:
+        """The revert reason, from replaying the call on the state before the block."""
+        found = await self._rpc.call("eth_getTransactionByHash", [one.hash])
+        if not isinstance(found, dict):
+            return "reverted"
+        if integer(found["gas"]) == receipt.gas_used:
+            return "out of gas"
+        wire = {"from": found["from"], "to": found["to"], "data": found["input"]}
+        wire["value"], wire["gas"] = found["value"], found["gas"]
+        try:
+            await self._rpc.call("eth_call", [wire, quantity(receipt.block - 1)])
+        except NodeError as error:
+            data = data_of(error.data)
+            return decode(data) if data is not None else error.text[:300]
+        return "reverted; alone on the state before its block it would not have"

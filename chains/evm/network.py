@@ -1,0 +1,236 @@
+"""One EVM network, behind `core.ports.Network`, with what the DEXs need besides.
+
+network = EvmNetwork(info, urls, clock, signer, log)
+await network.start()
+"""
+
+from collections.abc import Callable, Sequence
+
+from chains.evm import erc20, reading
+from chains.evm.codec import checksum, is_address
+from chains.evm.heads import HeadTracker
+from chains.evm.model import Block, Call, CallError, Log, Receipt, TransactionPlan
+from chains.evm.prepare import simulate
+from chains.evm.rpc import RpcPool
+from chains.evm.sender import TransactionSender
+from chains.evm.watcher import TransactionWatcher
+from core.accounts import Balance
+from core.clock import SECOND, Clock
+from core.errors import Reason, Refused
+from core.ports import Condition, FeeOptions, Health, NetworkInfo, Signer, TransactionLog
+from core.tokens import Token
+from core.transactions import Transaction
+
+_ZERO = "0x" + "0" * 40
+_STALE_BLOCKS = 20  # block times without a block before the head counts as stale
+
+
+class EvmNetwork:
+    """`urls` may hold http(s) and ws(s) addresses: the first answer questions, the others push
+    heads. `poll` (seconds) is how often the head is asked for; by default a quarter of a block."""
+
+    def __init__(
+        self,
+        info: NetworkInfo,
+        urls: Sequence[str],
+        clock: Clock,
+        signer: Signer,
+        log: TransactionLog,
+        poll: float | None = None,  # float: seconds
+        timeout: float = 10.0,  # float: seconds, of one request
+    ) -> None:
+        self._info = info
+        self._clock = clock
+        interval = poll or min(max(info.block_time / SECOND / 4, 0.05), 3.0)  # float: seconds
+        http = [url for url in urls if url.startswith("http")]
+        push = [url for url in urls if url.startswith("ws")]
+        self.rpc = RpcPool(http, info.chain_id, clock, timeout)
+        self._heads = HeadTracker(self.rpc, interval, push)
+        self._watcher = TransactionWatcher(
+            info, self.rpc, self._heads, log, clock, tick=max(interval * 4, 0.2)
+        )
+        self._sender = TransactionSender(
+            info, self.rpc, self._heads, self._watcher, signer, log, clock
+        )
+        self._reader = reading.Reader(self.rpc)
+        self._tokens: dict[str, Token] = {}
+        self._started = clock.now()
+        self._head_time = 0
+        self._heads.subscribe(self._note_head)
+
+    # -- core.ports.Network
+
+    @property
+    def info(self) -> NetworkInfo:
+        return self._info
+
+    @property
+    def condition(self) -> Condition:
+        trouble = self._heads.trouble
+        if trouble is not None:
+            return Condition(Health.DOWN, trouble.message, self._head_time)
+        if self._heads.head is None:
+            return Condition(Health.STARTING, "no block seen yet", self._started)
+        notices = "; ".join(self._watcher.notices.values())
+        if notices:
+            return Condition(Health.DEGRADED, notices, self._head_time)
+        return Condition(Health.READY, "", self._head_time)
+
+    @property
+    def height(self) -> int:
+        return self._heads.head.number if self._heads.head else 0
+
+    @property
+    def head(self) -> Block | None:
+        """The latest block seen."""
+        return self._heads.head
+
+    async def start(self) -> None:
+        await self._watcher.start()
+        self._heads.start()
+
+    async def stop(self) -> None:
+        await self._sender.stop()
+        await self._watcher.stop()
+        await self._heads.stop()
+        await self.rpc.close()
+
+    def is_address(self, text: str) -> bool:
+        return is_address(text)
+
+    async def token(self, address: str) -> Token:
+        """Read once, then remembered: a token's decimals never change."""
+        known = self._tokens.get(self._address(address, "address"))
+        if known is None:
+            known = await self._reader.token(self._info.id, checksum(address))
+            self._tokens[known.address] = known
+        return known
+
+    async def balances(self, address: str, tokens: Sequence[Token]) -> Sequence[Balance]:
+        """All at one block where Multicall3 is deployed; in one round trip everywhere.
+        TOKEN_NOT_FOUND for an address that is no token."""
+        owner = self._address(address, "address")
+        return await self._reader.balances(self._info.id, owner, tokens, self._clock.now())
+
+    async def transfer(
+        self, sender: str, to: str, token: Token, units: int, intent: str, fees: FeeOptions
+    ) -> Transaction:
+        target = self._address(to, "to")
+        if token.network != self._info.id:
+            raise _invalid("token", f"{token.symbol} is a token of {token.network}")
+        if target == _ZERO or (token.address and target == checksum(token.address)):
+            raise _invalid("to", "coins sent there would be lost")
+        details = {"asset": token.symbol, "token": token.address, "units": str(units), "to": target}
+        if token.is_native:
+            plan = self._plan(sender, target, b"", units, intent, "transfer", details)
+        else:
+            data = erc20.transfer(target, self._units(units))
+            plan = self._plan(sender, token.address, data, 0, intent, "transfer", details)
+        return await self.send(plan, fees)
+
+    async def wrap(self, sender: str, units: int, intent: str, fees: FeeOptions) -> Transaction:
+        details = {"units": str(units)}
+        plan = self._plan(sender, self._wrapped(), erc20.deposit(), units, intent, "wrap", details)
+        return await self.send(plan, fees)
+
+    async def unwrap(self, sender: str, units: int, intent: str, fees: FeeOptions) -> Transaction:
+        data = erc20.withdraw(self._units(units))
+        details = {"units": str(units)}
+        plan = self._plan(sender, self._wrapped(), data, 0, intent, "unwrap", details)
+        return await self.send(plan, fees)
+
+    async def transaction(self, hash: str) -> Transaction:
+        """Ours as it is followed; anybody's as the chain has it."""
+        known = self._watcher.get(hash.lower())
+        return known or await self._reader.transaction(self._info, hash, self.height)
+
+    # -- for the DEXs
+
+    async def multicall(
+        self, calls: Sequence[Call], block: str | int = "latest"
+    ) -> Sequence[bytes | CallError]:
+        """Reads of contracts, in order, in one round trip; a CallError where one reverted."""
+        return await self._reader.multicall(calls, block)
+
+    async def logs(
+        self,
+        from_block: int,
+        to_block: int,
+        addresses: Sequence[str],
+        topics: Sequence[bytes | Sequence[bytes] | None],
+    ) -> Sequence[Log]:
+        """Events of both blocks and all between, oldest first. `topics` by position: one, a choice
+        of several, or None for any."""
+        return await self._reader.logs(from_block, to_block, addresses, topics)
+
+    def on_block(self, callback: Callable[[Block], None]) -> Callable[[], None]:
+        """Calls back, on the loop, with each block of the canonical chain in order; after a
+        reorganisation again from the fork on. Returns the unsubscription."""
+        return self._heads.subscribe(callback)
+
+    async def simulate(self, plan: TransactionPlan) -> bytes:
+        """What the plan's call would return now; Refused with SIMULATION_FAILED."""
+        return await simulate(self.rpc, plan)
+
+    async def send(self, plan: TransactionPlan, fees: FeeOptions) -> Transaction:
+        """Simulates, signs, journals, broadcasts. An intent (with its purpose) that is in the log
+        already gives that transaction. Refused: nothing was signed; Rejected: no node took it."""
+        return await self._sender.send(plan, fees)
+
+    async def receipt(self, hash: str) -> Receipt | None:
+        """What a transaction did; None while it is in no block."""
+        return await self._reader.receipt(hash)
+
+    def on_transaction(self, callback: Callable[[Transaction], None]) -> Callable[[], None]:
+        """Calls back, on the loop, with each change of a transaction of ours, journaled already."""
+        return self._watcher.subscribe(callback)
+
+    async def wait_included(self, hash: str, timeout: float) -> Transaction:  # float: seconds
+        """Once in a block or otherwise ended; Unconfirmed after `timeout`."""
+        return await self._watcher.wait_included(hash, timeout)
+
+    def pending(self, address: str) -> Sequence[Transaction]:
+        """Transactions of a signer that are not final."""
+        return self._watcher.pending(checksum(address))
+
+    # --
+
+    def _plan(
+        self,
+        sender: str,
+        to: str,
+        data: bytes,
+        value: int,
+        intent: str,
+        purpose: str,
+        details: dict[str, str],
+    ) -> TransactionPlan:
+        self._units(value if value else 1)
+        source = self._address(sender, "sender")
+        return TransactionPlan(source, to, data, value, intent, purpose, details)
+
+    def _units(self, units: int) -> int:
+        if not 0 < units <= erc20.MAX_UINT:
+            raise _invalid("units", f"{units} is not a positive amount of a token")
+        return units
+
+    def _address(self, text: str, field: str) -> str:
+        if not is_address(text):
+            raise _invalid(field, f"{text[:80]!r} is not an address of {self._info.name}")
+        return checksum(text)
+
+    def _wrapped(self) -> str:
+        if self._info.wrapped is None:
+            raise Refused(
+                Reason.UNSUPPORTED_BY_VENUE,
+                f"no wrapped {self._info.native.symbol} is known on {self._info.name}",
+                {"network": self._info.id},
+            )
+        return self._info.wrapped.address
+
+    def _note_head(self, block: Block) -> None:
+        self._head_time = self._clock.now()
+
+
+def _invalid(field: str, why: str) -> Refused:
+    return Refused(Reason.FIELD_INVALID, f"{field}: {why}", {"field": field})

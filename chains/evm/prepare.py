@@ -1,0 +1,138 @@
+"""From a plan to numbers in one round trip: simulation, gas, fees, nonce counts, balance."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from chains.evm.codec import hexadecimal, integer, quantity, unhex
+from chains.evm.fees import Fees, under_cap, with_margin
+from chains.evm.model import Block, TransactionPlan
+from chains.evm.nodes import Answer, NodeError
+from chains.evm.nonces import Counts, NonceLedger, agreed
+from chains.evm.prices import GasPrices
+from chains.evm.reverts import data_of, decode
+from chains.evm.rpc import RpcPool
+from core.errors import CambistError, Reason, Refused
+from core.money import from_units, text, to_units
+from core.ports import FeeOptions, NetworkInfo
+
+_COUNT_TIMEOUT = 3.0  # float: seconds; a node that is slower has no say in the nonce
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that a signature needs but the nonce's choice."""
+
+    fees: Fees
+    gas_limit: int
+    counts: Counts
+
+
+def call_object(plan: TransactionPlan) -> dict[str, str]:
+    """A plan as eth_call and eth_estimateGas take it."""
+    wire = {"from": plan.sender, "to": plan.to, "data": hexadecimal(plan.data)}
+    if plan.value:
+        wire["value"] = quantity(plan.value)
+    if plan.gas_limit is not None:
+        wire["gas"] = quantity(plan.gas_limit)
+    return wire
+
+
+def refusal(error: NodeError) -> CambistError:
+    """A node's refusal of a simulation as ours: nothing was sent."""
+    data = data_of(error.data)
+    if data is None and "revert" not in error.text.lower():
+        if "insufficient funds" in error.text.lower():
+            return Refused(
+                Reason.INSUFFICIENT_BALANCE,
+                f"the wallet cannot pay for the transaction: {error.text[:200]}",
+                error.metadata,
+            )
+        return error
+    if data:
+        reason = decode(data)
+    else:
+        _, _, reason = error.text.partition("execution reverted: ")
+        reason = reason or "reverted without a reason"
+    return Refused(
+        Reason.SIMULATION_FAILED,
+        f"the transaction would revert: {reason}",
+        {
+            **error.metadata,
+            "revert_reason": reason[:500],
+            "revert_data": hexadecimal(data or b"")[:1000],
+        },
+    )
+
+
+async def simulate(rpc: RpcPool, plan: TransactionPlan, block: str = "latest") -> bytes:
+    """What the call would return; Refused with SIMULATION_FAILED and the decoded reason."""
+    try:
+        return unhex(await rpc.call("eth_call", [call_object(plan), block]))
+    except NodeError as error:
+        raise refusal(error) from error
+
+
+async def prepare(
+    rpc: RpcPool,
+    info: NetworkInfo,
+    plan: TransactionPlan,
+    options: FeeOptions,
+    head: Block,
+    prices: GasPrices,
+    ledger: NonceLedger,
+) -> Prepared:
+    """Simulates and prices a plan. Raises Refused, or CambistError when no node answers."""
+    fees = await prices.fees(options.strategy, head)
+    asked = ledger.asked()
+    wire = call_object(plan)
+    questions: list[tuple[str, list[Any]]] = [
+        ("eth_call", [wire, "latest"]),
+        ("eth_getBalance", [plan.sender, "latest"]),
+        *_counts(plan.sender),
+    ]
+    if plan.gas_limit is None:
+        questions.append(("eth_estimateGas", [wire]))
+    call, balance, latest, pending, *estimate = await rpc.batch(questions)
+    for answer in (call, *estimate):
+        if isinstance(answer, NodeError):
+            raise refusal(answer) from answer
+    counts = [[latest, pending]]
+    if len(rpc.nodes) > 1:
+        counts += await rpc.ask_all(_counts(plan.sender), _COUNT_TIMEOUT)
+    gas_limit = plan.gas_limit or with_margin(_number(estimate[0]), bool(plan.data))
+    native = info.native
+    cap = None if options.max_fee is None else to_units(options.max_fee, native.decimals)
+    fees = under_cap(fees, gas_limit, head.base_fee, cap, native.decimals, native.symbol)
+    _afford(_number(balance), plan.value + fees.price * gas_limit, info)
+    return Prepared(fees, gas_limit, _agree(counts, asked))
+
+
+def _counts(sender: str) -> list[tuple[str, list[Any]]]:
+    return [("eth_getTransactionCount", [sender, block]) for block in ("latest", "pending")]
+
+
+def _agree(answers: list[list[Answer]], asked: int) -> Counts:
+    """What most nodes say; a node without a pool of its own may not know "pending"."""
+    latest = agreed([_number(row[0]) for row in answers])
+    pending = [_number(row[1]) for row in answers if not isinstance(row[1], NodeError)]
+    return Counts(latest, agreed(pending) if pending else latest, asked)
+
+
+def _afford(balance: int, needed: int, info: NetworkInfo) -> None:
+    if balance >= needed:
+        return
+    has, needs = (text(from_units(wei, info.native.decimals)) for wei in (balance, needed))
+    raise Refused(
+        Reason.INSUFFICIENT_BALANCE,
+        f"the wallet has {has} {info.native.symbol} and may need {needs}, the fee included",
+        {"asset": info.native.symbol, "available": has, "needed": needs},
+    )
+
+
+def _number(answer: Answer) -> int:
+    if isinstance(answer, NodeError):
+        raise answer
+    try:
+        return integer(answer)
+    except ValueError as error:
+        raise NodeError(0, f"not a number: {error}") from error

@@ -1,0 +1,213 @@
+"""A pool of RPC nodes that behaves as one that is always there.
+
+Reads go to the best node and fail over; transactions go to all. A node that lags, throttles, times
+out or turns out to be of another chain is left alone for a while.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+
+from chains.evm.broadcast import Outcome, Verdict, outcome, verdict
+from chains.evm.codec import hexadecimal, integer
+from chains.evm.nodes import Answer, Node, NodeError, NodeTrouble, post
+from core.clock import Clock
+from core.errors import CambistError, Reason
+
+BATCH_LIMIT = 100  # public endpoints commonly refuse more in one request
+MAX_LAG = 3  # blocks behind the best node before a node is used last
+_IN_FLIGHT = 64
+_BLOCK_HEADS = {"eth_blockNumber", "eth_getBlockByNumber"}
+
+Request = tuple[str, list[Any]]
+
+
+class RpcPool:
+    """JSON-RPC over several nodes of one chain. Start-up needs no network: nodes are met on use."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        chain_id: int,
+        clock: Clock,
+        timeout: float = 10.0,  # float: seconds for aiohttp
+    ) -> None:
+        self.nodes = [Node(url) for url in urls]
+        self.chain_id = chain_id
+        self._clock = clock
+        self._timeout = timeout
+        self._session: aiohttp.ClientSession | None = None
+        self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._stragglers: set[asyncio.Task[Answer | NodeTrouble]] = set()
+
+    async def close(self) -> None:
+        for task in self._stragglers:
+            task.cancel()
+        await asyncio.gather(*self._stragglers, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def call(self, method: str, params: list[Any]) -> Any:
+        """One answer. Raises NodeError for a node's own error, CambistError with NODE_UNAVAILABLE
+        when no node answers."""
+        answer = (await self.batch([(method, params)]))[0]
+        if isinstance(answer, NodeError):
+            raise answer
+        return answer
+
+    async def batch(self, calls: Sequence[Request]) -> list[Answer]:
+        """Several answers in one round trip, in order, a NodeError where the node refused one."""
+        answers: list[Answer] = []
+        for start in range(0, len(calls), BATCH_LIMIT):
+            answers += await self._anywhere(list(calls[start : start + BATCH_LIMIT]))
+        return answers
+
+    async def ask_all(
+        self,
+        calls: Sequence[Request],
+        timeout: float | None = None,  # float: seconds
+    ) -> list[list[Answer]]:
+        """The answers of every node that gives them in time; NODE_UNAVAILABLE if none does."""
+        results = await asyncio.gather(
+            *(self._ask(node, list(calls), timeout) for node in self._order()),
+            return_exceptions=True,
+        )
+        answers = [result for result in results if isinstance(result, list)]
+        for result in results:
+            if not isinstance(result, (list, NodeTrouble)):
+                raise result
+        if not answers:
+            raise self._unavailable()
+        return answers
+
+    async def broadcast(self, raw: bytes) -> Outcome:
+        """Sends a raw transaction to every node, whatever is thought of it; returns as soon as one
+        has taken it, while the rest are still being told. Never raises."""
+        tasks = [asyncio.create_task(self._tell(node, raw)) for node in self.nodes]
+        self._stragglers.update(tasks)
+        for task in tasks:
+            task.add_done_callback(self._stragglers.discard)
+        answers: list[Answer | NodeTrouble] = []
+        for done in asyncio.as_completed(tasks):
+            answers.append(await done)
+            if verdict(answers[-1]) is Verdict.ACCEPTED:
+                break
+        return outcome(answers)
+
+    async def _tell(self, node: Node, raw: bytes) -> Answer | NodeTrouble:
+        try:
+            request = ("eth_sendRawTransaction", [hexadecimal(raw)])
+            return (await self._ask(node, [request], None))[0]
+        except NodeTrouble as trouble:
+            return trouble
+
+    async def _anywhere(self, calls: list[Request]) -> list[Answer]:
+        answers: list[Answer] | None = None
+        for node in self._order():
+            try:
+                answers = await self._ask(node, calls, None)
+            except NodeTrouble:
+                continue
+            if not any(isinstance(a, NodeError) and a.is_node_trouble for a in answers):
+                return answers
+        if answers is None:
+            raise self._unavailable()
+        return answers
+
+    async def _ask(
+        self,
+        node: Node,
+        calls: list[Request],
+        timeout: float | None,  # float: seconds
+    ) -> list[Answer]:
+        limit = timeout or self._timeout  # float: seconds
+        try:
+            answers = await self._verified(node, calls, limit)
+        except NodeTrouble as trouble:
+            node.failed(trouble, self._clock.monotonic())
+            raise
+        node.succeeded()
+        for (method, params), answer in zip(calls, answers, strict=True):
+            if method in _BLOCK_HEADS:
+                _note_head(node, params, answer)
+        return answers
+
+    async def _verified(
+        self,
+        node: Node,
+        calls: list[Request],
+        limit: float,  # float: seconds
+    ) -> list[Answer]:
+        """Asks, and on the first acquaintance with a node asks for its chain id as well."""
+        if node.verified:
+            return await self._post(node, calls, limit)
+        chain, *answers = await self._post(node, [("eth_chainId", []), *calls], limit)
+        if isinstance(chain, NodeError):
+            raise NodeTrouble(f"no chain id: {chain.text}"[:200])
+        try:
+            found = integer(chain)
+        except ValueError as error:
+            raise NodeTrouble(f"no chain id: {error}") from error
+        if found != self.chain_id:
+            raise NodeTrouble(f"is on chain {found}, not {self.chain_id}")
+        node.verified = True
+        return answers
+
+    async def _post(
+        self,
+        node: Node,
+        calls: list[Request],
+        limit: float,  # float: seconds
+    ) -> list[Answer]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_IN_FLIGHT, keepalive_timeout=60)
+            )
+        async with self._slots:
+            if node.takes_batches or len(calls) == 1:
+                try:
+                    return await post(self._session, node, calls, limit)
+                except NodeTrouble as trouble:
+                    if len(calls) == 1 or not str(trouble).startswith("batch refused"):
+                        raise
+                    node.takes_batches = False
+            return [(await post(self._session, node, [call], limit))[0] for call in calls]
+
+    def _order(self) -> list[Node]:
+        """Nodes to try, best first. Throttled ones are left out until their time has come; nodes
+        that merely failed are tried last, since there may be no better."""
+        now = self._clock.monotonic()
+        best = max((node.head for node in self.nodes), default=0)
+
+        def rank(node: Node) -> tuple[bool, bool, int]:
+            return node.paused_until > now, best - node.head > MAX_LAG, node.failures
+
+        return sorted(
+            (n for n in self.nodes if not (n.throttled and n.paused_until > now)), key=rank
+        )
+
+    def _unavailable(self) -> CambistError:
+        troubles = "; ".join(f"{node.label}: {node.trouble}" for node in self.nodes if node.trouble)
+        now = self._clock.monotonic()
+        waits = [node.paused_until - now for node in self.nodes if node.paused_until > now]
+        return CambistError(
+            Reason.NODE_UNAVAILABLE,
+            f"no RPC node of chain {self.chain_id} answers ({troubles or 'none is configured'}); "
+            "check the network's urls in the configuration",
+            {"chain_id": str(self.chain_id), "nodes": troubles[:1000]},
+            retry_after=min(waits) if waits else None,
+        )
+
+
+def _note_head(node: Node, params: list[Any], answer: Answer) -> None:
+    """Remembers how far a node is, when it told; "latest" only, older blocks say nothing."""
+    try:
+        if isinstance(answer, str):
+            node.head = integer(answer)
+        elif isinstance(answer, dict) and params[0] == "latest":
+            node.head = integer(answer.get("number"))
+    except ValueError:
+        return

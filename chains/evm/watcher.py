@@ -1,0 +1,283 @@
+"""Follows every transaction of ours on one chain until there is proof of its end.
+
+Each change of state is journaled before anybody hears of it. What no node knows any more is
+broadcast again, the same bytes; after a restart, everything pending is taken up from the log.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field, replace
+
+from chains.evm.broadcast import Verdict
+from chains.evm.heads import HeadTracker
+from chains.evm.lifecycle import follow
+from chains.evm.look import Look, Observer
+from chains.evm.nonces import foreign, gap
+from chains.evm.rpc import RpcPool
+from core.clock import Clock
+from core.errors import CambistError, Reason, Rejected, Unconfirmed
+from core.ports import NetworkInfo, TransactionLog
+from core.transactions import Transaction, TransactionStatus
+
+_REMEMBERED = 1024  # final transactions kept in memory for questions
+_FRESH = frozenset({TransactionStatus.SIGNED, TransactionStatus.REORGANISED})
+_ON_CHAIN = frozenset(
+    {TransactionStatus.INCLUDED, TransactionStatus.FINAL, TransactionStatus.REVERTED}
+)
+_log = logging.getLogger(__name__)
+
+TransactionCallback = Callable[[Transaction], None]
+
+
+@dataclass(slots=True)
+class _Followed:
+    transaction: Transaction
+    broadcast_time: int | None = None  # monotonic ns; None: not by this process
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class TransactionWatcher:
+    """All transactions of one network that are not final, and what becomes of them."""
+
+    def __init__(
+        self,
+        info: NetworkInfo,
+        rpc: RpcPool,
+        heads: HeadTracker,
+        log: TransactionLog,
+        clock: Clock,
+        tick: float,  # float: seconds
+    ) -> None:
+        self._info = info
+        self._rpc = rpc
+        self._heads = heads
+        self._log = log
+        self._clock = clock
+        self._tick = tick
+        self._observer = Observer(rpc, heads, info.finality_depth)
+        self._followed: dict[str, _Followed] = {}
+        self._ended: OrderedDict[str, Transaction] = OrderedDict()
+        self._callbacks: list[TransactionCallback] = []
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+        self.notices: dict[str, str] = {}
+        self.on_end: Callable[[Transaction], None] = lambda _: None  # called at once, first of all
+
+    async def start(self) -> None:
+        """Takes up what the log says is pending, and follows from now on."""
+        for one in await self._log.pending(self._info.id):
+            self._followed.setdefault(one.hash, _Followed(one))
+        self._unsubscribe = self._heads.subscribe(lambda _: self._wake.set())
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def subscribe(self, callback: TransactionCallback) -> Callable[[], None]:
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    def pending(self, address: str) -> list[Transaction]:
+        """Those of one signer that are not final."""
+        return [
+            one.transaction for one in self._followed.values() if one.transaction.address == address
+        ]
+
+    def nonces(self, address: str) -> set[int]:
+        """The nonces that are taken by pending transactions of ours."""
+        return {one.nonce for one in self.pending(address) if one.nonce is not None}
+
+    def get(self, hash: str) -> Transaction | None:
+        """A transaction of ours, pending or lately ended."""
+        followed = self._followed.get(hash)
+        return followed.transaction if followed else self._ended.get(hash)
+
+    async def adopt(self, transaction: Transaction) -> None:
+        """Journals a signed transaction; from now on it is followed and its nonce is taken."""
+        await self._log.save(transaction)
+        self._followed[transaction.hash] = _Followed(transaction)
+        self._tell(transaction)
+
+    async def broadcast(self, hash: str) -> Transaction:
+        """The first broadcast. Rejected if every node refused it as invalid: then it is in no
+        pool, and its nonce is free. Anything less leaves it to be followed."""
+        followed = self._followed[hash]
+        transaction = followed.transaction
+        followed.broadcast_time = self._clock.monotonic()
+        result = await self._rpc.broadcast(transaction.raw)
+        now = self._clock.now()
+        if result.verdict is Verdict.REFUSED and not await self._known(hash):
+            dropped = replace(
+                transaction,
+                status=TransactionStatus.DROPPED,
+                reason=result.text,
+                update_time=now,
+            )
+            await self._apply(followed, lambda _: [dropped])
+            raise Rejected(
+                Reason.TRANSACTION_REVERTED,
+                f"every node refused the transaction: {result.text}",
+                {"hash": hash, "node_message": result.text},
+            )
+
+        def sent(current: Transaction) -> list[Transaction]:
+            if current.status is not TransactionStatus.SIGNED:
+                return []
+            if result.verdict is Verdict.ACCEPTED:
+                return [replace(current, status=TransactionStatus.BROADCAST, update_time=now)]
+            return [replace(current, reason=f"not confirmed: {result.text}", update_time=now)]
+
+        await self._apply(followed, sent)
+        self._wake.set()
+        return followed.transaction
+
+    async def wait_included(self, hash: str, timeout: float) -> Transaction:  # float: seconds
+        """Returns once the transaction is in a block, or has ended otherwise. Unconfirmed after
+        `timeout`: it is still followed."""
+        current = self.get(hash)
+        if current is None:
+            raise CambistError(
+                Reason.TRANSACTION_NOT_FOUND, f"no transaction of ours is {hash}", {"hash": hash}
+            )
+        done: asyncio.Future[Transaction] = asyncio.get_running_loop().create_future()
+
+        def notice(one: Transaction) -> None:
+            if one.hash == hash and (one.is_final or one.status in _ON_CHAIN) and not done.done():
+                done.set_result(one)
+
+        unsubscribe = self.subscribe(notice)
+        notice(current)
+        try:
+            return await asyncio.wait_for(done, timeout)
+        except TimeoutError as error:
+            raise Unconfirmed(
+                Reason.OUTCOME_UNKNOWN,
+                f"transaction {hash} was not included within {timeout} s; it is still followed",
+                {"hash": hash, "network": self._info.id},
+            ) from error
+        finally:
+            unsubscribe()
+
+    async def check(self) -> None:
+        """One look at everything pending; raises CambistError when no node answers."""
+        looks = await self._observer.look([one.transaction for one in self._followed.values()])
+        for look in looks:
+            followed = self._followed.get(look.transaction.hash)
+            if followed is not None:
+                await self._learn(followed, look)
+        await self._survey({look.transaction.address for look in looks if look.waiting})
+
+    async def _survey(self, addresses: Set[str]) -> None:
+        """Notices what holds up the waiting transactions of an address: a nonce that nobody uses,
+        or transactions of the same key that were sent from elsewhere."""
+        notices = {}
+        for address in sorted(addresses):
+            counts, ours = await self._observer.counts(address), self.nonces(address)
+            hole, others = gap(counts, ours), foreign(counts, ours)
+            if hole is not None:
+                notices[address] = (
+                    f"nobody uses nonce {hole} of {address}: its later transactions wait for it"
+                )
+            elif others:
+                notices[address] = (
+                    f"{others} transactions of {address} were sent from elsewhere and are pending"
+                )
+        for address, notice in notices.items():
+            if self.notices.get(address) != notice:
+                _log.warning("%s: %s", self._info.id, notice)
+        self.notices = notices
+
+    async def _learn(self, followed: _Followed, look: Look) -> None:
+        observation = look.observation
+        if observation is None:
+            return
+        await self._apply(
+            followed,
+            lambda current: follow(
+                current,
+                observation,
+                self._info.finality_depth,
+                self._info.native.decimals,
+                self._clock.now(),
+            ),
+        )
+        if look.missing and not followed.transaction.is_final:
+            await self._again(followed)
+
+    async def _again(self, followed: _Followed) -> None:
+        """Broadcasts the same bytes again, but not more often than blocks come."""
+        now, last = self._clock.monotonic(), followed.broadcast_time
+        if last is not None and now - last < max(2 * self._info.block_time, 500_000_000):
+            if followed.transaction.status not in _FRESH:
+                return
+            if now - last < 100_000_000:
+                return
+        followed.broadcast_time = now
+        result = await self._rpc.broadcast(followed.transaction.raw)
+        _log.info(
+            "transaction %s broadcast again: %s", followed.transaction.hash, result.verdict.name
+        )
+        if result.verdict is Verdict.ACCEPTED:
+            await self._apply(
+                followed,
+                lambda current: (
+                    [replace(current, status=TransactionStatus.BROADCAST, reason="")]
+                    if current.status in _FRESH
+                    else []
+                ),
+            )
+
+    async def _apply(
+        self, followed: _Followed, change: Callable[[Transaction], list[Transaction]]
+    ) -> None:
+        """Journals and publishes the steps that follow from the present state, one at a time."""
+        async with followed.turn:
+            for step in change(followed.transaction):
+                await self._log.save(step)
+                followed.transaction = step
+                if step.is_final:
+                    self._end(step)
+                self._tell(step)
+
+    def _end(self, transaction: Transaction) -> None:
+        self.on_end(transaction)
+        self._followed.pop(transaction.hash, None)
+        self._ended[transaction.hash] = transaction
+        if len(self._ended) > _REMEMBERED:
+            self._ended.popitem(last=False)
+
+    def _tell(self, transaction: Transaction) -> None:
+        """Each callback in a turn of its own: one that fails harms nobody else."""
+        loop = asyncio.get_running_loop()
+        for callback in self._callbacks:
+            loop.call_soon(callback, transaction)
+
+    async def _known(self, hash: str) -> bool:
+        """Whether any node knows a transaction; a doubt counts as yes."""
+        try:
+            rows = await self._rpc.ask_all([("eth_getTransactionByHash", [hash])])
+        except CambistError:
+            return True
+        return any(row[0] is not None for row in rows)
+
+    async def _run(self) -> None:
+        while True:
+            # The tick matters only while something is pending: nothing else needs looking.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._tick if self._followed else None)
+            self._wake.clear()
+            if not self._followed:
+                self.notices = {}
+                continue
+            try:
+                await self.check()
+            except CambistError as error:
+                _log.info("pending transactions of %s not seen: %s", self._info.id, error.reason)
