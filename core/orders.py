@@ -79,6 +79,7 @@ class OrderRequest:
     trigger_price: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.GTC
     reduce_only: bool = False
+    max_slippage: Decimal | None = None  # market orders: a fraction of the best price
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Protocol
 
 from core.accounts import Balance, FeeRates, FundingPayment, Position
+from core.ids import ClientIdRule
 from core.instruments import Instrument
 from core.market import BookSnapshot, Candle, Funding, MarketEvent, Ticker, Trade
 from core.orders import Fill, Order, OrderReport, OrderRequest
@@ -194,6 +195,11 @@ class Account(Protocol):
     def settle_time(self) -> int:
         """Nanoseconds after which a request that the venue does not know can no longer take
         effect there; the daemon waits that long before "not found" counts as proof."""
+        ...
+
+    @property
+    def client_id_rule(self) -> ClientIdRule:
+        """What the venue accepts as a client order id; ClientIdRule() where it has no wishes."""
         ...
 
     async def start(self, sink: AccountSink) -> None: ...
