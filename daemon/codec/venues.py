@@ -1,0 +1,53 @@
+"""Venues, instruments and conditions: core -> protobuf."""
+
+from cambist.v1 import system_pb2, venues_pb2
+
+from core import instruments, ports
+from core.money import text
+from daemon.codec.scalars import set_time
+
+
+def condition(value: ports.Condition) -> system_pb2.Condition:
+    """How something is, why, and since when."""
+    message = system_pb2.Condition(
+        health=system_pb2.Health.ValueType(value.health.value), reason=value.reason
+    )
+    set_time(message.since, value.since)
+    return message
+
+
+def venue(value: ports.Venue) -> venues_pb2.Venue:
+    """A venue with its capabilities, standing and condition."""
+    info = value.info
+    return venues_pb2.Venue(
+        id=info.id,
+        name=info.name,
+        kind=venues_pb2.VenueKind.ValueType(info.kind.value),
+        capabilities=sorted(capability.value for capability in info.capabilities),
+        network=info.network,
+        standing=venues_pb2.Standing.ValueType(info.standing.value),
+        standing_since=info.standing_since,
+        standing_evidence=info.standing_evidence,
+        condition=condition(value.condition),
+        documentation_url=info.documentation,
+    )
+
+
+def instrument(value: instruments.Instrument) -> venues_pb2.Instrument:
+    """An instrument and its rules."""
+    return venues_pb2.Instrument(
+        venue=value.venue,
+        id=value.id,
+        kind=venues_pb2.InstrumentKind.ValueType(value.kind.value),
+        base=value.base,
+        quote=value.quote,
+        settle=value.settle,
+        price_tick=text(value.price_tick),
+        quantity_step=text(value.quantity_step),
+        min_quantity=text(value.min_quantity),
+        max_quantity=text(value.max_quantity),
+        min_notional=text(value.min_notional),
+        contract_size=text(value.contract_size),
+        status=venues_pb2.InstrumentStatus.ValueType(value.status.value),
+        venue_symbol=value.venue_symbol,
+    )

@@ -1,0 +1,46 @@
+"""Reads and checks the configuration file."""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from daemon.config.model import Settings
+
+
+class ConfigError(Exception):
+    """The file cannot be used; the message names each place and what to do."""
+
+
+def load(path: Path | None) -> Settings:
+    """The settings of a TOML file, or the defaults where there is none.
+
+    A table of venues or networks in the file changes what it names and leaves the other defaults.
+    """
+    if path is None:
+        return Settings()
+    try:
+        with path.open("rb") as file:
+            data = tomllib.load(file)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no {path}: 'cambistd config init {path}' writes a sample"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    defaults = Settings()
+    for table in ("venues", "networks"):
+        known = {key: value.model_dump() for key, value in getattr(defaults, table).items()}
+        given = data.get(table)
+        if isinstance(given, dict):
+            data[table] = known | given
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        ]
+        raise ConfigError("\n".join([f"{path} has mistakes:", *lines])) from None

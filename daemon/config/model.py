@@ -1,0 +1,155 @@
+"""Every setting with its default; the sample file is written from these descriptions."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from core.money import parse
+
+
+def _plain_decimal(text: str) -> str:
+    parse(text)
+    return text
+
+
+DecimalText = Annotated[str, AfterValidator(_plain_decimal)]
+
+
+class Section(BaseModel):
+    """A table of the file. A key that is not known is an error: a misspelt limit must not pass."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(Section):
+    """How clients reach the daemon."""
+
+    tcp: str = Field(
+        "127.0.0.1:7177",
+        description="Loopback address for TCP; port 0 takes a free one, \"off\" none.",
+    )
+    unix_socket: bool = Field(
+        True, description="Whether to listen on cambist.sock in the data directory."
+    )
+    heartbeat_seconds: int = Field(
+        10, ge=1, le=300, description="The longest silence of a stream."
+    )
+
+
+class LogSettings(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description='"debug", "info", "warning" or "error".'
+    )
+    format: Literal["console", "json"] = Field(
+        "console", description='"console" for people, "json" for machines.'
+    )
+
+
+class JournalSettings(Section):
+    """The record of every intent and event."""
+
+    synchronous: Literal["full", "normal"] = Field(
+        "full",
+        description='"full" survives a power cut; "normal" only the death of the daemon, '
+        "and is faster.",
+    )
+
+
+class WalletSettings(Section):
+    """Encrypted keystores."""
+
+    passphrase_file: str = Field(
+        "",
+        description="A file with the passphrase, readable by its owner only, to unlock wallets at "
+        "start. Empty: unlock with 'cambist wallet unlock'.",
+    )
+
+
+class SandboxSettings(Section):
+    """The sandbox profile: pretended money, local chains."""
+
+    seed: int = Field(1, ge=0, description="The seed of the simulated market.")
+    evm: bool = Field(True, description="Whether to start the local EVM chain; needs Node.js.")
+    solana: bool = Field(True, description="Whether to start the local Solana chain.")
+    faults: bool = Field(
+        False, description="Whether tests may make the paper exchange misbehave."
+    )
+
+
+class VenueSettings(Section):
+    """One exchange."""
+
+    enabled: bool = Field(True, description="Whether the daemon connects to it.")
+    hosts: dict[str, str] = Field(
+        default_factory=dict,
+        description="Other hosts than the venue's own, by name: rest, stream, ws_api.",
+    )
+
+
+class NetworkSettings(Section):
+    """One blockchain."""
+
+    enabled: bool = Field(True, description="Whether the daemon connects to it.")
+    urls: list[str] = Field(
+        default_factory=list,
+        description="RPC nodes, http(s) and ws(s); empty: the public ones of Cambist's table.",
+    )
+
+
+class AccountSettings(Section):
+    """One account on one exchange."""
+
+    id: str = Field(pattern=r"^[a-z0-9_-]{1,64}$", description="Its name, of your choice.")
+    venue: str = Field(description="The exchange's id.")
+    paper: bool = Field(
+        False, description="Trade with pretended money against the exchange's live book."
+    )
+    balances: dict[str, DecimalText] = Field(
+        default_factory=dict, description="What a paper account begins with."
+    )
+    credentials_file: str = Field(
+        "",
+        description="A TOML file with api_key and secret (and passphrase), readable by its owner "
+        "only.",
+    )
+
+
+def _live_venues() -> dict[str, VenueSettings]:
+    return {"binance": VenueSettings()}
+
+
+def _live_networks() -> dict[str, NetworkSettings]:
+    off = NetworkSettings(enabled=False)
+    return {
+        "ethereum": NetworkSettings(),
+        "avalanche": NetworkSettings(),
+        "harmony": off,
+        "solana": off,
+        "sepolia": off,
+        "fuji": off,
+        "harmony_testnet": off,
+        "solana_devnet": off,
+    }
+
+
+class Settings(Section):
+    """The whole file."""
+
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    journal: JournalSettings = Field(default_factory=JournalSettings)
+    wallets: WalletSettings = Field(default_factory=WalletSettings)
+    sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
+    venues: dict[str, VenueSettings] = Field(default_factory=_live_venues)
+    networks: dict[str, NetworkSettings] = Field(default_factory=_live_networks)
+    accounts: list[AccountSettings] = Field(default_factory=list)
+
+
+def home() -> Path:
+    """Where profiles keep their data: $CAMBIST_HOME, or ~/.cambist."""
+    import os
+
+    return Path(os.environ.get("CAMBIST_HOME") or Path.home() / ".cambist")

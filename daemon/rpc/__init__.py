@@ -1,0 +1,1 @@
+"""gRPC without the boilerplate: calls are registered, checked and answered from descriptors."""

@@ -1,0 +1,215 @@
+"""The gRPC server: every method of cambist.v1 is registered from its descriptor.
+
+A service is an object with one coroutine (unary) or async generator (stream) a method, named in
+snake case, that takes the parsed request. Messages cross as bytes: requests are parsed here, so that
+garbage is answered with a reason, and a stream may yield bytes that were encoded once for all.
+"""
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import grpc
+import structlog
+from cambist.v1 import options_pb2
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+
+from core.errors import CambistError, Reason, Refused
+from daemon.rpc.errors import status
+from daemon.rpc.rules import check
+
+MAX_REQUEST = 1 << 20
+# Above what we accept, so that a request that is too large gets our answer and not a bare code.
+MAX_MESSAGE = 32 << 20
+
+log = structlog.get_logger("rpc")
+
+Handler = Callable[[Any], Awaitable[Message]]
+Intents = Callable[[str, str, bytes, Callable[[], Awaitable[bytes]]], Awaitable[bytes]]
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class Gate(Protocol):
+    """Whether the daemon takes calls now."""
+
+    def admit(self, always: bool) -> None:
+        """Raises STARTING_UP or SHUTTING_DOWN; calls marked `always` pass."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of the contract and what its options say of it."""
+
+    service: str
+    name: str
+    permission: str
+    mutation: bool
+    always: bool
+    streams: bool
+    request: type[Message]
+
+    @classmethod
+    def of(cls, descriptor: MethodDescriptor) -> "Method":
+        """Reads a method's descriptor."""
+        access = descriptor.GetOptions().Extensions[options_pb2.access]
+        return cls(
+            service=descriptor.containing_service.full_name,
+            name=descriptor.name,
+            permission=access.permission,
+            mutation=access.mutation,
+            always=access.always,
+            streams=descriptor.server_streaming,
+            request=GetMessageClass(descriptor.input_type),
+        )
+
+    @property
+    def path(self) -> str:
+        """The name in errors and logs."""
+        return f"{self.service}/{self.name}"
+
+
+def snake_case(name: str) -> str:
+    """`PlaceOrder` -> `place_order`."""
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+class Dispatcher:
+    """Turns descriptors and service objects into gRPC handlers."""
+
+    def __init__(self, gate: Gate, intents: Intents) -> None:
+        self._gate = gate
+        self._intents = intents
+
+    def handlers(
+        self, services: Mapping[ServiceDescriptor, object | None]
+    ) -> Iterable[grpc.GenericRpcHandler[Any, Any]]:
+        """One generic handler a service; methods that no object has answer NOT_BUILT."""
+        for descriptor, service in services.items():
+            made = {}
+            for one in descriptor.methods:
+                method = Method.of(one)
+                handler = getattr(service, snake_case(method.name), None)
+                if method.streams:
+                    made[method.name] = grpc.unary_stream_rpc_method_handler(
+                        self._stream(method, handler)
+                    )
+                else:
+                    made[method.name] = grpc.unary_unary_rpc_method_handler(
+                        self._unary(method, handler)
+                    )
+            yield grpc.method_handlers_generic_handler(descriptor.full_name, made)
+
+    def _unary(
+        self, method: Method, handler: Handler | None
+    ) -> Callable[[bytes, Context], Awaitable[bytes]]:
+        async def serve(raw: bytes, context: Context) -> bytes:
+            started = time.monotonic_ns()
+            try:
+                request = self._admit(method, raw, handler is None)
+                assert handler is not None
+                if method.mutation:
+                    answer = await self._mutate(method, handler, request)
+                else:
+                    answer = (await handler(request)).SerializeToString()
+            except Exception as error:
+                return await _abort(context, method, error)
+            log.debug("call", method=method.path, took_us=(time.monotonic_ns() - started) // 1000)
+            return answer
+
+        return serve
+
+    async def _mutate(self, method: Method, handler: Handler, request: Any) -> bytes:
+        if not request.request_id or request.request_id.strip() != request.request_id:
+            raise Refused(
+                Reason.FIELD_INVALID,
+                "request_id must not begin or end with blanks",
+                {"field": "request_id"},
+            )
+
+        async def effect() -> bytes:
+            return (await handler(request)).SerializeToString()
+
+        if getattr(request, "dry_run", False):
+            return await effect()  # no effect, so nothing to remember
+        body = request.SerializeToString(deterministic=True)
+        return await self._intents(method.path, request.request_id, body, effect)
+
+    def _stream(
+        self, method: Method, handler: Callable[[Any], AsyncIterator[bytes | Message]] | None
+    ) -> Callable[[bytes, Context], Awaitable[None]]:
+        async def serve(raw: bytes, context: Context) -> None:
+            try:
+                request = self._admit(method, raw, handler is None)
+                assert handler is not None
+                async for part in handler(request):
+                    await context.write(
+                        part if isinstance(part, bytes) else part.SerializeToString()
+                    )
+            except Exception as error:
+                await _abort(context, method, error)
+
+        return serve
+
+    def _admit(self, method: Method, raw: bytes, missing: bool) -> Any:
+        """The parsed request of a call that may go on."""
+        if not method.permission:
+            raise Refused(
+                Reason.PERMISSION_DENIED, f"{method.path} names no permission, so it is denied"
+            )
+        if len(raw) > MAX_REQUEST:
+            raise Refused(
+                Reason.REQUEST_TOO_LARGE,
+                f"the request has {len(raw)} bytes; at most {MAX_REQUEST} are read",
+                {"limit": str(MAX_REQUEST)},
+            )
+        request = method.request()
+        try:
+            request.ParseFromString(raw)
+        except DecodeError:
+            raise Refused(
+                Reason.MALFORMED_REQUEST,
+                f"the request is not a valid {method.request.DESCRIPTOR.full_name}",
+            ) from None
+        check(request)
+        if missing:
+            raise Refused(
+                Reason.NOT_BUILT,
+                f"{method.name} is part of the contract, but this version does not do it yet",
+                {"method": method.path},
+            )
+        self._gate.admit(method.always)
+        return request
+
+
+async def _abort(context: Context, method: Method, error: Exception) -> Any:
+    if not isinstance(error, CambistError):
+        incident = secrets.token_hex(4)
+        log.error("internal error", method=method.path, incident=incident, exc_info=error)
+        error = CambistError(
+            Reason.INTERNAL,
+            f"an internal error, logged as {incident}",
+            {"incident": incident},
+        )
+    code, message, trailers = status(error)
+    log.debug("refused", method=method.path, reason=str(error.reason), message=message)
+    await context.abort(code, message, trailers)
+
+
+def new_server() -> grpc.aio.Server:
+    """A server with the bounds that the daemon keeps."""
+    return grpc.aio.server(
+        options=(
+            ("grpc.max_receive_message_length", MAX_MESSAGE),
+            ("grpc.max_send_message_length", MAX_MESSAGE),
+            ("grpc.max_concurrent_streams", 1000),
+            ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it
+            ("grpc.keepalive_time_ms", 30_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+        )
+    )

@@ -1,0 +1,1 @@
+"""One file a service of the contract: decode, call, encode; what there is to know lives below."""

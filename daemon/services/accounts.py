@@ -1,0 +1,157 @@
+"""AccountService: what accounts hold, owe and pay."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+
+from cambist.v1 import accounts_pb2 as pb
+
+from core.errors import CambistError
+from core.ports import Account, Condition, Health, VenueKind
+from daemon.codec import accounts as codec
+from daemon.codec.venues import condition
+from daemon.registry import Registry
+from daemon.rpc.paging import paginate
+from daemon.wallets import Wallets
+
+Item = TypeVar("Item")
+
+
+class AccountService:
+    """Asks the accounts' venues. A venue that cannot be asked does not hide what the others say."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        wallets: Wallets,
+        account_condition: Callable[[Account], Condition],
+    ) -> None:
+        self._registry = registry
+        self._wallets = wallets
+        self._condition = account_condition
+
+    async def list_accounts(self, request: pb.ListAccountsRequest) -> pb.ListAccountsResponse:
+        """The accounts, by id."""
+        ids = sorted({account for account, _ in self._registry.accounts})
+        page, token = paginate(
+            ids, lambda account: account, "accounts", request.page_size, request.page_token
+        )
+        return pb.ListAccountsResponse(
+            accounts=[self._encode(account) for account in page], next_page_token=token
+        )
+
+    async def get_account(self, request: pb.GetAccountRequest) -> pb.GetAccountResponse:
+        """One account."""
+        self._registry.account_venues(request.account)
+        return pb.GetAccountResponse(account=self._encode(request.account))
+
+    async def list_balances(self, request: pb.ListBalancesRequest) -> pb.ListBalancesResponse:
+        """Balances at venues, and of wallets on their networks."""
+        venue = request.venue
+        networks = self._registry.networks
+        asked = [
+            (account.id, account.venue.info.id, account.balances)
+            for account in self._accounts(request.account, "" if venue in networks else venue)
+            if account.venue.info.kind is not VenueKind.POOL
+        ]
+        asked += [
+            (wallet, network, read)
+            for wallet, network, read in self._wallets.readers(self._registry)
+            if request.account in ("", wallet) and venue in ("", network)
+        ]
+        balances, unavailable = await _gather(asked)
+        page, token = paginate(
+            balances,
+            lambda one: f"{one.account}/{one.venue}/{one.asset}/{one.token}",
+            f"balances/{request.account}/{venue}",
+            request.page_size,
+            request.page_token,
+        )
+        return pb.ListBalancesResponse(
+            balances=[codec.balance(one) for one in page],
+            next_page_token=token,
+            unavailable=unavailable,
+        )
+
+    async def list_positions(self, request: pb.ListPositionsRequest) -> pb.ListPositionsResponse:
+        """Open perpetual positions."""
+        asked = [
+            (account.id, account.venue.info.id, account.positions)
+            for account in self._accounts(request.account, request.venue)
+            if account.venue.info.kind is VenueKind.PERPETUAL
+        ]
+        positions, unavailable = await _gather(asked)
+        page, token = paginate(
+            positions,
+            lambda one: f"{one.account}/{one.venue}/{one.instrument}/{one.side.value}",
+            f"positions/{request.account}/{request.venue}",
+            request.page_size,
+            request.page_token,
+        )
+        return pb.ListPositionsResponse(
+            positions=[codec.position(one) for one in page],
+            next_page_token=token,
+            unavailable=unavailable,
+        )
+
+    async def get_fee_rates(self, request: pb.GetFeeRatesRequest) -> pb.GetFeeRatesResponse:
+        """What trading costs."""
+        account = self._registry.account(request.account, request.venue)
+        instrument = self._registry.instrument(request.venue, request.instrument)
+        return pb.GetFeeRatesResponse(
+            fee_rates=codec.fee_rates(await account.fee_rates(instrument))
+        )
+
+    def _accounts(self, account: str, venue: str) -> list[Account]:
+        if account:
+            self._registry.account_venues(account)
+        if venue:
+            self._registry.venue(venue)
+        return [
+            one
+            for (id_, where), one in self._registry.accounts.items()
+            if account in ("", id_) and venue in ("", where)
+        ]
+
+    def _encode(self, account: str) -> pb.Account:
+        parts = [one for (id_, _), one in self._registry.accounts.items() if id_ == account]
+        return pb.Account(
+            id=account,
+            venues=sorted(one.venue.info.id for one in parts),
+            paper=all(getattr(one, "paper", False) for one in parts),
+            condition=condition(_worst(self._condition(one) for one in parts)),
+            address=self._wallets.address(account),
+        )
+
+
+def _worst(conditions: Iterable[Condition]) -> Condition:
+    order = (Health.READY, Health.STARTING, Health.DEGRADED, Health.DOWN)
+    return max(conditions, key=lambda condition: order.index(condition.health))
+
+
+async def _gather(
+    asked: Iterable[tuple[str, str, Callable[[], Awaitable[Sequence[Item]]]]],
+) -> tuple[list[Item], list[pb.UnavailableAccount]]:
+    """All at once; who could not answer is named with the reason."""
+    questions = list(asked)
+
+    async def ask(question: Callable[[], Awaitable[Sequence[Item]]]) -> Sequence[Item]:
+        return await question()
+
+    answers = await asyncio.gather(
+        *(ask(question) for _, _, question in questions), return_exceptions=True
+    )
+    found: list[Item] = []
+    unavailable: list[pb.UnavailableAccount] = []
+    for (account, venue, _), answer in zip(questions, answers, strict=True):
+        if isinstance(answer, CambistError):
+            unavailable.append(
+                pb.UnavailableAccount(
+                    account=account, venue=venue, reason=answer.reason, message=answer.message
+                )
+            )
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            found += answer
+    return found, unavailable

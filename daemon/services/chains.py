@@ -1,0 +1,104 @@
+"""ChainService: networks, tokens, transactions."""
+
+from cambist.v1 import chains_pb2 as pb
+
+from daemon.codec import chains as codec
+from daemon.journal import Journal
+from daemon.registry import Registry
+from daemon.rpc.paging import decode_token, encode_token, page_size, paginate
+from daemon.tokens import Tokens
+
+
+class ChainService:
+    """Reads networks; our transactions come from the journal."""
+
+    def __init__(self, registry: Registry, tokens: Tokens, journal: Journal) -> None:
+        self._registry = registry
+        self._tokens = tokens
+        self._journal = journal
+
+    async def list_networks(self, request: pb.ListNetworksRequest) -> pb.ListNetworksResponse:
+        """The networks, by id."""
+        page, token = paginate(
+            list(self._registry.networks.values()),
+            lambda network: network.info.id,
+            "networks",
+            request.page_size,
+            request.page_token,
+        )
+        return pb.ListNetworksResponse(
+            networks=[codec.network(network) for network in page], next_page_token=token
+        )
+
+    async def get_network(self, request: pb.GetNetworkRequest) -> pb.GetNetworkResponse:
+        """One network."""
+        return pb.GetNetworkResponse(network=codec.network(self._registry.network(request.network)))
+
+    async def list_tokens(self, request: pb.ListTokensRequest) -> pb.ListTokensResponse:
+        """Known tokens, by symbol."""
+        self._registry.network(request.network)
+        found = [
+            token
+            for token in self._tokens.list(request.network)
+            if request.symbol in ("", token.symbol)
+        ]
+        page, next_token = paginate(
+            found,
+            lambda token: f"{token.symbol}/{token.address}",
+            f"tokens/{request.network}/{request.symbol}",
+            request.page_size,
+            request.page_token,
+        )
+        return pb.ListTokensResponse(
+            tokens=[codec.token(token) for token in page], next_page_token=next_token
+        )
+
+    async def get_token(self, request: pb.GetTokenRequest) -> pb.GetTokenResponse:
+        """By address, also one that is not known yet; or by symbol."""
+        network = self._registry.network(request.network)
+        return pb.GetTokenResponse(
+            token=codec.token(await self._tokens.find(network, request.token))
+        )
+
+    async def add_token(self, request: pb.AddTokenRequest) -> pb.AddTokenResponse:
+        """Remembers what the chain says of a token."""
+        network = self._registry.network(request.network)
+        return pb.AddTokenResponse(
+            token=codec.token(await self._tokens.add(network, request.address))
+        )
+
+    async def remove_token(self, request: pb.RemoveTokenRequest) -> pb.RemoveTokenResponse:
+        """Forgets a token that was added."""
+        self._tokens.remove(self._registry.network(request.network), request.address)
+        return pb.RemoveTokenResponse()
+
+    async def get_transaction(self, request: pb.GetTransactionRequest) -> pb.GetTransactionResponse:
+        """Ours or anybody's."""
+        network = self._registry.network(request.network)
+        found = await network.transaction(request.hash)
+        return pb.GetTransactionResponse(transaction=self._encode(found))
+
+    async def list_transactions(
+        self, request: pb.ListTransactionsRequest
+    ) -> pb.ListTransactionsResponse:
+        """Ours, newest first."""
+        if request.network:
+            self._registry.network(request.network)
+        scope = f"transactions/{request.network}/{request.address}/{request.pending_only}"
+        size = page_size(request.page_size)
+        before = decode_token(scope, request.page_token)
+        found, position = await self._journal.transactions.list(
+            network=request.network,
+            address=request.address,
+            pending_only=request.pending_only,
+            size=size,
+            before=before,
+        )
+        return pb.ListTransactionsResponse(
+            transactions=[self._encode(one) for one in found],
+            next_page_token=encode_token(scope, position) if position else "",
+        )
+
+    def _encode(self, transaction: codec.Transaction) -> pb.Transaction:
+        infos = {id_: network.info for id_, network in self._registry.networks.items()}
+        return codec.transaction(transaction, infos)

@@ -1,0 +1,154 @@
+"""SwapService: pools, quotes, swaps."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+from cambist.v1 import swaps_pb2 as pb
+
+from core.clock import SECOND, Clock
+from core.errors import Reason, Refused
+from core.money import parse
+from core.swaps import Quote, SwapVenue
+from daemon.codec import chains as chains_codec
+from daemon.codec import swaps as codec
+from daemon.codec.chains import fee_options, units_of
+from daemon.registry import Registry
+from daemon.rpc.paging import paginate
+from daemon.rpc.rules import invalid, required
+from daemon.wallets import Wallets
+
+DEFAULT_SLIPPAGE = Decimal("0.005")
+DEFAULT_DEADLINE_SECONDS = 120
+MAX_DEADLINE_SECONDS = 3600
+# Quotes are small and live for seconds; this bounds what a client can make us keep.
+KEPT_QUOTES = 10_000
+
+
+class SwapService:
+    """Quotes come from pool state in memory; a swap is the venue's to send."""
+
+    def __init__(
+        self, registry: Registry, wallets: Wallets, clock: Clock, heartbeat: int
+    ) -> None:
+        self._registry = registry
+        self._wallets = wallets
+        self._clock = clock
+        self._heartbeat = heartbeat / SECOND  # float: asyncio timeouts are in seconds
+        self._quotes: OrderedDict[str, Quote] = OrderedDict()
+
+    async def list_pools(self, request: pb.ListPoolsRequest) -> pb.ListPoolsResponse:
+        """The pools of a venue, by instrument."""
+        pools = await self._registry.swap_venue(request.venue).pools()
+        page, token = paginate(
+            list(pools),
+            lambda pool: f"{pool.instrument}/{pool.address}",
+            f"pools/{request.venue}",
+            request.page_size,
+            request.page_token,
+        )
+        return pb.ListPoolsResponse(
+            pools=[codec.pool(pool) for pool in page], next_page_token=token
+        )
+
+    async def get_pool(self, request: pb.GetPoolRequest) -> pb.GetPoolResponse:
+        """By address or by our id of its market."""
+        venue = self._registry.swap_venue(request.venue)
+        known = venue.instruments.get(request.pool)
+        address = known.venue_symbol if known else request.pool
+        return pb.GetPoolResponse(pool=codec.pool(await venue.pool(address)))
+
+    async def get_quote(self, request: pb.GetQuoteRequest) -> pb.GetQuoteResponse:
+        """What a swap would give now; kept until it expires, so that it can be executed."""
+        venue = self._registry.swap_venue(request.swap.venue)
+        quote = await self._quote(venue, request.swap)
+        self._keep(quote)
+        approval = None
+        if request.wallet:
+            network = self._registry.network(venue.info.network)
+            _, owner = self._wallets.resolve(network, request.wallet)
+            approval = await venue.required_approval(quote, owner)
+        return pb.GetQuoteResponse(quote=codec.quote(quote, approval))
+
+    async def stream_quotes(
+        self, request: pb.StreamQuotesRequest
+    ) -> AsyncIterator[pb.StreamQuotesResponse]:
+        """A quote at each block, an empty message when none came for a while."""
+        venue = self._registry.swap_venue(request.swap.venue)
+        network = self._registry.network(venue.info.network)
+        quiet = 0.0  # float: seconds
+        height = -1
+        while True:
+            if network.height != height:
+                height, quiet = network.height, 0.0  # float: seconds
+                quote = await self._quote(venue, request.swap)
+                self._keep(quote)
+                yield pb.StreamQuotesResponse(quote=codec.quote(quote))
+            elif quiet >= self._heartbeat:
+                quiet = 0.0  # float: seconds
+                yield pb.StreamQuotesResponse()
+            await asyncio.sleep(0.1)
+            quiet += 0.1  # float: seconds
+
+    async def swap(self, request: pb.SwapRequest) -> pb.SwapResponse:
+        """From a quote, whose guarantee holds, or quoted now."""
+        match request.WhichOneof("source"):
+            case "quote_id":
+                quote = self._kept(request.quote_id)
+                venue = self._registry.swap_venue(quote.venue)
+            case "swap":
+                venue = self._registry.swap_venue(request.swap.venue)
+                quote = await self._quote(venue, request.swap)
+            case _:
+                raise required("quote_id or swap")
+        network = self._registry.network(venue.info.network)
+        owner = self._wallets.signing_address(network, request.wallet)
+        seconds = request.deadline_seconds or DEFAULT_DEADLINE_SECONDS
+        if seconds > MAX_DEADLINE_SECONDS:
+            raise invalid("deadline_seconds", f"must be at most {MAX_DEADLINE_SECONDS}")
+        approval = await venue.required_approval(quote, owner)
+        if request.dry_run:
+            return pb.SwapResponse(quote=codec.quote(quote, approval))
+        sent = await venue.swap(
+            quote,
+            owner,
+            request.request_id,
+            self._clock.now() + seconds * SECOND,
+            fee_options(request.fees),
+        )
+        return pb.SwapResponse(
+            transaction=chains_codec.transaction(sent), quote=codec.quote(quote, approval)
+        )
+
+    async def _quote(self, venue: SwapVenue, spec: pb.SwapSpec) -> Quote:
+        token_in = await venue.find_token(spec.token_in)
+        token_out = await venue.find_token(spec.token_out)
+        if token_in == token_out:
+            raise invalid("token_out", "must be another token than token_in", spec.token_out)
+        exact_in = spec.mode == pb.SWAP_MODE_EXACT_IN
+        units = units_of(spec.amount, token_in if exact_in else token_out, "amount")
+        slippage = parse(spec.slippage) if spec.slippage else DEFAULT_SLIPPAGE
+        if slippage >= 1:
+            raise invalid("slippage", "must be below 1: at 1 anything would be accepted")
+        return await venue.quote(token_in, token_out, units, exact_in, slippage)
+
+    def _keep(self, quote: Quote) -> None:
+        self._quotes[quote.id] = quote
+        if len(self._quotes) > KEPT_QUOTES:
+            self._quotes.popitem(last=False)
+
+    def _kept(self, id_: str) -> Quote:
+        quote = self._quotes.get(id_)
+        if quote is None:
+            raise Refused(
+                Reason.QUOTE_NOT_FOUND, f"no quote {id_!r}: ask for a new one", {"quote": id_}
+            )
+        late = self._clock.now() - quote.expire_time
+        if late > 0:
+            raise Refused(
+                Reason.QUOTE_EXPIRED,
+                f"quote {id_} expired {late // 1_000_000} ms ago: ask for a new one",
+                {"quote": id_},
+            )
+        return quote
