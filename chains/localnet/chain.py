@@ -1,0 +1,169 @@
+"""The local chain as the daemon sees it: start it or find it again, fund wallets, stop it.
+
+chain = LocalChain(directory, lock_file, clock)
+found = await chain.start(fund=[address])
+if isinstance(found, LeftOut): ...   # no anvil here: say what is missing and go on without
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chains.evm.rpc import RpcPool
+from chains.localnet import deploy, deployment, keeper, packages
+from chains.localnet.deployment import Deployment
+from chains.localnet.packages import LeftOut
+from chains.networks import NETWORKS
+from core.clock import Clock
+from core.errors import CambistError, Reason
+
+_MANIFEST = "deployment.json"
+_START_LIMIT = 30.0  # float: seconds
+_STOP_LIMIT = 15.0  # float: seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    port: int
+    keeper: int
+    options: list[str]
+
+
+class LocalChain:
+    """anvil with contracts, in a directory of its own. Several daemons have several directories.
+
+    `lock_file` is the file that the daemon holds with flock for as long as it lives: once nobody
+    has held it for `grace` seconds, the chain ends by itself, its state on disk. `block_time`
+    (seconds) mines at an interval, `mining=False` not at all; by default a block comes with each
+    transaction.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        lock_file: Path,
+        clock: Clock,
+        block_time: int | None = None,
+        mining: bool = True,
+        grace: float = 30.0,  # float: seconds
+    ) -> None:
+        self._directory = directory
+        self._lock_file = lock_file
+        self._clock = clock
+        self._grace = grace
+        chain_id = NETWORKS[deployment.NETWORK].info.chain_id
+        self._chain_id = chain_id
+        self._options = ["--chain-id", str(chain_id)]
+        if block_time is not None:
+            self._options += ["--block-time", str(block_time)]
+        self._mining = mining
+
+    async def start(self, fund: Sequence[str] = ()) -> Deployment | LeftOut:
+        """The chain, running, with its contracts, the addresses `fund` funded (once each). Raises
+        CambistError if anvil is there and does not work."""
+        installed = await asyncio.to_thread(packages.find)
+        if isinstance(installed, LeftOut):
+            return installed
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        port = await self._port(str(installed.anvil))
+        url = f"http://127.0.0.1:{port}"
+        rpc = RpcPool([url], self._chain_id, self._clock)
+        try:
+            path = self._directory / _MANIFEST
+            known = deployment.read(path)
+            manifest, fresh = await deploy.settle(rpc, installed, known, fund)
+            if manifest != known:
+                deployment.write(path, manifest)
+            if not self._mining:
+                await rpc.call("evm_setAutomine", [False])
+        finally:
+            await rpc.close()
+        return Deployment(url, f"ws://127.0.0.1:{port}", manifest.contracts, manifest.funded, fresh)
+
+    async def fund(self, wallet: str) -> None:
+        """Gives one more wallet its coins and tokens; nothing if it has had them."""
+        await self.start([wallet])
+
+    async def stop(self) -> None:
+        """Ends the chain and waits until its state is on disk. Nothing if it does not run."""
+        if not self._is_kept():
+            return
+        running = self._running()
+        if running is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(running.keeper, signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_STOP_LIMIT):
+                while self._is_kept():  # noqa: ASYNC110  another process holds the lock
+                    await asyncio.sleep(0.005)
+        except TimeoutError as error:
+            raise CambistError(Reason.INTERNAL, "the local chain does not end") from error
+
+    async def _port(self, anvil: str) -> int:
+        """The port of the running chain, or of one that is started now."""
+        running = self._running()
+        if (
+            running is None
+            or running.options != self._options
+            or not await self._answers(running.port)
+        ):
+            await self.stop()
+            await asyncio.to_thread(self._launch, anvil)
+            running = self._running()
+        if running is None:
+            raise CambistError(Reason.INTERNAL, "the local chain ended as it started")
+        return running.port
+
+    def _launch(self, anvil: str) -> None:
+        """Returns once anvil listens. The keeper goes on by itself, a child of nobody here."""
+        log = self._directory / keeper.LOG
+        command = [sys.executable, "-m", "chains.localnet.keeper", "--anvil", anvil]
+        command += ["--directory", str(self._directory), "--lock-file", str(self._lock_file)]
+        command += ["--grace", str(self._grace), *self._options]
+        with log.open("wb") as errors:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                cwd=Path(__file__).parents[2],
+                timeout=_START_LIMIT,
+                check=False,
+            )
+        if done.returncode:
+            said = log.read_text(errors="replace")[-500:].strip()
+            raise CambistError(Reason.INTERNAL, f"the local chain does not start: {said}")
+
+    def _is_kept(self) -> bool:
+        """Whether a keeper lives: it holds its lock. Pids may have been given to others since."""
+        try:
+            return keeper.held(self._directory / keeper.LOCK)
+        except FileNotFoundError:
+            return False
+
+    def _running(self) -> _Running | None:
+        """The chain that a living keeper keeps; None also while it starts or ends."""
+        if not self._is_kept():
+            return None
+        try:
+            wire = json.loads((self._directory / keeper.ADDRESS).read_text())
+            return _Running(int(wire["port"]), int(wire["keeper"]), list(wire["options"]))
+        except (OSError, ValueError, KeyError):
+            return None
+
+    async def _answers(self, port: int) -> bool:
+        rpc = RpcPool([f"http://127.0.0.1:{port}"], self._chain_id, self._clock, timeout=3.0)
+        try:
+            await rpc.call("eth_blockNumber", [])
+        except CambistError:
+            return False
+        finally:
+            await rpc.close()
+        return True

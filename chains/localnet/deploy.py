@@ -1,0 +1,120 @@
+"""Puts the contracts on a local chain, or finds them there, and funds wallets."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from chains.evm import multicall
+from chains.evm.codec import hexadecimal, integer, quantity
+from chains.evm.nodes import NodeError
+from chains.evm.rpc import RpcPool
+from chains.localnet import packages
+from chains.localnet.deployment import Contracts, Manifest
+from chains.localnet.packages import Installed
+from chains.localnet.plan import ETHER, WALLET_ETHER, Plan, Step, build, funding
+from core.errors import CambistError, Reason
+
+# anvil's first development account: it signs for it itself.
+DEPLOYER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+_DEPLOYER_ETHER = 10_000_000
+_LOOKS = 200  # at receipts, 10 ms apart
+
+
+async def settle(
+    rpc: RpcPool, installed: Installed, manifest: Manifest | None, wallets: Sequence[str]
+) -> tuple[Manifest, bool]:
+    """The chain with all contracts on it and the wallets funded; whether it was deployed now.
+
+    A chain that holds a part only (a deployment was interrupted) starts again from its genesis.
+    """
+    contracts = manifest.contracts if manifest else None
+    fresh = contracts is None or not await _holds(rpc, contracts)
+    if contracts is None or fresh:
+        plan = build(
+            DEPLOYER,
+            lambda name: packages.creation_code(installed, name),
+            packages.sandbox_code("SandboxToken"),
+        )
+        contracts = plan.contracts
+        fresh = not await _holds(rpc, contracts)
+        if fresh:
+            await _deploy(rpc, plan)
+    known = () if fresh or manifest is None else manifest.funded
+    wanted = [wallet for wallet in wallets if wallet not in known or await _is_empty(rpc, wallet)]
+    for wallet in wanted:
+        await fund(rpc, contracts, wallet)
+    return Manifest(contracts, tuple(dict.fromkeys((*known, *wanted)))), fresh
+
+
+async def fund(rpc: RpcPool, contracts: Contracts, wallet: str) -> None:
+    """Gives a wallet its coins and tokens."""
+    await rpc.call("anvil_setBalance", [wallet, quantity(WALLET_ETHER * ETHER)])
+    await _send(rpc, funding(contracts, wallet))
+
+
+async def _deploy(rpc: RpcPool, plan: Plan) -> None:
+    if integer(await rpc.call("eth_getTransactionCount", [DEPLOYER, "latest"])):
+        await rpc.call("anvil_reset", [])
+    code = hexadecimal(packages.sandbox_code("SandboxMulticall", "runtime"))
+    await rpc.batch(
+        [
+            ("anvil_setBalance", [DEPLOYER, quantity(_DEPLOYER_ETHER * ETHER)]),
+            ("anvil_setCode", [multicall.ADDRESS, code]),
+        ]
+    )
+    await _send(rpc, plan.steps)
+    if not await _holds(rpc, plan.contracts):
+        raise CambistError(Reason.INTERNAL, "the local chain does not hold what was deployed on it")
+
+
+async def _send(rpc: RpcPool, steps: Sequence[Step]) -> None:
+    """All at once, in the order of their nonces, and waits until each has succeeded."""
+    first = integer(await rpc.call("eth_getTransactionCount", [DEPLOYER, "pending"]))
+    hashes = await rpc.batch(
+        [("eth_sendTransaction", [_wire(step, first + index)]) for index, step in enumerate(steps)]
+    )
+    for answer in hashes:
+        if isinstance(answer, NodeError):
+            raise answer
+    waiting = hashes
+    for _ in range(_LOOKS):
+        receipts = await rpc.batch([("eth_getTransactionReceipt", [hash]) for hash in waiting])
+        for hash, receipt in zip(waiting, receipts, strict=True):
+            if isinstance(receipt, dict) and receipt["status"] != "0x1":
+                raise CambistError(Reason.INTERNAL, f"deployment transaction {hash} failed")
+        waiting = [
+            hash
+            for hash, receipt in zip(waiting, receipts, strict=True)
+            if not isinstance(receipt, dict)
+        ]
+        if not waiting:
+            return
+        await rpc.call("evm_mine", [])
+        await asyncio.sleep(0.01)
+    raise CambistError(Reason.INTERNAL, f"{len(waiting)} deployment transactions were not mined")
+
+
+def _wire(step: Step, nonce: int) -> dict[str, Any]:
+    wire = {
+        "from": DEPLOYER,
+        "data": hexadecimal(step.data),
+        "gas": quantity(step.gas),
+        "value": quantity(step.value),
+        "nonce": quantity(nonce),
+    }
+    return {**wire, "to": step.to} if step.to else wire
+
+
+async def _holds(rpc: RpcPool, contracts: Contracts) -> bool:
+    codes = await rpc.batch(
+        [("eth_getCode", [address, "latest"]) for address in contracts.addresses()]
+    )
+    return all(isinstance(code, str) and len(code) > 2 for code in codes)
+
+
+async def _is_empty(rpc: RpcPool, wallet: str) -> bool:
+    """A wallet that never was on this chain, whatever the manifest says."""
+    balance, nonce = await rpc.batch(
+        [("eth_getBalance", [wallet, "latest"]), ("eth_getTransactionCount", [wallet, "latest"])]
+    )
+    return integer(balance) == 0 and integer(nonce) == 0
