@@ -1,0 +1,1 @@
+"""Decentralized exchanges: pools behind the same protocols as order books. See README.md."""

@@ -1,0 +1,185 @@
+"""What wallets allow the router to take: exactly what the swaps under way need, and no more.
+
+Many swaps of one wallet share one allowance, and an approval replaces the one before. So approvals
+of a token are made one after the other, each for everything that waits at that moment, and what a
+swap that is on its way will take is never counted as free.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from chains.evm import erc20
+from chains.evm.abi import uint_at
+from chains.evm.model import Call, CallError, TransactionPlan
+from core.errors import CambistError, Reason, Refused, Unconfirmed
+from core.ports import FeeOptions
+from core.tokens import Token
+from core.transactions import Transaction, TransactionStatus
+from dex.network import PoolNetwork, Unsubscribe
+
+APPROVE = "approve"
+_INCLUSION_TIMEOUT = 180.0  # float: seconds, as asyncio counts
+
+# While it has one of these, a transaction has not taken its tokens yet.
+_WAITING = frozenset(
+    {
+        TransactionStatus.SIGNED,
+        TransactionStatus.BROADCAST,
+        TransactionStatus.SEEN,
+        TransactionStatus.REORGANISED,
+    }
+)
+
+
+@dataclass(slots=True)
+class _Book:
+    """One wallet's allowance of one token, in units."""
+
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    wanted: dict[str, int] = field(default_factory=dict)  # by intent: waiting for an approval
+    held: dict[str, int] = field(default_factory=dict)  # by intent: covered, not sent yet
+    sent: dict[str, int] = field(default_factory=dict)  # by hash: sent, not in a block yet
+
+
+class Allowances:
+    """The allowances of one spender on one network."""
+
+    def __init__(self, network: PoolNetwork, spender: str) -> None:
+        self._network = network
+        self.spender = spender
+        self._books: dict[tuple[str, str], _Book] = {}
+        self._unsubscribe: Unsubscribe | None = None
+
+    def start(self) -> None:
+        self._unsubscribe = self._network.on_transaction(self._on_transaction)
+
+    def stop(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+
+    async def read(self, owner: str, token: Token) -> tuple[int, int]:
+        """The owner's balance and the spender's allowance, in one round trip."""
+        answers = await self._network.multicall(
+            [
+                Call(token.address, erc20.balance_of(owner)),
+                Call(token.address, erc20.allowance(owner, self.spender)),
+            ]
+        )
+        balance, allowance = (_number(token, answer) for answer in answers)
+        return balance, allowance
+
+    def free(self, owner: str, token: Token, allowance: int) -> int:
+        """What is left of an allowance once the swaps under way have taken theirs."""
+        book = self._book(owner, token)
+        return allowance - sum(book.sent.values()) - sum(book.held.values())
+
+    async def hold(
+        self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
+    ) -> None:
+        """Returns once the spender may take `units` for this intent; approves where it must.
+
+        Raises Refused when the approval cannot be sent, failed, or was not included in time: the
+        swap that asked was not sent then. After `hold`, call `sent` or `release`.
+        """
+        book = self._book(owner, token)
+        book.wanted[intent] = units
+        try:
+            async with book.turn:
+                _, allowance = await self.read(owner, token)
+                if self.free(owner, token, allowance) < units:
+                    total = sum(book.wanted.values()) + sum(book.held.values())
+                    await self._approve_and_wait(owner, token, total, allowance, intent, fees)
+                book.held[intent] = units
+        finally:
+            book.wanted.pop(intent, None)
+
+    def sent(self, owner: str, token: Token, intent: str, transaction: Transaction) -> None:
+        """The held units now belong to a transaction."""
+        book = self._book(owner, token)
+        units = book.held.pop(intent, None)  # None: it is in a block already
+        if units is not None and transaction.status in _WAITING:
+            book.sent[transaction.hash] = units
+
+    def restore(self, owner: str, token: str, transaction: Transaction, units: int) -> None:
+        """A swap that was sent before a restart and is not in a block yet."""
+        if transaction.status in _WAITING:
+            self._books.setdefault((owner, token), _Book()).sent[transaction.hash] = units
+
+    def release(self, owner: str, token: Token, intent: str) -> None:
+        """The swap will not be sent. Its part of the allowance is there for the next one."""
+        self._book(owner, token).held.pop(intent, None)
+
+    async def approve(
+        self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
+    ) -> Transaction:
+        """Sends an approval of exactly `units`."""
+        if not 0 <= units <= erc20.MAX_UINT:
+            raise Refused(
+                Reason.FIELD_INVALID, "the amount to approve is out of range", {"field": "units"}
+            )
+        return await self._network.send(self._plan(owner, token, units, intent), fees)
+
+    async def _approve_and_wait(
+        self, owner: str, token: Token, units: int, present: int, intent: str, fees: FeeOptions
+    ) -> None:
+        plan = self._plan(owner, token, units, f"{intent}/approve")
+        if present > 0 and await self._must_reset(plan):
+            reset = self._plan(owner, token, 0, f"{intent}/approve-reset")
+            await self._included(await self._network.send(reset, fees))
+        await self._included(await self._network.send(plan, fees))
+
+    async def _must_reset(self, plan: TransactionPlan) -> bool:
+        """Whether a token (USDT is one) changes an allowance by way of zero only."""
+        try:
+            await self._network.simulate(plan)
+        except CambistError as error:
+            if error.reason is not Reason.SIMULATION_FAILED:
+                raise
+            return True
+        return False
+
+    async def _included(self, approval: Transaction) -> None:
+        metadata = {"hash": approval.hash, "purpose": APPROVE}
+        try:
+            done = await self._network.wait_included(approval.hash, _INCLUSION_TIMEOUT)
+        except Unconfirmed as error:
+            raise Refused(
+                Reason.ALLOWANCE_TOO_LOW,
+                f"the approval {approval.hash} is not in a block yet, so the swap was not sent; "
+                "send it again when the approval is included",
+                metadata,
+            ) from error
+        if not done.succeeded:
+            raise Refused(
+                Reason.ALLOWANCE_TOO_LOW,
+                f"the approval {approval.hash} did not take effect ({done.reason or done.status}), "
+                "so the swap was not sent",
+                metadata,
+            )
+
+    def _plan(self, owner: str, token: Token, units: int, intent: str) -> TransactionPlan:
+        details = {"token": token.address, "spender": self.spender, "units": str(units)}
+        data = erc20.approve(self.spender, units)
+        return TransactionPlan(owner, token.address, data, 0, intent, APPROVE, details)
+
+    def _on_transaction(self, transaction: Transaction) -> None:
+        if transaction.status in _WAITING or transaction.purpose == APPROVE:
+            return
+        for (owner, _), book in self._books.items():
+            if owner == transaction.address:
+                book.sent.pop(transaction.hash, None)
+                book.held.pop(transaction.intent, None)  # so fast that `sent` was not called yet
+
+    def _book(self, owner: str, token: Token) -> _Book:
+        return self._books.setdefault((owner, token.address), _Book())
+
+
+def _number(token: Token, answer: bytes | CallError) -> int:
+    if isinstance(answer, CallError) or len(answer) < 32:
+        raise Refused(
+            Reason.TOKEN_NOT_FOUND,
+            f"{token.address} does not answer as a token does; check the address",
+            {"token": token.address},
+        )
+    return uint_at(answer)

@@ -1,0 +1,136 @@
+"""Sends one swap: funds, approval, calldata, simulation, broadcast."""
+
+from dataclasses import dataclass, field
+
+from chains.evm.model import TransactionPlan
+from core.errors import CambistError, Reason, Refused
+from core.money import from_units, text
+from core.ports import FeeOptions
+from core.tokens import Token
+from core.transactions import Transaction
+from dex.allowances import Allowances
+from dex.families.constant_product_abi import SwapCall
+from dex.network import PoolNetwork
+from dex.spec import PoolVenueSpec
+
+SWAP = "swap"
+
+# The router's and the tokens' words, whichever fork's name stands before them.
+_REASONS = (
+    ("INSUFFICIENT_OUTPUT_AMOUNT", Reason.SLIPPAGE_EXCEEDED, "the price moved past the limit"),
+    ("EXCESSIVE_INPUT_AMOUNT", Reason.SLIPPAGE_EXCEEDED, "the price moved past the limit"),
+    ("INSUFFICIENT_LIQUIDITY", Reason.INSUFFICIENT_LIQUIDITY, "the pool has not enough"),
+    ("EXPIRED", Reason.QUOTE_EXPIRED, "the deadline is over"),
+    (
+        "UniswapV2: K",
+        Reason.SIMULATION_FAILED,
+        "the token keeps a part of each transfer, which this swap cannot handle",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SwapPlan:
+    """A swap to be sent. `limit` is the least out (exact in) or the most in (exact out).
+
+    `deadline` in ns. `path` has token addresses with the native coin wrapped; `details` are kept
+    with the transaction.
+    """
+
+    sender: str
+    token_in: Token
+    token_out: Token
+    exact_in: bool
+    exact: int
+    limit: int
+    path: tuple[str, ...]
+    intent: str
+    deadline: int
+    details: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def most_in(self) -> int:
+        """What the swap may take from the wallet."""
+        return self.exact if self.exact_in else self.limit
+
+    def call(self) -> SwapCall:
+        """The router's function and its arguments."""
+        return SwapCall(
+            exact_in=self.exact_in,
+            native_in=self.token_in.is_native,
+            native_out=self.token_out.is_native,
+            exact=self.exact,
+            limit=self.limit,
+            path=self.path,
+            recipient=self.sender,
+            deadline=self.deadline // 1_000_000_000,
+        )
+
+
+class Executor:
+    """Sends the swaps of one venue, for any wallet."""
+
+    def __init__(self, spec: PoolVenueSpec, network: PoolNetwork, allowances: Allowances) -> None:
+        self._spec = spec
+        self._network = network
+        self._allowances = allowances
+
+    async def check_funds(self, owner: str, token: Token, units: int) -> int:
+        """The wallet's balance in units; Refused with INSUFFICIENT_BALANCE below `units`."""
+        if token.is_native:
+            (native,) = await self._network.balances(owner, [token])
+            balance = native.units or 0
+        else:
+            balance, _ = await self._allowances.read(owner, token)
+        if balance < units:
+            has, needs = (text(from_units(n, token.decimals)) for n in (balance, units))
+            raise Refused(
+                Reason.INSUFFICIENT_BALANCE,
+                f"the wallet has {has} {token.symbol}, the swap takes {needs}",
+                {"asset": token.symbol, "available": has, "needed": needs},
+            )
+        return balance
+
+    async def send(self, plan: SwapPlan, fees: FeeOptions) -> Transaction:
+        """Approves where it must, simulates, signs, journals, broadcasts.
+
+        Raises Refused when nothing of the swap was signed (an approval may have been sent).
+        """
+        token = plan.token_in
+        if token.is_native:
+            return await self._send(plan, fees)
+        await self._allowances.hold(plan.sender, token, plan.most_in, plan.intent, fees)
+        try:
+            transaction = await self._send(plan, fees)
+        except BaseException:
+            self._allowances.release(plan.sender, token, plan.intent)
+            raise
+        self._allowances.sent(plan.sender, token, plan.intent, transaction)
+        return transaction
+
+    async def _send(self, plan: SwapPlan, fees: FeeOptions) -> Transaction:
+        call = plan.call()
+        transaction = TransactionPlan(
+            sender=plan.sender,
+            to=self._spec.deployment.router,
+            data=call.calldata(self._spec.protocol.native_word),
+            value=call.value,
+            intent=plan.intent,
+            purpose=SWAP,
+            details=plan.details,
+        )
+        try:
+            return await self._network.send(transaction, fees)
+        except CambistError as error:
+            raise _explained(error) from error
+
+
+def _explained(error: CambistError) -> CambistError:
+    """A failed simulation with the reason that the bot can act on."""
+    if error.reason is not Reason.SIMULATION_FAILED:
+        return error
+    revert = error.metadata.get("revert_reason", "")
+    for words, reason, meaning in _REASONS:
+        if revert.endswith(words):
+            return Refused(reason, f"nothing was sent: {meaning} ({revert})", error.metadata)
+    return error

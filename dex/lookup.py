@@ -1,0 +1,76 @@
+"""Tokens by address or symbol, for one network."""
+
+from chains.evm.codec import checksum
+from core.errors import Reason, Refused
+from core.tokens import Token
+from dex.network import PoolNetwork
+from dex.pools import PoolDirectory
+
+
+class TokenLookup:
+    """The token list first, the chain for addresses that it lacks. Symbols never decide between
+    two tokens."""
+
+    def __init__(self, network: PoolNetwork, directory: PoolDirectory, wrapped: str = "") -> None:
+        self._network = network
+        self._directory = directory
+        self._wrapped = wrapped
+
+    async def find(self, text: str) -> Token:
+        """By address, or by symbol: exact before any case. TOKEN_NOT_FOUND, TOKEN_AMBIGUOUS."""
+        if self._network.is_address(text):
+            return await self.at(checksum(text))
+        listed = [self._network.info.native, *self._directory.listed()]
+        found = {token.address: token for token in listed if token.symbol == text}
+        if not found:
+            wanted = text.casefold()
+            found = {t.address: t for t in listed if t.symbol.casefold() == wanted}
+        network = self._network.info.id
+        if not found:
+            raise Refused(
+                Reason.TOKEN_NOT_FOUND,
+                f"no token {text[:40]!r} is listed for {network}; name it by its address",
+                {"network": network, "token": text[:80]},
+            )
+        if len(found) > 1:
+            raise Refused(
+                Reason.TOKEN_AMBIGUOUS,
+                f"{text} names several tokens of {network}: choose one by its address: "
+                + ", ".join(sorted(address or "native" for address in found)),
+                {"network": network, "candidates": ",".join(sorted(found))},
+            )
+        return next(iter(found.values()))
+
+    async def at(self, address: str) -> Token:
+        """The token of an address; asks the chain for one that is not listed."""
+        return self._directory.listed_at(address) or await self._network.token(address)
+
+    def address(self, text: str, field: str) -> str:
+        """An address in its checksummed spelling; Refused with FIELD_INVALID for anything else."""
+        if not self._network.is_address(text):
+            raise Refused(
+                Reason.FIELD_INVALID,
+                f"{text[:80]!r} is not an address of {self._network.info.id}",
+                {"field": field},
+            )
+        return checksum(text)
+
+    def erc20(self, token: Token) -> Token:
+        """The token that stands for another in a pool: the wrapped one for the native coin."""
+        info = self._network.info
+        if token.network != info.id:
+            raise Refused(
+                Reason.TOKEN_NOT_FOUND,
+                f"{token.symbol} is a token of {token.network}, this venue is on {info.id}",
+                {"network": info.id, "token": token.address},
+            )
+        if not token.is_native:
+            return token
+        wrapped = self._directory.listed_at(self._wrapped) if self._wrapped else info.wrapped
+        if wrapped is None:
+            raise Refused(
+                Reason.UNSUPPORTED_BY_VENUE,
+                f"no wrapped {token.symbol} is known on {info.id}",
+                {"network": info.id},
+            )
+        return wrapped

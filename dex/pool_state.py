@@ -1,0 +1,250 @@
+"""Pools in memory, read again at every block; what quotes and books are made of.
+
+One batched read of all tracked pools a block, at that block. The whole state is read, not what
+changed in it, so that a missed block or a reorganisation mends itself with the next read.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chains.evm.model import Block, Call, CallError
+from core.errors import CambistError, Reason, Refused
+from core.ports import Health
+from dex.families.constant_product_abi import decode_reserves, get_reserves
+from dex.network import PoolNetwork, Unsubscribe
+from dex.pools import PoolMarket, PoolState
+
+_log = logging.getLogger(__name__)
+
+MAX_LAG = 3  # blocks; while a read is under way the chain may be a block or two ahead
+_KEPT_TIMES = 512
+_FIRST_RETRY = 0.25  # float: seconds, as asyncio counts
+_LAST_RETRY = 5.0  # float: seconds
+_PULSE = 1.0  # float: seconds between looks at the chain's condition while no block comes
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """What a read brought: its block, the lowest block announced since the read before (lower than
+    expected after a reorganisation), and the addresses of the pools that are not as before."""
+
+    block: int
+    first: int
+    changed: frozenset[str]
+    live: bool
+
+
+RefreshCallback = Callable[[Refresh], None]
+
+
+class PoolStates:
+    """The reserves of the tracked pools, with the block that they are of."""
+
+    def __init__(self, network: PoolNetwork) -> None:
+        self._network = network
+        self._tracked: dict[str, PoolMarket] = {}
+        self._states: dict[str, PoolState] = {}
+        self._missing: dict[str, str] = {}
+        self._times: OrderedDict[int, int] = OrderedDict()
+        self._callbacks: list[RefreshCallback] = []
+        self._wanted = 0  # the block to read
+        self._asked = 0  # how often a read was asked for, and how many of these are answered
+        self._answered = 0
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._unsubscribe: Unsubscribe | None = None
+        self._lowest = 0
+        self._told_live = False
+        self.block = 0
+        self.trouble = "no block was read yet"
+
+    # -- life
+
+    def start(self) -> None:
+        """Follows the chain from now on."""
+        self._unsubscribe = self._network.on_block(self._on_block)
+        if self._network.height:  # the next block may be long in coming
+            self._ask(self._network.height)
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._unsubscribe = self._task = None
+
+    def subscribe(self, callback: RefreshCallback) -> Unsubscribe:
+        """Calls back after every read, and when the state becomes live or stops being it."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    # -- what is known, without asking anybody
+
+    @property
+    def why_not_live(self) -> str:
+        """What is wrong with the state; empty while it may be traded on."""
+        condition = self._network.condition
+        if condition.health not in (Health.READY, Health.DEGRADED):
+            return f"the chain is {condition.health.name}: {condition.reason}"
+        if self.trouble:
+            return self.trouble
+        lag = self._network.height - self.block
+        if lag > MAX_LAG:
+            return f"pool state is of block {self.block}, {lag} behind the chain"
+        return ""
+
+    def known(self, address: str) -> PoolState | None:
+        """A pool's last state, live or not."""
+        return self._states.get(address)
+
+    def missing(self, address: str) -> str | None:
+        """Why a tracked address turned out to be no pool; None if it is one, or is not read yet."""
+        return self._missing.get(address)
+
+    def live(self, market: PoolMarket) -> PoolState:
+        """A pool's state; Refused when there is none that may be traded on."""
+        reason = self.why_not_live
+        if reason:
+            raise Refused(
+                Reason.BOOK_NOT_LIVE,
+                f"the state of pool {market.instrument.id} is not current ({reason}); try again",
+                {"pool": market.address, "block": str(self.block)},
+            )
+        if market.address in self._missing:
+            raise Refused(
+                Reason.POOL_NOT_FOUND,
+                f"there is no pool at {market.address}: {self._missing[market.address]}",
+                {"pool": market.address},
+            )
+        state = self._states.get(market.address)
+        if state is None:
+            raise Refused(
+                Reason.BOOK_NOT_LIVE,
+                f"pool {market.instrument.id} is not read yet; try again in a moment",
+                {"pool": market.address},
+            )
+        return state
+
+    def block_time(self, number: int) -> int | None:
+        """When a recent block was made, in ns; None for a block that was not seen."""
+        return self._times.get(number)
+
+    @property
+    def chain_time(self) -> int:
+        """The time of the latest block seen, in ns; 0 before the first."""
+        return next(reversed(self._times.values()), 0)
+
+    # -- reading
+
+    def track(self, market: PoolMarket) -> None:
+        """Reads a pool from the next block on."""
+        self._tracked[market.address] = market
+
+    async def read(self, market: PoolMarket) -> PoolState | None:
+        """Tracks a pool and reads it now; None when there is no pool at its address."""
+        height = self._network.height
+        if height == 0:
+            raise Refused(
+                Reason.NODE_UNAVAILABLE, "the chain was not reached yet; try again in a moment"
+            )
+        (answer,) = await self._network.multicall(
+            [Call(market.address, get_reserves())], block=height
+        )
+        newer = self._states.get(market.address)
+        if newer is None or newer.block < height:
+            self._apply(market, answer, height)
+        if market.address not in self._missing:
+            self.track(market)
+        return self._states.get(market.address)
+
+    def _apply(self, market: PoolMarket, answer: bytes | CallError, block: int) -> bool:
+        """Takes an answer in; whether the pool is not as before."""
+        before = self._states.get(market.address)
+        try:
+            if isinstance(answer, CallError):
+                raise ValueError(answer.reason)
+            reserve0, reserve1 = decode_reserves(answer)
+        except ValueError as error:
+            self._missing[market.address] = str(error)
+            self._states.pop(market.address, None)
+            return before is not None
+        self._missing.pop(market.address, None)
+        self._states[market.address] = PoolState(market, reserve0, reserve1, block)
+        return before is None or (before.reserve0, before.reserve1) != (reserve0, reserve1)
+
+    def _on_block(self, block: Block) -> None:
+        for number in [n for n in self._times if n >= block.number]:
+            del self._times[number]
+        self._times[block.number] = block.timestamp * 1_000_000_000
+        while len(self._times) > _KEPT_TIMES:
+            self._times.popitem(last=False)
+        self._ask(block.number)
+
+    def _ask(self, number: int) -> None:
+        if self._answered == self._asked or number < self._lowest:
+            self._lowest = number
+        self._wanted = number
+        self._asked += 1
+        self._wake.set()
+
+    async def _run(self) -> None:
+        pause = _FIRST_RETRY
+        while True:
+            try:
+                async with asyncio.timeout(_PULSE if self._answered == self._asked else pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            asked, number, lowest = self._asked, self._wanted, self._lowest
+            if asked == self._answered:
+                self._tell(frozenset(), only_if_turned=True)
+                continue
+            try:
+                changed = await self._refresh(number)
+            except CambistError as error:
+                self.trouble = f"pools could not be read: {error.message}"
+                _log.warning("pool state of block %d: %s", number, error.message)
+                pause = min(pause * 2, _LAST_RETRY)
+                self._tell(frozenset(), only_if_turned=True)
+                continue
+            pause = _FIRST_RETRY
+            self._answered = asked
+            self._tell(changed, lowest)
+
+    async def _refresh(self, number: int) -> frozenset[str]:
+        markets = list(self._tracked.values())
+        answers = (
+            await self._network.multicall(
+                [Call(market.address, get_reserves()) for market in markets], block=number
+            )
+            if markets
+            else []
+        )
+        changed = frozenset(
+            market.address
+            for market, answer in zip(markets, answers, strict=True)
+            if self._apply(market, answer, number)
+        )
+        self.block = number
+        self.trouble = ""
+        return changed
+
+    def _tell(
+        self, changed: frozenset[str], lowest: int | None = None, only_if_turned: bool = False
+    ) -> None:
+        live = not self.why_not_live
+        if only_if_turned and live == self._told_live:
+            return
+        self._told_live = live
+        refresh = Refresh(self.block, self.block if lowest is None else lowest, changed, live)
+        for callback in list(self._callbacks):
+            try:
+                callback(refresh)
+            except Exception:  # noqa: BLE001  one listener's bug must not stop the others
+                _log.exception("a pool state callback failed")

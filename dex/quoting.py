@@ -1,0 +1,106 @@
+"""Quotes: what a swap would give, from a pool's state in memory. Pure."""
+
+import secrets
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+
+from core.errors import Reason, Refused
+from core.money import text
+from core.swaps import Quote
+from core.tokens import Token
+from dex.families.constant_product import (
+    Curve,
+    amount_in,
+    amount_out,
+    largest_in,
+    least_out,
+    price_impact,
+)
+from dex.pools import PoolState
+
+# A quote is good for a few blocks, but at least as long as a person or a slow bot needs.
+_BLOCKS = 3
+_SHORTEST = 15_000_000_000  # ns
+_PRICE_DIGITS = 36
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRequest:
+    """`units` is the amount of the exact side. `slippage` is a fraction, 0.005 is 0.5 %."""
+
+    token_in: Token
+    token_out: Token
+    units: int
+    exact_in: bool
+    slippage: Decimal
+
+
+def check_request(request: QuoteRequest) -> None:
+    """Refused with FIELD_INVALID for what can never be quoted."""
+    if request.units <= 0:
+        raise Refused(Reason.FIELD_INVALID, "the amount must be above zero", {"field": "amount"})
+    if not request.slippage.is_finite() or not 0 <= request.slippage < 1:
+        raise Refused(
+            Reason.FIELD_INVALID,
+            "slippage is a fraction from 0 to below 1: 0.005 is 0.5 %",
+            {"field": "slippage"},
+        )
+    if request.token_in.address == request.token_out.address:
+        raise Refused(
+            Reason.FIELD_INVALID,
+            f"both tokens are {request.token_in.symbol}; name two different ones",
+            {"field": "token_out"},
+        )
+
+
+def amounts(curve: Curve, request: QuoteRequest) -> tuple[int, int]:
+    """Units in and units out; Refused when the pool cannot do it."""
+    if request.exact_in:
+        return request.units, amount_out(curve, request.units)
+    return amount_in(curve, request.units), request.units
+
+
+def quote(
+    venue: str, state: PoolState, curve: Curve, request: QuoteRequest, now: int, block_time: int
+) -> Quote:
+    """A quote over one pool, `curve` being the pool in the direction of the swap."""
+    units_in, units_out = amounts(curve, request)
+    if request.exact_in:
+        guaranteed = least_out(units_out, request.slippage)
+    else:
+        guaranteed = largest_in(units_in, request.slippage)
+    shift = request.token_in.decimals - request.token_out.decimals
+    return Quote(
+        id=secrets.token_hex(8),
+        venue=venue,
+        network=request.token_in.network,
+        token_in=request.token_in,
+        token_out=request.token_out,
+        exact_in=request.exact_in,
+        units_in=units_in,
+        units_out=units_out,
+        guaranteed=guaranteed,
+        slippage=request.slippage,
+        price=price(units_out, units_in, shift),
+        price_impact=price_impact(curve, units_in, units_out),
+        pools=(state.market.address,),
+        block=state.block,
+        create_time=now,
+        expire_time=now + max(_BLOCKS * block_time, _SHORTEST),
+    )
+
+
+def price(over: int, under: int, shift: int) -> Decimal:
+    """`over` / `under` * 10 ** shift, cut to 36 decimals: exact amounts stand beside it."""
+    exact = (Decimal(over) / Decimal(under)).scaleb(shift)
+    return exact.quantize(Decimal(1).scaleb(-_PRICE_DIGITS), ROUND_DOWN)
+
+
+def check_fresh(quote: Quote, now: int) -> None:
+    """Refused with QUOTE_EXPIRED for a quote that is too old to act on."""
+    if now > quote.expire_time:
+        raise Refused(
+            Reason.QUOTE_EXPIRED,
+            f"the quote is of block {quote.block} and has expired; ask for a new one",
+            {"quote": quote.id, "slippage": text(quote.slippage)},
+        )
