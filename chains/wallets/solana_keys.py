@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from chains.wallets import base58
+from chains.solana import base58
 from chains.wallets.secret import Secret
 
 

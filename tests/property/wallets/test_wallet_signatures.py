@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from chains.wallets import base58, evm_keys, keystore_v3, sealed, solana_keys
+from chains.solana import base58
+from chains.wallets import evm_keys, keystore_v3, sealed, solana_keys
 from chains.wallets.kdf import LIGHT
 from chains.wallets.secret import Secret
 

@@ -1,12 +1,13 @@
-"""Base58 with Bitcoin's alphabet, as Solana writes keys; here because wallets must not need the
-Solana libraries to list addresses.
+"""Base58 with Bitcoin's alphabet, as Solana writes keys. Ours, because wallets list addresses and
+sign without importing the Solana libraries.
 
 https://datatracker.ietf.org/doc/html/draft-msporny-base58-03
 """
 
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
-_MAX_LENGTH = 128  # decoding is quadratic; the longest text here, a 64-byte key, has 88 letters
+# Decoding is quadratic, so long texts are refused. A 64-byte key has 88 letters.
+KEY_LIMIT = 128
 
 
 def encode(data: bytes) -> str:
@@ -19,10 +20,10 @@ def encode(data: bytes) -> str:
     return "1" * (len(data) - len(data.lstrip(b"\0"))) + "".join(reversed(letters))
 
 
-def decode(text: str) -> bytes:
+def decode(text: str, limit: int = KEY_LIMIT) -> bytes:
     """The bytes of a text; ValueError, which never repeats the text, for anything else."""
-    if len(text) > _MAX_LENGTH:
-        raise ValueError("too long for a base58 key")
+    if len(text) > limit:
+        raise ValueError("too long for what this base58 text should be")
     number = 0
     for letter in text:
         value = _VALUES.get(letter)

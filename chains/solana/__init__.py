@@ -1,0 +1,1 @@
+"""Solana: balances, SPL tokens, transfers, and the life of a transaction."""
