@@ -1,0 +1,59 @@
+"""Pools, quotes, swaps."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from cambist.types._enum import WireEnum
+from cambist.types.chains import TokenAmount
+
+
+class SwapMode(WireEnum):
+    """Which amount of a swap is fixed."""
+
+    UNKNOWN = 0
+    EXACT_IN = 1  # What goes in is fixed.
+    EXACT_OUT = 2  # What comes out is fixed.
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool."""
+
+    venue: str  # The venue.
+    address: str  # Its address.
+    reserves: tuple[TokenAmount, ...]  # What it holds of each token.
+    fee: Decimal  # Its fee, as a fraction of what goes in.
+    block: int  # The block that this is of.
+    instrument: str  # Our id of its market.
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredApproval:
+    """An approval that a swap needs."""
+
+    spender: str  # The contract that takes the token.
+    amount: TokenAmount  # How much it must be allowed.
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a swap would give at a block."""
+
+    id: str  # Its id.
+    venue: str  # The venue.
+    mode: SwapMode  # Which amount is fixed.
+    amount_in: TokenAmount  # What goes in.
+    amount_out: TokenAmount  # What comes out.
+    # The least that comes out (exact in) or the most that goes in (exact out).
+    guaranteed: TokenAmount
+    slippage: Decimal  # How far the price may move, as a fraction.
+    price: Decimal  # Out for one in, fees included.
+    price_impact: Decimal  # How far the swap itself moves the price, as a fraction, fees excluded.
+    pools: tuple[str, ...]  # The pools that it goes through, by address.
+    block: int  # The block that it is of.
+    create_time: datetime | None  # When it was made.
+    expire_time: datetime | None  # Until when it may be executed.
+    # What the wallet must approve first; absent when nothing, or when no wallet was named.
+    required_approval: RequiredApproval | None
+    plan: str  # The plan in words.
