@@ -1,11 +1,12 @@
 """Times and decimals between the core and the contract.
 
-A time is nanoseconds since the Unix epoch inside and a Timestamp on the wire; zero inside stands for
-"not told" and is an absent field on the wire. A decimal is a canonical string on the wire.
+A time is nanoseconds since the Unix epoch inside and a Timestamp on the wire; zero stands for
+"not told" and is an absent field there. A decimal is a canonical string on the wire.
 """
 
 from decimal import Decimal
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from core import money
@@ -24,6 +25,18 @@ def timestamp(nanoseconds: int) -> Timestamp:
 def timestamp_or_none(nanoseconds: int) -> Timestamp | None:
     """The same for a field that is left out when the time is not told (zero)."""
     return timestamp(nanoseconds) if nanoseconds else None
+
+
+def set_time(field: Timestamp, nanoseconds: int) -> None:
+    """Fills a message's field in place, for hot paths; leaves it absent when not told (zero)."""
+    if nanoseconds:
+        field.seconds, field.nanos = divmod(nanoseconds, SECOND)
+
+
+def duration(nanoseconds: int) -> Duration:
+    """A length of time."""
+    seconds, nanos = divmod(nanoseconds, SECOND)
+    return Duration(seconds=seconds, nanos=nanos)
 
 
 def nanoseconds(time: Timestamp) -> int:
