@@ -16,6 +16,7 @@ from cex.paper.store import as_order
 from core.accounts import Balance, FeeRates, FundingPayment, Position
 from core.clock import SECOND
 from core.errors import Reason, Refused, Rejected, Unconfirmed
+from core.ids import ClientIdRule
 from core.instruments import Instrument, InstrumentKind
 from core.orders import Fill, Order, OrderReport, OrderRequest
 from core.ports import (
@@ -107,6 +108,11 @@ class BookAccount:
     def settle_time(self) -> int:
         """A request takes effect at once or never."""
         return 0
+
+    @property
+    def client_id_rule(self) -> ClientIdRule:
+        """No wishes, but at most `rules.MAX_CLIENT_ID` characters."""
+        return ClientIdRule()
 
     # --- life ---
 

@@ -16,13 +16,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from cex.paper import perpetuals
+from cex.paper.admission import check_change, check_rules, open_order, refuse_duplicate
 from cex.paper.clearing import Book, Clearing, TermsTable, describe, report_of
 from cex.paper.faults import Faults
 from cex.paper.ledger import OpenOrder
 from cex.paper.markets import INITIAL_BALANCES, MARKETS, Market
 from cex.paper.matching import Ending, Result, Why
 from cex.paper.pit import Pit
-from cex.paper.rules import MAX_OPEN_ORDERS, PRICED, STOPS, change_objection, objection
+from cex.paper.rules import PRICED, STOPS, change_objection
 from cex.paper.simulation import Simulation
 from cex.paper.tape import Tape
 from core.clock import MILLISECOND, SECOND, Clock
@@ -121,19 +122,14 @@ class PaperExchange:
                 self._run_stops(pit)
             perpetuals.revalue(self.pits, self.simulation, self.clearing, self._funding_interval)
             perpetuals.pay_due_funding(self.pits, self.clearing, self._funding_interval)
-            perpetuals.enforce(self.pits, self.clearing)
+            self._enforce()
             self._save_simulation()
 
     def check(self, request: OrderRequest, error: type[CambistError] = Refused) -> None:
         """Raises `error` with the first thing that stands against an order, as the book is now."""
         pit = self._pit_of(request.venue, request.instrument, error)
         book = self.clearing.book(request.account)
-        broken = objection(request, pit.instrument)
-        if broken is not None:
-            raise error(broken[0], f"{describe(request)}: {broken[1]}")
-        if len(book.orders) >= MAX_OPEN_ORDERS:
-            words = f"{MAX_OPEN_ORDERS} orders are open: cancel some first"
-            raise error(Reason.ORDER_RULE_BROKEN, words)
+        check_rules(book, request, pit.instrument, error)
         if book.margin is not None:
             perpetuals.mark(pit, book)
         if request.type in STOPS:
@@ -148,14 +144,7 @@ class PaperExchange:
 
     def place(self, request: OrderRequest) -> OrderReport:
         """Takes an order. Raises Rejected, and then nothing has happened."""
-        book = self.clearing.book(request.account)
-        id = request.client_order_id
-        if id in book.orders or self.clearing.store.has_order(request.account, id):
-            raise Rejected(
-                Reason.ORDER_REJECTED,
-                f"client order id {id!r} was used before: query that order",
-                {"venue_code": "DUPLICATE_CLIENT_ORDER_ID", "client_order_id": id},
-            )
+        refuse_duplicate(self.clearing, request)
         self.check(request, Rejected)
         pit = self.pits[request.instrument]
         with self._command([pit]):
@@ -170,10 +159,10 @@ class PaperExchange:
 
     def cancel(self, account: str, client_order_id: str) -> OrderReport:
         """Ends an open order. Raises Rejected: ORDER_FINAL, ORDER_NOT_FOUND."""
-        order = self._open_order(account, client_order_id)
+        order = open_order(self.clearing, account, client_order_id)
         pit = self.pits[order.request.instrument]
         with self._command([pit]):
-            self._cancel(pit, order)
+            self._cancel(order)
         return report_of(order)
 
     def cancel_all(self, account: str, instrument: str | None) -> list[OrderReport]:
@@ -186,7 +175,7 @@ class PaperExchange:
         pits = {order.request.instrument: self.pits[order.request.instrument] for order in orders}
         with self._command(pits.values()):
             for order in orders:
-                self._cancel(pits[order.request.instrument], order)
+                self._cancel(order)
         return [report_of(order) for order in orders]
 
     def replace(
@@ -194,7 +183,7 @@ class PaperExchange:
     ) -> OrderReport:
         """Changes whole quantity and price of an open order, which keeps its ids, and its place
         in the queue if only the quantity shrinks. Raises Rejected; the order is then unchanged."""
-        order = self._open_order(account, client_order_id)
+        order = open_order(self.clearing, account, client_order_id)
         pit = self.pits[order.request.instrument]
         broken = change_objection(order.request, pit.instrument, order.filled, quantity, price)
         if broken is not None:
@@ -213,14 +202,9 @@ class PaperExchange:
     def _replace_resting(
         self, pit: Pit, order: OpenOrder, quantity: Decimal, price: Decimal
     ) -> None:
-        request, ledger = order.request, self.clearing.book(order.request.account).ledger
-        remaining = quantity - order.filled
-        ledger.unhold(order)
-        rate = pit.market.terms.taker
-        short = ledger.shortfall(request, remaining, remaining * price, rate)
-        ledger.hold(order)
-        if short is not None:
-            raise Rejected(Reason.INSUFFICIENT_BALANCE, f"{describe(request)}: {short}")
+        request, remaining = order.request, quantity - order.filled
+        book = self.clearing.book(request.account)
+        check_change(book, order, remaining, price, pit.market.terms.taker)
         shrinks = price == request.price and quantity <= request.quantity
         post_only = request.time_in_force is TimeInForce.POST_ONLY
         result = pit.engine.replace(order.number, pit.ticks(price), pit.steps(remaining), post_only)
@@ -229,13 +213,24 @@ class PaperExchange:
         self.clearing.amend(order, quantity, price, requeue=not shrinks)
         pit.settle(result, order)
 
-    def _cancel(self, pit: Pit, order: OpenOrder) -> None:
-        pit.engine.cancel(order.number)
+    def _cancel(self, order: OpenOrder) -> None:
+        self._drop(order)
         self.clearing.finish(order, OrderStatus.CANCELED, "canceled by request")
+
+    def _enforce(self) -> None:
+        for book in self.clearing.books():
+            if book.venue in self._venues:
+                perpetuals.enforce(book, self.clearing, self._drop, self._flatten)
+
+    def _drop(self, order: OpenOrder) -> None:
+        self.pits[order.request.instrument].engine.cancel(order.number)
+
+    def _flatten(self, book: Book, instrument: str) -> None:
+        self.pits[instrument].engine.positions[book.id] = 0
 
     def _settle_down(self, pit: Pit) -> None:
         self._run_stops(pit)
-        perpetuals.enforce(self.pits, self.clearing)
+        self._enforce()
 
     def _run_stops(self, pit: Pit) -> None:
         """Enters the orders that the last price has triggered, and those that they trigger."""
@@ -256,18 +251,6 @@ class PaperExchange:
         book = self.clearing.book(request.account)
         rate = pit.market.terms.taker
         return book.ledger.shortfall(request, request.quantity, pit.cost(request), rate)
-
-    def _open_order(self, account: str, client_order_id: str) -> OpenOrder:
-        order = self.clearing.book(account).orders.get(client_order_id)
-        if order is not None:
-            return order
-        metadata = {"client_order_id": client_order_id}
-        final = self.clearing.store.order(account, client_order_id)
-        if final is not None:
-            words = f"order {client_order_id!r} is {final.status.name.lower()}"
-            raise Rejected(Reason.ORDER_FINAL, words, metadata)
-        words = f"the paper exchange knows no order {client_order_id!r}"
-        raise Rejected(Reason.ORDER_NOT_FOUND, words, metadata)
 
     def _pit_of(self, venue: str, instrument: str, error: type[CambistError]) -> Pit:
         pit = self.pits.get(instrument)

@@ -6,10 +6,12 @@ each multiple of the interval since the epoch, by long to short when positive. F
 pass while the exchange is closed count as one: the market stood still.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from cex.paper.admission import reducible
 from cex.paper.clearing import Book, Clearing
+from cex.paper.ledger import OpenOrder
 from cex.paper.matching import Why
 from cex.paper.pit import Pit
 from cex.paper.simulation import Simulation
@@ -66,31 +68,32 @@ def pay_due_funding(pits: Pits, clearing: Clearing, interval: int) -> None:
     clearing.counters.funding = (now // interval + 1) * interval
 
 
-def enforce(pits: Pits, clearing: Clearing) -> None:
-    """Ends reduce-only orders that have nothing left to reduce, and liquidates."""
-    for book in clearing.books():
-        margin = book.margin
-        if margin is None or book.venue not in {pit.instrument.venue for pit in pits.values()}:
-            continue
-        for id in sorted(margin.moved):
-            _end_reduce_only(pits[id], clearing, book)
-        while (holding := margin.due_liquidation()) is not None:
-            for order in list(book.orders.values()):
-                pits[order.request.instrument].engine.cancel(order.number)
-                clearing.finish(order, OrderStatus.CANCELED, "liquidation: the margin ran out")
-            clearing.liquidate(book, holding)
-            pits[holding.instrument].engine.positions[book.id] = 0
-        clearing.cover(book)
+def enforce(
+    book: Book,
+    clearing: Clearing,
+    drop: Callable[[OpenOrder], None],
+    flatten: Callable[[Book, str], None],
+) -> None:
+    """Ends an account's reduce-only orders that have nothing left to reduce, and liquidates.
 
-
-def _end_reduce_only(pit: Pit, clearing: Clearing, book: Book) -> None:
-    for order in list(book.orders.values()):
+    `drop` takes an order out of whatever matches it, `flatten` tells that of a position that was
+    closed without a trade there.
+    """
+    margin = book.margin
+    if margin is None:
+        return
+    for order in list(book.orders.values()) if margin.moved else []:
         request = order.request
-        if not (request.reduce_only and order.active and request.instrument == pit.instrument.id):
-            continue
-        if not pit.engine.reducible(book.id, request.side):
-            pit.engine.cancel(order.number)
+        if request.reduce_only and order.active and not reducible(book, request):
+            drop(order)
             clearing.finish(order, OrderStatus.EXPIRED, Why.REDUCE_ONLY.value)
+    while (holding := margin.due_liquidation()) is not None:
+        for order in list(book.orders.values()):
+            drop(order)
+            clearing.finish(order, OrderStatus.CANCELED, "liquidation: the margin ran out")
+        clearing.liquidate(book, holding)
+        flatten(book, holding.instrument)
+    clearing.cover(book)
 
 
 def _perpetuals(pits: Pits) -> dict[str, Pit]:

@@ -6,7 +6,7 @@ from cex.paper.clearing import Clearing
 from cex.paper.ledger import OpenOrder
 from cex.paper.markets import Market
 from cex.paper.matching import PUBLIC, Ending, Incoming, MatchingEngine, Resting, Result, Why
-from cex.paper.rules import rises
+from cex.paper.rules import BEYOND_SLIPPAGE, rises, worst_price
 from cex.paper.simulation import Simulation
 from cex.paper.tape import Tape
 from core.instruments import InstrumentKind
@@ -37,13 +37,18 @@ class Pit:
 
     def incoming(self, request: OrderRequest, number: int, remaining: Decimal) -> Incoming:
         """An order as the engine takes it."""
+        tick, rule = self.instrument.price_tick, request.time_in_force
+        best = self.engine.best(Side.SELL if request.side is Side.BUY else Side.BUY)
+        price = worst_price(request, None if best is None else best * tick, tick)
+        if request.price is None and price is not None and rule is not TimeInForce.FOK:
+            rule = TimeInForce.IOC
         return Incoming(
             number,
             request.account,
             request.side,
-            None if request.price is None else self.ticks(request.price),
+            None if price is None else self.ticks(price),
             self.steps(remaining),
-            request.time_in_force,
+            rule,
             request.reduce_only,
         )
 
@@ -113,7 +118,9 @@ class Pit:
             if result.ending is Ending.RESTS:
                 clearing.hold(taker)
             elif result.ending is Ending.EXPIRED:
-                clearing.finish(taker, OrderStatus.EXPIRED, result.why.value)
+                slipped = taker.request.price is None and result.why is Why.IOC
+                why = BEYOND_SLIPPAGE if slipped else result.why.value
+                clearing.finish(taker, OrderStatus.EXPIRED, why)
 
     def lay_quotes(self, simulation: Simulation, quietly: bool) -> None:
         """Puts the makers' ladders of this tick in place of the old ones. They come behind the

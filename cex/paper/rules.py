@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from core.errors import Reason
 from core.instruments import Instrument, InstrumentKind, InstrumentStatus
-from core.money import is_multiple, text
+from core.money import ceil_to, floor_to, is_multiple, text
 from core.orders import OrderRequest, OrderType, Side, TimeInForce
 
 MAX_OPEN_ORDERS = 500  # an account; keeps the book, and so the memory, bounded
@@ -19,6 +19,8 @@ STOPS = frozenset(
     }
 )
 PRICED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
+
+BEYOND_SLIPPAGE = "the rest would have cost more than max_slippage allows"
 
 Objection = tuple[Reason, str]
 
@@ -39,6 +41,16 @@ def rises(request: OrderRequest) -> bool:
     """Whether a stop order triggers when the last price rises to its trigger price (else falls)."""
     stop = request.type in (OrderType.STOP_MARKET, OrderType.STOP_LIMIT)
     return stop == (request.side is Side.BUY)
+
+
+def worst_price(request: OrderRequest, best: Decimal | None, tick: Decimal) -> Decimal | None:
+    """The price that an order may trade at when the opposite side's best is `best`: its own, or
+    that within a market order's max_slippage; None for any."""
+    if request.price is not None or request.max_slippage is None or best is None:
+        return request.price
+    if request.side is Side.BUY:
+        return floor_to(best * (1 + request.max_slippage), tick)
+    return ceil_to(best * (1 - request.max_slippage), tick)
 
 
 def change_objection(
@@ -84,4 +96,8 @@ def _broken(request: OrderRequest, instrument: Instrument) -> str | None:
         return f"trigger_price is not a multiple of the tick {text(instrument.price_tick)}"
     if not priced and request.time_in_force is TimeInForce.POST_ONLY:
         return "a market order cannot be post-only"
+    if request.max_slippage is not None and not (
+        not priced and request.max_slippage.is_finite() and 0 <= request.max_slippage < 1
+    ):
+        return "max_slippage is for market orders, and must be at least 0 and below 1"
     return instrument.breach(request.quantity, request.price)

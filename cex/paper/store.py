@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS orders (
   reduce_only INTEGER NOT NULL, status INTEGER NOT NULL, filled TEXT NOT NULL,
   notional TEXT NOT NULL, reason TEXT NOT NULL, active INTEGER NOT NULL,
   priority INTEGER NOT NULL, create_time INTEGER NOT NULL, update_time INTEGER NOT NULL,
-  is_open INTEGER NOT NULL, UNIQUE (account, client_order_id)
+  is_open INTEGER NOT NULL, max_slippage TEXT, UNIQUE (account, client_order_id)
 );
 CREATE INDEX IF NOT EXISTS open_orders ON orders (priority) WHERE is_open = 1;
 CREATE TABLE IF NOT EXISTS fills (
@@ -75,7 +75,7 @@ CREATE TABLE IF NOT EXISTS payments (
 """
 
 _SAVE_ORDER = (
-    "INSERT INTO orders VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+    "INSERT INTO orders VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
     "ON CONFLICT (number) DO UPDATE SET quantity = excluded.quantity, price = excluded.price, "
     "status = excluded.status, filled = excluded.filled, notional = excluded.notional, "
     "reason = excluded.reason, active = excluded.active, priority = excluded.priority, "
@@ -305,6 +305,7 @@ def _order_row(order: OpenOrder) -> tuple[Any, ...]:
         order.create_time,
         order.update_time,
         int(order.status not in FINAL),
+        _optional(request.max_slippage),
     )
 
 
@@ -321,6 +322,7 @@ def _open_order(row: Sequence[Any]) -> OpenOrder:
         trigger_price=None if row[9] is None else parse(row[9]),
         time_in_force=TimeInForce(row[10]),
         reduce_only=bool(row[11]),
+        max_slippage=None if row[21] is None else parse(row[21]),
     )
     return OpenOrder(
         number=row[0],
