@@ -1,0 +1,297 @@
+"""The private side of an exchange: one set of credentials. Implements core.ports.Account."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from cex.engine import commands, outcome
+from cex.engine.commands import Command, Reports
+from cex.engine.condition import Conditions
+from cex.engine.credentials import Credentials
+from cex.engine.market import ExchangeVenue
+from cex.engine.user_stream import UserStream
+from core.accounts import Balance, FeeRates, Position
+from core.clock import SECOND
+from core.errors import CambistError, Reason, Refused, Rejected
+from core.instruments import Instrument, InstrumentStatus
+from core.money import text
+from core.orders import Fill, Order, OrderReport, OrderRequest, Side
+from core.ports import AccountReport, AccountSink, Condition, Health, VenueKind
+
+
+class ExchangeAccount:
+    """One account at one exchange. Keeps no order state; remembers balances, to check orders."""
+
+    def __init__(self, id: str, market: ExchangeVenue, credentials: Credentials) -> None:
+        """Raises Refused when the venue needs a credential that is missing."""
+        for name in sorted(market.spec.credentials):
+            if not getattr(credentials, name):
+                raise Refused(
+                    Reason.FIELD_REQUIRED,
+                    f"an account at {market.spec.name} needs {name.replace('_', ' ')}",
+                    {"venue": market.spec.id, "field": name},
+                )
+        self._id = id
+        self._market = market
+        self._spec = market.spec
+        self._credentials = credentials
+        self._conditions = Conditions(market.clock)
+        self._scope = market.scope(id)
+        self._sink: AccountSink | None = None
+        self._stream: UserStream | None = None
+        self._balances: dict[str, Balance] | None = None
+
+    # -- core.ports.Account ------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """See core.ports.Account."""
+        return self._id
+
+    @property
+    def venue(self) -> ExchangeVenue:
+        """See core.ports.Account."""
+        return self._market
+
+    @property
+    def condition(self) -> Condition:
+        """See core.ports.Account."""
+        return self._conditions.current
+
+    @property
+    def settle_time(self) -> int:
+        """See core.ports.Account."""
+        return self._spec.settle_time
+
+    async def start(self, sink: AccountSink) -> None:
+        """See core.ports.Account. The stream connects once the market is loaded."""
+        self._sink = sink
+        if self._stream is None:
+            self._conditions.set("stream", Health.STARTING, "connecting")
+            self._stream = UserStream(
+                self._id,
+                self._market,
+                self._spec.private,
+                self._credentials,
+                self._conditions,
+                self._tell,
+            )
+            self._stream.connection.start()
+
+    async def stop(self) -> None:
+        """See core.ports.Account."""
+        if self._stream is not None:
+            await self._stream.connection.stop()
+            self._stream = None
+        self._sink = None
+
+    async def check(self, request: OrderRequest) -> None:
+        """See core.ports.Account."""
+        instrument = self._market.instrument(request.instrument)
+        self._check_rules(request, instrument)
+        await self._check_balance(request, instrument)
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        """See core.ports.Account. Fills that come with the reply go to the sink."""
+        instrument = self._market.instrument(request.instrument)
+        self._check_rules(request, instrument)
+        self._check_clock()
+        reports = await self._mutate(commands.Place(request, instrument))
+        return self._settle(reports, request.client_order_id)
+
+    async def cancel(self, order: Order) -> OrderReport:
+        """See core.ports.Account."""
+        instrument = self._market.instrument(order.request.instrument)
+        reports = await self._mutate(commands.Cancel(order, instrument))
+        return self._settle(reports, order.client_order_id)
+
+    async def cancel_all(self, instrument: str | None) -> Sequence[OrderReport]:
+        """See core.ports.Account. Where the venue cancels by instrument only, those that have open
+        orders are asked for first, and the first failure ends the round."""
+        targets: list[Instrument | None]
+        if instrument is not None:
+            targets = [self._market.instrument(instrument)]
+        elif self._spec.cancel_all_by_instrument:
+            ids = {order.request.instrument for order in await self.open_orders()}
+            targets = [self._market.instrument(name) for name in sorted(ids)]
+        else:
+            targets = [None]
+        canceled: list[OrderReport] = []
+        for target in targets:
+            canceled.extend(await self._cancel_all_of(target))
+        return canceled
+
+    async def replace(
+        self, order: Order, quantity: Decimal, price: Decimal, client_order_id: str
+    ) -> OrderReport:
+        """See core.ports.Account. `quantity` is the whole, what is filled included.
+
+        A smaller quantity at the same price keeps the order and its place in the queue where the
+        venue can do that. Otherwise the venue cancels and places in one request: the old order's
+        report goes to the sink. Rejected after the old order was canceled says so in the metadata
+        (`replaced: canceled`).
+        """
+        instrument = self._market.instrument(order.request.instrument)
+        breach = instrument.breach(quantity, price)
+        if breach is not None:
+            raise Refused(Reason.ORDER_RULE_BROKEN, breach, {"instrument": instrument.id})
+        if quantity <= order.filled_quantity:
+            raise Refused(
+                Reason.FIELD_INVALID,
+                f"quantity {text(quantity)} is not above what is filled already, "
+                f"{text(order.filled_quantity)}: cancel the order instead",
+                {"field": "quantity"},
+            )
+        self._check_clock()
+        smaller = quantity < order.request.quantity and price == order.request.price
+        if smaller and commands.Amend in self._spec.operations:
+            try:
+                reports = await self._mutate(commands.Amend(order, instrument, quantity))
+                return self._settle(reports, order.client_order_id)
+            except Rejected as error:
+                if error.reason is not Reason.UNSUPPORTED_BY_VENUE:
+                    raise
+        breach = instrument.breach(quantity - order.filled_quantity, price)
+        if breach is not None:
+            raise Refused(Reason.ORDER_RULE_BROKEN, breach, {"instrument": instrument.id})
+        command = commands.Replace(order, instrument, quantity, price, client_order_id)
+        return self._settle(await self._mutate(command), client_order_id)
+
+    async def query(self, order: Order) -> OrderReport | None:
+        """See core.ports.Account."""
+        instrument = self._market.instrument(order.request.instrument)
+        try:
+            return await self._read(commands.GetOrder(order, instrument))
+        except CambistError as error:
+            if error.reason is Reason.ORDER_NOT_FOUND:
+                return None
+            raise
+
+    async def open_orders(self) -> Sequence[Order]:
+        """See core.ports.Account."""
+        command = commands.ListOpenOrders()
+        return await self._market.caller.pages(command, self._scope, self._credentials)
+
+    async def fills(self, instrument: str, since: int) -> Sequence[Fill]:
+        """See core.ports.Account."""
+        command = commands.ListFills(
+            self._market.instrument(instrument), since, self._market.offset.now()
+        )
+        return await self._market.caller.pages(command, self._scope, self._credentials)
+
+    async def balances(self) -> Sequence[Balance]:
+        """See core.ports.Account."""
+        found = await self._read(commands.GetBalances())
+        self._balances = {balance.asset: balance for balance in found}
+        return found
+
+    async def positions(self) -> Sequence[Position]:
+        """See core.ports.Account. A spot account has none."""
+        if self._spec.kind is VenueKind.SPOT:
+            return ()
+        return await self._read(commands.GetPositions())
+
+    async def fee_rates(self, instrument: Instrument) -> FeeRates:
+        """See core.ports.Account."""
+        return await self._read(commands.GetFees(instrument))
+
+    # ----------------------------------------------------------------------------------------------
+
+    async def _read(self, command: Command[commands.V_co]) -> commands.V_co:
+        return await self._market.caller.call(command, self._scope, self._credentials)
+
+    async def _mutate(self, command: Command[Reports]) -> Reports:
+        return await self._market.caller.call(
+            command, self._scope, self._credentials, effects=self._tell
+        )
+
+    async def _cancel_all_of(self, instrument: Instrument | None) -> list[OrderReport]:
+        try:
+            reports = await self._mutate(commands.CancelAll(instrument))
+        except Rejected as error:
+            if error.reason is Reason.ORDER_NOT_FOUND:
+                return []  # there was nothing to cancel
+            raise
+        return [report for report in reports if isinstance(report, OrderReport)]
+
+    def _settle(self, reports: Reports, client_order_id: str) -> OrderReport:
+        """The report of the order that was asked about; everything else goes to the sink."""
+        answer: OrderReport | None = None
+        for report in reports:
+            if isinstance(report, OrderReport) and report.client_order_id == client_order_id:
+                answer = report
+            else:
+                self._tell(report)
+        if answer is None:
+            raise outcome.unconfirmed(self._spec, "its reply does not name the order")
+        return answer
+
+    def _tell(self, report: AccountReport) -> None:
+        if isinstance(report, Balance) and self._balances is not None:
+            self._balances[report.asset] = report
+        if self._sink is not None:
+            self._sink(report)
+
+    def _check_rules(self, request: OrderRequest, instrument: Instrument) -> None:
+        metadata = {"venue": self._spec.id, "instrument": instrument.id}
+        if (request.type, request.time_in_force) not in self._spec.order_types:
+            raise Refused(
+                Reason.UNSUPPORTED_BY_VENUE,
+                f"{self._spec.name} has no {request.type.name} order with time in force "
+                f"{request.time_in_force.name}",
+                metadata,
+            )
+        if request.reduce_only and self._spec.kind is VenueKind.SPOT:
+            raise Refused(
+                Reason.UNSUPPORTED_BY_VENUE, "a spot order cannot be reduce-only", metadata
+            )
+        if instrument.status is not InstrumentStatus.TRADING:
+            raise Refused(
+                Reason.ORDER_RULE_BROKEN,
+                f"{instrument.id} takes no orders now: it is {instrument.status.name}",
+                metadata,
+            )
+        breach = instrument.breach(request.quantity, request.price)
+        if breach is None and request.trigger_price is not None:
+            breach = instrument.breach(request.quantity, request.trigger_price)
+        if breach is not None:
+            raise Refused(Reason.ORDER_RULE_BROKEN, breach, metadata)
+
+    def _check_clock(self) -> None:
+        skew = self._market.offset.offset if self._market.offset.known else 0
+        if abs(skew) > self._spec.max_skew:
+            raise Refused(
+                Reason.CLOCK_SKEW,
+                f"this machine's clock is {abs(skew) // SECOND} s off {self._spec.name}'s: "
+                "set it before trading",
+                {"venue": self._spec.id},
+            )
+
+    async def _check_balance(self, request: OrderRequest, instrument: Instrument) -> None:
+        """Refuses what a fresh answer of the venue says cannot be paid.
+
+        What we remember may lag behind a cancel, so that a shortage is looked at again before it
+        counts. A market buy has no price to compute with; margin is the venue's to judge.
+        """
+        if self._spec.kind is not VenueKind.SPOT:
+            return
+        if request.side is Side.SELL:
+            asset, needed = instrument.base, request.quantity
+        elif request.price is not None:
+            asset, needed = instrument.quote, request.quantity * request.price
+        else:
+            return
+        if self._available(asset) is None or needed > (self._available(asset) or 0):
+            await self.balances()
+        available = self._available(asset) or Decimal(0)
+        if needed > available:
+            raise Refused(
+                Reason.INSUFFICIENT_BALANCE,
+                f"the order needs {text(needed)} {asset}, {text(available)} is available",
+                {"venue": self._spec.id, "asset": asset},
+            )
+
+    def _available(self, asset: str) -> Decimal | None:
+        if self._balances is None:
+            return None
+        balance = self._balances.get(asset)
+        return balance.available if balance is not None else Decimal(0)

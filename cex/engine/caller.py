@@ -1,0 +1,205 @@
+"""One command, from the question to the answer: budget, signature, transport, outcome, parsing."""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from cex.engine import outcome, request, wire
+from cex.engine.clock_offset import ClockOffset
+from cex.engine.commands import Command, ServerTime
+from cex.engine.credentials import Credentials
+from cex.engine.http import Http, LostError, NotSentError, Reply
+from cex.engine.limiter import Limiter, Permit
+from cex.engine.spec import Moment, Operation, Scope, VenueSpec
+from core.clock import SECOND, Clock
+from core.errors import CambistError, Reason, Refused
+from core.orders import Fill, OrderReport
+
+V = TypeVar("V")
+
+_READS = 3  # attempts of a read
+_PAUSE = SECOND // 4  # before the second; doubles
+_PAGES = 2000
+
+
+class Caller:
+    """Sends the commands of one venue, for its public side and all its accounts."""
+
+    def __init__(
+        self, spec: VenueSpec, http: Http, limiter: Limiter, offset: ClockOffset, clock: Clock
+    ) -> None:
+        self._spec = spec
+        self._http = http
+        self._limiter = limiter
+        self._offset = offset
+        self._clock = clock
+        self._nonce = 0
+
+    def moment(self) -> Moment:
+        """The venue's time now, and a number larger than any before."""
+        now = self._offset.now()
+        self._nonce = max(self._nonce + 1, now // 1000)
+        return Moment(now, self._nonce)
+
+    def operation(self, command: Command[Any]) -> Operation[Any, Any]:
+        """How the venue answers a command; raises Refused when it cannot."""
+        operation = self._spec.operations.get(type(command))
+        if operation is None:
+            raise Refused(
+                Reason.UNSUPPORTED_BY_VENUE,
+                f"{self._spec.name} has no call for {type(command).__name__}",
+                {"venue": self._spec.id},
+            )
+        return operation
+
+    async def synchronize(self) -> None:
+        """Measures the venue's clock."""
+        asked = self._clock.monotonic()
+        venue_time = await self.call(ServerTime(), self.scope_of("", _no_instrument))
+        self._offset.sample(asked, self._clock.monotonic(), venue_time)
+
+    def scope_of(self, account: str, instrument: Callable[[str], Any]) -> Scope:
+        """What parsers get besides the payload."""
+        return Scope(self._spec.id, account, instrument)
+
+    async def call(
+        self,
+        command: Command[V],
+        scope: Scope,
+        credentials: Credentials | None = None,
+        patience: int | None = None,
+        effects: Callable[[OrderReport | Fill], None] | None = None,
+    ) -> V:
+        """The answer. Raises CambistError; for a command that mutates one of Refused, Rejected
+        and Unconfirmed. `effects` is told what a failing command changed nevertheless."""
+        operation = self.operation(command)
+        attempt = 0
+        resynchronized = False
+        while True:
+            attempt += 1
+            try:
+                return await self._once(operation, command, scope, credentials, patience, effects)
+            except CambistError as error:
+                if error.reason is Reason.CLOCK_SKEW and operation.signed and not resynchronized:
+                    # The venue refused to look at it for its time: it did nothing, so that
+                    # repeating it with the right time is safe even for an order.
+                    resynchronized = True
+                    self._offset.reset()
+                    await self._resynchronize(error)
+                    continue
+                retry = not command.mutates and attempt < _READS
+                if not retry or error.reason is not Reason.VENUE_UNAVAILABLE:
+                    raise
+            pause = _PAUSE << (attempt - 1)
+            await asyncio.sleep((pause + random.randrange(pause)) / SECOND)  # float: asyncio's unit
+
+    async def pages(
+        self, command: Command[Any], scope: Scope, credentials: Credentials | None = None
+    ) -> list[Any]:
+        """All pages of a command whose answer is a sequence."""
+        operation = self.operation(command)
+        found: list[Any] = []
+        for _ in range(_PAGES):
+            page = await self.call(command, scope, credentials)
+            found.extend(page)
+            following = operation.more(command, page) if operation.more else None
+            if following is None:
+                return found
+            command = following
+        raise wire.protocol_error(
+            self._spec.id, type(command).__name__, ValueError(f"more than {_PAGES} pages")
+        )
+
+    async def _resynchronize(self, cause: CambistError) -> None:
+        try:
+            await self.synchronize()
+        except CambistError:
+            raise cause from None
+
+    async def _once(
+        self,
+        operation: Operation[Any, Any],
+        command: Command[V],
+        scope: Scope,
+        credentials: Credentials | None,
+        patience: int | None,
+        effects: Callable[[OrderReport | Fill], None] | None,
+    ) -> V:
+        cost = operation.cost(command) if callable(operation.cost) else operation.cost
+        permit = await self._limiter.acquire(
+            cost, _account_scope(credentials), command.priority, patience
+        )
+        reply = await self._exchange(operation, command, credentials, permit)
+        failure, readable = None, True
+        try:
+            failure = self._spec.failure(reply.status, reply.body)
+        except wire.MALFORMED:
+            readable = False
+        if not readable or failure is not None or not 200 <= reply.status < 300:
+            if failure is not None and operation.effects is not None:
+                done, failure = _effects(operation, reply, command, scope)
+                for value in done:
+                    if effects is not None:
+                        effects(value)
+            if failure is not None and credentials is not None:
+                failure = type(failure)(failure.code, credentials.redact(failure.text))
+            raise outcome.failed(self._spec, reply, failure, command.mutates)
+        try:
+            answer: V = operation.parse(wire.decode(operation.reply, reply.body), command, scope)
+        except wire.MALFORMED as error:
+            problem = wire.protocol_error(self._spec.id, f"{type(command).__name__} reply", error)
+            if not command.mutates:
+                raise problem from None
+            raise outcome.unconfirmed(self._spec, problem.message, problem.metadata) from None
+        return answer
+
+    async def _exchange(
+        self,
+        operation: Operation[Any, Any],
+        command: Command[Any],
+        credentials: Credentials | None,
+        permit: Permit,
+    ) -> Reply:
+        usage: dict[str, int] = {}
+        try:
+            draft = request.build(self._spec, operation, command, credentials, self.moment())
+            reply = await self._http.send(draft)
+            usage = dict(self._spec.usage(reply.headers))
+            if outcome.is_limited(reply):
+                self._limiter.pause(outcome.retry_after(reply))
+            return reply
+        except NotSentError as error:
+            raise outcome.not_sent(self._spec, str(error), command.mutates) from None
+        except LostError as error:
+            if command.mutates:
+                raise outcome.unconfirmed(self._spec, str(error)) from None
+            raise CambistError(
+                Reason.VENUE_UNAVAILABLE,
+                f"{self._spec.name} did not answer ({error}); try again",
+                {"venue": self._spec.id},
+            ) from None
+        finally:
+            permit.landed(usage)
+
+
+def _effects(
+    operation: Operation[Any, Any], reply: Reply, command: Command[Any], scope: Scope
+) -> tuple[Any, Any]:
+    assert operation.effects is not None
+    try:
+        return operation.effects(reply.body, command, scope)
+    except wire.MALFORMED:
+        return (), None
+
+
+def _account_scope(credentials: Credentials | None) -> str:
+    """Accounts with the same key share their budgets; the key itself is not to be shown."""
+    if credentials is None:
+        return ""
+    return hashlib.sha256(credentials.api_key.encode()).hexdigest()[:12]
+
+
+def _no_instrument(symbol: str) -> Any:
+    raise wire.UnknownSymbol(symbol)

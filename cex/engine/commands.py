@@ -1,0 +1,202 @@
+"""What the engine asks of a venue: one class a question, generic in its answer.
+
+Instruments come resolved, so that encoders are pure. A command that changes something at the venue
+(`mutates`) is sent at most once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import IntEnum
+from typing import ClassVar, Generic, TypeVar
+
+from cex.engine.messages import BookMessage
+from core.accounts import Balance, FeeRates, Position
+from core.instruments import Instrument
+from core.market import Candle, Funding, Ticker, Trade
+from core.orders import Fill, Order, OrderReport, OrderRequest
+
+V_co = TypeVar("V_co", covariant=True)
+
+Reports = Sequence[OrderReport | Fill]
+
+
+class Priority(IntEnum):
+    """Who goes first where a rate limit makes them wait."""
+
+    CANCEL = 0
+    PLACE = 1
+    QUERY = 2
+
+
+class Command(Generic[V_co]):
+    """A question to a venue whose answer is a V."""
+
+    __slots__ = ()
+    priority: ClassVar[Priority] = Priority.QUERY
+    mutates: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTime(Command[int]):
+    """The venue's clock, in nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListInstruments(Command[Sequence[Instrument]]):
+    """All that can be traded; `cursor` is for venues that page."""
+
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GetBook(Command[BookMessage]):
+    """A whole book to a depth."""
+
+    instrument: Instrument
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class GetTicker(Command[Ticker]):
+    """Latest prices and a day's statistics."""
+
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class GetTrades(Command[Sequence[Trade]]):
+    """The latest public trades, oldest first."""
+
+    instrument: Instrument
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class GetCandles(Command[Sequence[Candle]]):
+    """Candles, oldest first; times in ns; `now` tells a running candle from a closed one."""
+
+    instrument: Instrument
+    interval: int  # seconds
+    start: int | None
+    end: int | None
+    limit: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class GetFunding(Command[Funding]):
+    """A perpetual's funding and reference prices."""
+
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class GetToken(Command[str]):
+    """What a stream needs before it opens: a listen key, a websocket token, a URL with a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepToken(Command[None]):
+    """Prolongs a token's life."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place(Command[Reports]):
+    """A new order. The answer: its report, then fills that came with it."""
+
+    priority = Priority.PLACE
+    mutates = True
+    request: OrderRequest
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(Command[Reports]):
+    """The end of one order."""
+
+    priority = Priority.CANCEL
+    mutates = True
+    order: Order
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAll(Command[Reports]):
+    """The end of all open orders of an instrument, or of the account."""
+
+    priority = Priority.CANCEL
+    mutates = True
+    instrument: Instrument | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replace(Command[Reports]):
+    """A new order in an old one's place.
+
+    `quantity` is the whole, what is filled included. The answer may report both orders.
+    """
+
+    priority = Priority.PLACE
+    mutates = True
+    order: Order
+    instrument: Instrument
+    quantity: Decimal
+    price: Decimal
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Amend(Command[Reports]):
+    """The same order, smaller, keeping its place in the queue where the venue can do that."""
+
+    priority = Priority.PLACE
+    mutates = True
+    order: Order
+    instrument: Instrument
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class GetOrder(Command[OrderReport]):
+    """What the venue knows of an order."""
+
+    order: Order
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class ListOpenOrders(Command[Sequence[Order]]):
+    """Open orders of an instrument, or of the account."""
+
+    instrument: Instrument | None = None
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFills(Command[Sequence[Fill]]):
+    """Our trades in an instrument from a time (ns) on, oldest first; one page."""
+
+    instrument: Instrument
+    since: int
+    now: int
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GetBalances(Command[Sequence[Balance]]):
+    """What the account holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetPositions(Command[Sequence[Position]]):
+    """The account's perpetual positions."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetFees(Command[FeeRates]):
+    """What the account pays in an instrument."""
+
+    instrument: Instrument

@@ -1,0 +1,316 @@
+"""The public side of an exchange: instruments, market data, feeds. Implements core.ports.Venue."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from cex.engine import commands, wire
+from cex.engine.caller import Caller
+from cex.engine.clock_offset import ClockOffset
+from cex.engine.condition import Conditions
+from cex.engine.feeds import BookUpstream, SinkFeed, Upstream
+from cex.engine.http import Http
+from cex.engine.limiter import Limiter, Usage
+from cex.engine.messages import BookMessage
+from cex.engine.spec import Scope, StreamSpec, VenueSpec
+from cex.engine.topics import Hooks, TopicConnection, Topics
+from core.books import OrderBook
+from core.clock import SECOND, Clock
+from core.errors import CambistError, Reason, Refused
+from core.instruments import Instrument
+from core.market import BookSnapshot, BookState, Candle, Funding, Ticker, Trade
+from core.ports import Capability, Channel, Condition, Feed, Health, MarketSink, VenueInfo
+
+_REFRESH = 30 * 60 * SECOND  # instruments
+_RESYNCHRONIZE = 10 * 60 * SECOND  # the clock
+_RETRY = 5 * SECOND
+_RELOAD = 60 * SECOND  # at most so often when a payload names an unknown instrument
+_SNAPSHOT_PATIENCE = 120 * SECOND  # many books at once have to wait for the budget
+
+
+class ExchangeVenue:
+    """One exchange. Accounts share its connections, budgets and clock.
+
+    `hosts` overrides entries of the specification's hosts: for a local server, a proxy, a test.
+    """
+
+    def __init__(
+        self, spec: VenueSpec, clock: Clock, hosts: Mapping[str, str] | None = None
+    ) -> None:
+        self.spec = spec
+        self.clock = clock
+        self.hosts = {**spec.hosts, **(hosts or {})}
+        self.conditions = Conditions(clock)
+        self.offset = ClockOffset(clock)
+        self.limiter = Limiter(spec.id, spec.pools, self.offset.now)
+        self.http = Http(self.hosts)
+        self.caller = Caller(spec, self.http, self.limiter, self.offset, clock)
+        self.loaded = asyncio.Event()
+        self._instruments: dict[str, Instrument] = {}
+        self._by_symbol: dict[str, Instrument] = {}
+        self._info = VenueInfo(
+            spec.id,
+            spec.name,
+            spec.kind,
+            spec.capabilities,
+            "",
+            spec.documentation,
+            spec.standing,
+            spec.standing_since,
+            spec.standing_evidence,
+        )
+        hooks = Hooks(
+            self._stream_token,
+            self.caller.moment,
+            self._stream_fine,
+            self._stream_broken,
+            self.fault,
+        )
+        self._topics = Topics(spec.id, spec.streams, self.hosts, clock, hooks)
+        self._upstreams: dict[tuple[Channel, str, int], Upstream] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._reload = asyncio.Event()
+        self._reloaded = 0
+
+    # -- core.ports.Venue --------------------------------------------------------------------------
+
+    @property
+    def info(self) -> VenueInfo:
+        """See core.ports.Venue."""
+        return self._info
+
+    @property
+    def condition(self) -> Condition:
+        """See core.ports.Venue."""
+        if self.limiter.paused:
+            self.conditions.set(
+                "rate limit", Health.DOWN, "the venue asked us to send nothing for a while"
+            )
+        else:
+            self.conditions.clear("rate limit")
+        return self.conditions.current
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """See core.ports.Venue."""
+        return self._instruments
+
+    async def start(self) -> None:
+        """See core.ports.Venue."""
+        if self._task is None:
+            self.conditions.set("instruments", Health.STARTING, "loading instruments")
+            await self.http.open()
+            self._task = asyncio.create_task(self._run(), name=f"venue {self.spec.id}")
+
+    async def stop(self) -> None:
+        """See core.ports.Venue."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        for upstream in self._upstreams.values():
+            upstream.close()
+        self._upstreams.clear()
+        await self._topics.stop()
+        await self.http.close()
+
+    async def subscribe(
+        self, channel: Channel, instrument: Instrument, sink: MarketSink, interval: int = 0
+    ) -> Feed:
+        """See core.ports.Venue."""
+        channel_spec = self.spec.channels.get(channel)
+        if channel_spec is None:
+            raise self._unsupported(f"no stream of {channel.value}")
+        if channel is Channel.CANDLES:
+            self._check_interval(interval)
+        else:
+            interval = 0
+        key = (channel, instrument.id, interval)
+        upstream = self._upstreams.get(key)
+        if upstream is None:
+            name = f"{self.spec.id} {channel.value} {instrument.id}"
+            if channel_spec.book is not None:
+                upstream = BookUpstream(
+                    name,
+                    channel_spec,
+                    channel_spec.book,
+                    instrument,
+                    self.fault,
+                    self._fetch_book,
+                    self._topics.again,
+                    self.clock.now,
+                )
+            else:
+                upstream = Upstream(name, channel_spec, instrument, interval, self.fault)
+            self._upstreams[key] = upstream
+            feed = SinkFeed(upstream, sink, self._leave)
+            self._topics.add(upstream)
+            return feed
+        return SinkFeed(upstream, sink, self._leave)
+
+    async def order_book(self, instrument: Instrument, depth: int) -> BookSnapshot:
+        """See core.ports.Venue. From the feed's book when it is live; by REST else."""
+        upstream = self._upstreams.get((Channel.BOOK, instrument.id, 0))
+        if isinstance(upstream, BookUpstream) and upstream.sync.state is BookState.LIVE:
+            return upstream.sync.snapshot(depth)
+        message = await self.caller.call(commands.GetBook(instrument, depth), self.scope())
+        book = OrderBook()
+        try:
+            book.load(message.bids, message.asks)
+        except wire.MALFORMED as error:
+            raise wire.protocol_error(self.spec.id, "order book", error) from None
+        bids, asks = book.snapshot(depth)
+        return BookSnapshot(
+            instrument.id,
+            BookState.LIVE,
+            bids,
+            asks,
+            message.last,
+            message.event_time,
+            self.clock.now(),
+        )
+
+    async def ticker(self, instrument: Instrument) -> Ticker:
+        """See core.ports.Venue."""
+        return await self.caller.call(commands.GetTicker(instrument), self.scope())
+
+    async def trades(self, instrument: Instrument, limit: int) -> Sequence[Trade]:
+        """See core.ports.Venue."""
+        return await self.caller.call(commands.GetTrades(instrument, limit), self.scope())
+
+    async def candles(
+        self, instrument: Instrument, interval: int, start: int | None, end: int | None, limit: int
+    ) -> Sequence[Candle]:
+        """See core.ports.Venue."""
+        self._check_interval(interval)
+        command = commands.GetCandles(instrument, interval, start, end, limit, self.offset.now())
+        return await self.caller.call(command, self.scope())
+
+    async def funding(self, instrument: Instrument) -> Funding:
+        """See core.ports.Venue."""
+        if Capability.FUNDING not in self.spec.capabilities:
+            raise self._unsupported("no funding")
+        return await self.caller.call(commands.GetFunding(instrument), self.scope())
+
+    # -- for accounts, and for whoever shows how things are ----------------------------------------
+
+    def scope(self, account: str = "") -> Scope:
+        """What parsers get besides the payload."""
+        return Scope(self.spec.id, account, self.by_symbol)
+
+    def by_symbol(self, symbol: str) -> Instrument:
+        """The instrument of a venue's symbol; raises UnknownSymbol, and has the list read again."""
+        try:
+            return self._by_symbol[symbol]
+        except KeyError:
+            self._reload.set()
+            raise wire.UnknownSymbol(f"unknown symbol {symbol[:60]!r}") from None
+
+    def instrument(self, instrument_id: str) -> Instrument:
+        """By our id; raises Refused."""
+        instrument = self._instruments.get(instrument_id)
+        if instrument is None:
+            if not self._instruments:
+                raise Refused(
+                    Reason.STARTING_UP,
+                    f"the instruments of {self.spec.name} are not loaded yet: try again soon",
+                    {"venue": self.spec.id},
+                )
+            raise Refused(
+                Reason.INSTRUMENT_NOT_FOUND,
+                f"{self.spec.name} does not list {instrument_id}",
+                {"venue": self.spec.id, "instrument": instrument_id},
+            )
+        return instrument
+
+    def usage(self) -> list[Usage]:
+        """The rate-limit budgets and what is used of them."""
+        return self.limiter.usage()
+
+    def fault(self, what: str, error: BaseException) -> None:
+        """Something of the venue's could not be understood: loud for a minute, in `condition`."""
+        self.conditions.fault("format", wire.protocol_error(self.spec.id, what, error).message)
+
+    # ----------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        due_clock = due_instruments = 0
+        while True:
+            now = self.clock.monotonic()
+            try:
+                if now >= due_clock:
+                    await self._synchronize()
+                    due_clock = self.clock.monotonic() + _RESYNCHRONIZE
+                wanted = self._reload.is_set() and now - self._reloaded >= _RELOAD
+                if now >= due_instruments or wanted:
+                    await self._load()
+                    due_instruments = self.clock.monotonic() + _REFRESH
+                pause = _RETRY
+            except CambistError as error:
+                health = Health.DEGRADED if self._instruments else Health.DOWN
+                self.conditions.set("instruments", health, error.message)
+                pause = max(_RETRY, min(error.retry_after or 0, _REFRESH))
+            await asyncio.sleep(pause / SECOND)  # float: asyncio's unit
+
+    async def _synchronize(self) -> None:
+        if commands.ServerTime not in self.spec.operations:
+            return
+        await self.caller.synchronize()
+        skew = self.offset.offset
+        if abs(skew) > self.spec.max_skew:
+            self.conditions.set(
+                "clock",
+                Health.DEGRADED,
+                f"this machine's clock is {abs(skew) // SECOND} s off the venue's: set it",
+            )
+        else:
+            self.conditions.clear("clock")
+
+    async def _load(self) -> None:
+        self._reload.clear()
+        self._reloaded = self.clock.monotonic()
+        found = await self.caller.pages(commands.ListInstruments(), self.scope())
+        self._by_symbol = {instrument.venue_symbol: instrument for instrument in found}
+        self._instruments = {instrument.id: instrument for instrument in found}
+        self.conditions.set("instruments", Health.READY)
+        self.loaded.set()
+
+    async def _fetch_book(self, instrument: Instrument, depth: int) -> BookMessage:
+        return await self.caller.call(
+            commands.GetBook(instrument, depth), self.scope(), patience=_SNAPSHOT_PATIENCE
+        )
+
+    async def _leave(self, upstream: Upstream) -> None:
+        upstream.close()
+        for key, value in list(self._upstreams.items()):
+            if value is upstream:
+                del self._upstreams[key]
+        await self._topics.remove(upstream)
+
+    async def _stream_token(self, stream: StreamSpec) -> str:
+        if stream.token is None:
+            return ""
+        return await self.caller.call(stream.token, self.scope())
+
+    def _stream_fine(self, connection: TopicConnection) -> None:
+        self.conditions.clear(connection.connection.name)
+
+    def _stream_broken(self, connection: TopicConnection, reason: str) -> None:
+        self.conditions.set(
+            connection.connection.name, Health.DEGRADED, f"market data stream: {reason}"
+        )
+
+    def _check_interval(self, interval: int) -> None:
+        if interval not in self.spec.intervals:
+            offered = ", ".join(str(seconds) for seconds in sorted(self.spec.intervals))
+            raise Refused(
+                Reason.UNSUPPORTED_BY_VENUE,
+                f"{self.spec.name} has no candles of {interval} s, but of {offered}",
+                {"venue": self.spec.id},
+            )
+
+    def _unsupported(self, what: str) -> Refused:
+        return Refused(
+            Reason.UNSUPPORTED_BY_VENUE,
+            f"{self.spec.name} has {what}",
+            {"venue": self.spec.id},
+        )

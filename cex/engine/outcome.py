@@ -1,0 +1,88 @@
+"""What a reply proves. The one place that decides between refused, rejected and unconfirmed."""
+
+from collections.abc import Mapping
+
+from cex.engine.http import Reply
+from cex.engine.spec import ErrorRule, Failure, VenueSpec
+from core.clock import SECOND
+from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
+
+_LIMITED = (418, 429)
+_UNPROVEN = ErrorRule("", Reason.OUTCOME_UNKNOWN, unknown=True)
+
+
+def rule_for(spec: VenueSpec, failure: Failure) -> ErrorRule:
+    """The first rule that fits a failure; an unproven outcome when none does."""
+    for rule in spec.errors:
+        if rule.text and rule.text.lower() not in failure.text.lower():
+            continue
+        low, separator, high = rule.code.partition("..")
+        if separator:
+            if failure.code.lstrip("-").isdecimal() and int(low) <= int(failure.code) <= int(high):
+                return rule
+        elif rule.code == failure.code:
+            return rule
+    return _UNPROVEN
+
+
+def failed(spec: VenueSpec, reply: Reply, failure: Failure | None, mutates: bool) -> CambistError:
+    """The error for a reply that is not a success; `failure` is None if it could not be read."""
+    metadata = {"venue": spec.id, "http_status": str(reply.status)}
+    said = f"HTTP status {reply.status}"
+    if failure is not None:
+        metadata |= {"venue_code": failure.code, "venue_message": failure.text[:500]}
+        said = f"{failure.code} {failure.text[:300]}".strip()
+    rule = rule_for(spec, failure) if failure is not None else _UNPROVEN
+    limited = reply.status in _LIMITED or rule.reason is Reason.RATE_LIMITED
+    proven = not limited and reply.status < 500 and not rule.unknown
+    if mutates:
+        if proven:
+            return Rejected(rule.reason, f"{spec.name} rejected it: {said}", metadata)
+        return unconfirmed(spec, said, metadata, retry_after(reply) if limited else None)
+    if limited:
+        return CambistError(
+            Reason.RATE_LIMITED,
+            f"{spec.name} says that its rate limit is exceeded: {said}; wait before asking again",
+            metadata,
+            retry_after(reply),
+        )
+    if proven:
+        return CambistError(rule.reason, f"{spec.name} said no: {said}", metadata)
+    return CambistError(
+        Reason.VENUE_UNAVAILABLE, f"{spec.name} did not answer: {said}; try again", metadata
+    )
+
+
+def unconfirmed(
+    spec: VenueSpec, why: str, metadata: Mapping[str, str] | None = None, delay: int | None = None
+) -> Unconfirmed:
+    """The error for a mutation that may have had its effect."""
+    return Unconfirmed(
+        Reason.OUTCOME_UNKNOWN,
+        f"it is not known whether {spec.name} did it ({why}); do not repeat it: ask for the "
+        "order's state, which follows on the stream as well",
+        {"venue": spec.id, **(metadata or {})},
+        delay,
+    )
+
+
+def not_sent(spec: VenueSpec, why: str, mutates: bool) -> CambistError:
+    """The error for a request of which nothing left this machine."""
+    kind = Refused if mutates else CambistError
+    return kind(
+        Reason.VENUE_UNAVAILABLE,
+        f"{spec.name} cannot be reached ({why}): nothing was sent; try again later",
+        {"venue": spec.id},
+    )
+
+
+def retry_after(reply: Reply) -> int:
+    """How long the venue asks us to wait, in ns; a minute where it does not say."""
+    text = reply.headers.get("retry-after", "")
+    seconds = int(text) if text.isdecimal() and len(text) < 8 else 60
+    return max(seconds, 1) * SECOND
+
+
+def is_limited(reply: Reply) -> bool:
+    """Whether the venue turned the request down for its rate."""
+    return reply.status in _LIMITED

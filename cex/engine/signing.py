@@ -1,0 +1,78 @@
+"""Schemes of authentication. A venue names one of these in its table; all are pure."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Protocol, cast
+
+from cex.engine.credentials import Credentials
+from cex.engine.request import lay_out, query_string
+from cex.engine.spec import Draft, Moment, Request
+from core.clock import MILLISECOND
+
+
+def hmac_hex(secret: str, payload: str, digest: str = "sha256") -> str:
+    """HMAC in lower-case hexadecimal."""
+    return hmac.new(secret.encode(), payload.encode(), getattr(hashlib, digest)).hexdigest()
+
+
+class _PrivateKey(Protocol):
+    def sign(self, data: bytes) -> bytes: ...
+
+
+@lru_cache(maxsize=64)
+def _ed25519_key(pem: str) -> _PrivateKey:
+    # Imported here: most accounts sign with HMAC and need not pay for it at start.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    key = load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError("the private key is not an Ed25519 key")
+    return cast(_PrivateKey, key)
+
+
+def hmac_or_ed25519(secret: str, payload: str) -> str:
+    """Hexadecimal HMAC-SHA256, or base64 of an Ed25519 signature when the secret is a PEM key."""
+    if "PRIVATE KEY" in secret:
+        return base64.b64encode(_ed25519_key(secret).sign(payload.encode())).decode()
+    return hmac_hex(secret, payload)
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySigner:
+    """Parameters with a timestamp, signed as one query string, the key in a header.
+
+    Binance and its like: `timestamp=…&<parameters>&recvWindow=…&signature=…`.
+    """
+
+    key_header: str
+    receive_window: int  # ms
+
+    def sign(self, draft: Draft, credentials: Credentials, moment: Moment) -> Request:
+        """See cex.engine.spec.Signer."""
+        params = {
+            "timestamp": moment.now // MILLISECOND,
+            **draft.params,
+            "recvWindow": self.receive_window,
+        }
+        signature = hmac_or_ed25519(credentials.secret, query_string(params))
+        signed = replace(draft, params={**params, "signature": signature})
+        return lay_out(signed, {self.key_header: credentials.api_key})
+
+    def sign_parameters(
+        self, params: Mapping[str, Any], credentials: Credentials, moment: Moment
+    ) -> dict[str, Any]:
+        """Parameters of a websocket request: sorted by name, not percent-encoded, then signed."""
+        full = {
+            **params,
+            "apiKey": credentials.api_key,
+            "recvWindow": self.receive_window,
+            "timestamp": moment.now // MILLISECOND,
+        }
+        ordered = dict(sorted(full.items()))
+        payload = "&".join(f"{name}={value}" for name, value in ordered.items())
+        return {**ordered, "signature": hmac_or_ed25519(credentials.secret, payload)}

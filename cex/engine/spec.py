@@ -1,0 +1,295 @@
+"""What a venue file fills in. Everything here is data and pure functions: no I/O, no state."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Generic, Protocol, TypeVar
+
+from cex.engine.commands import Command
+from cex.engine.credentials import Credentials
+from cex.engine.messages import BookMessage, Outgoing, Restart, Routed
+from core.accounts import Balance, FundingPayment, Position
+from core.clock import SECOND
+from core.errors import Reason
+from core.ids import ClientIdRule
+from core.instruments import Instrument
+from core.market import Candle, Funding, Ticker, Trade
+from core.orders import Fill, OrderReport, OrderType, TimeInForce
+from core.ports import Capability, Channel, Standing, VenueKind
+
+C = TypeVar("C", bound=Command[Any])
+R = TypeVar("R")
+
+
+# -- requests --------------------------------------------------------------------------------------
+
+
+class Layout(Enum):
+    """Where an operation's parameters travel."""
+
+    QUERY = 1
+    FORM = 2
+    JSON = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a request is signed: the venue's time in ns, and a number that only grows."""
+
+    now: int
+    nonce: int = 0
+
+
+@dataclass(slots=True)
+class Draft:
+    """A request before it is laid out and signed: a signer turns it into a Request."""
+
+    method: str
+    path: str
+    layout: Layout
+    params: Mapping[str, Any]
+    host: str = "rest"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """A request as it goes out. Its representation hides what may be secret."""
+
+    method: str
+    host: str  # the name of an entry of the venue's hosts
+    path: str
+    query: str = ""
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.host} {self.path})"
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+class Signer(Protocol):
+    """A scheme of authentication; pure. See cex.engine.signing."""
+
+    def sign(self, draft: Draft, credentials: Credentials, moment: Moment) -> Request: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a parser may need besides the payload."""
+
+    venue: str
+    account: str
+    instrument: Callable[[str], Instrument]  # by the venue's symbol; raises UnknownSymbol
+    asset: Callable[[str], str] = str  # the venue's name of an asset -> ours
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a venue said when it did not do what was asked."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Generic[C, R]):
+    """How a venue answers one command.
+
+    `reply` is the wire type of the answer, `parse` makes our value of it. `cost` is what the call
+    takes from each rate-limit pool. `more` gives the command for the next page after a page.
+    `effects` reads a failure reply that nevertheless changed something: what changed, and the
+    failure that is left.
+    """
+
+    method: str
+    path: str | Callable[[C], str]
+    reply: type[R]
+    parse: Callable[[R, C, Scope], Any]
+    params: Callable[[C], Mapping[str, Any]] = lambda _: {}
+    cost: Mapping[str, int] | Callable[[C], Mapping[str, int]] = field(default_factory=dict)
+    signed: bool = False
+    layout: Layout | None = None  # None: query for GET and DELETE, the venue's for the rest
+    host: str = "rest"
+    more: Callable[[C, Any], C | None] | None = None
+    effects: Callable[[bytes, C, Scope], tuple[Sequence[OrderReport | Fill], Failure]] | None = None
+
+
+# -- outcomes and limits ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRule:
+    """What a venue's error means. The first rule that fits decides.
+
+    `code` is exact, or a range `-1199..-1100`; `text` is a part of the venue's message. `unknown`
+    marks an error that does not prove that nothing happened. An error that no rule knows proves
+    nothing either.
+    """
+
+    code: str
+    reason: Reason
+    text: str = ""
+    unknown: bool = False
+
+
+class Window(Enum):
+    """How a venue counts: FIXED windows start at multiples of the interval, ROLLING ones move."""
+
+    FIXED = 1
+    ROLLING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A budget that a venue meters: so much in so long, for an IP address or for an account."""
+
+    name: str
+    limit: int
+    interval: int  # ns
+    account: bool = False
+    window: Window = Window.FIXED
+
+
+# -- streams ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Session:
+    """One connection of a stream, for the functions that write its frames."""
+
+    id: int  # grows with each frame that needs one
+    moment: Moment
+    credentials: Credentials | None = None
+    token: str = ""
+
+
+def _no_frames(topics: Sequence[str], session: Session) -> Sequence[Outgoing]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSpec:
+    """A websocket of a venue.
+
+    `route` sorts a frame into data (topic and payload) and control. `opening` are the steps after
+    the connection stands, each confirmed before the next: log in, subscribe. `token` is asked for
+    by REST before connecting, `keep_token` sent every `keep_interval`. `path` may hold the token.
+    `ping` writes the venue's own ping frame where it is not the websocket's. After `quiet` without
+    a frame we ping; after `silence` the connection counts as dead.
+    """
+
+    host: str
+    route: Callable[[bytes], Iterable[Routed]]
+    path: str | Callable[[Session], str] = ""
+    headers: Callable[[Session], Mapping[str, str]] | None = None
+    opening: Sequence[Callable[[Session], Sequence[Outgoing]]] = ()
+    subscribe: Callable[[Sequence[str], Session], Sequence[Outgoing]] = _no_frames
+    unsubscribe: Callable[[Sequence[str], Session], Sequence[Outgoing]] = _no_frames
+    token: Command[str] | None = None
+    keep_token: Callable[[str], Command[None]] | None = None
+    keep_interval: int = 0  # ns
+    ping: Callable[[int], bytes] | None = None
+    quiet: int = 15 * SECOND
+    silence: int = 40 * SECOND
+    inflate: Callable[[bytes], bytes] | None = None  # for binary frames
+    max_topics: int = 200
+    topics_per_frame: int = 100
+    frame_interval: int = SECOND // 4  # ns between our frames
+
+
+class Start(Enum):
+    """Where a book begins."""
+
+    REST = 1  # a snapshot by REST, then the stream's changes
+    STREAM = 2  # the stream begins with a snapshot
+    WHOLE = 3  # every message is the whole book
+
+
+class Verdict(Enum):
+    """Whether a message continues a book."""
+
+    APPLY = 1
+    OLD = 2
+    GAP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BookRule:
+    """How a venue's book is kept.
+
+    `verdict` compares a message with the book's sequence; the third argument is true for the first
+    message after a snapshot. `checksum` computes what the venue sends, from bids and asks (columns,
+    best first). `trim` is the depth to cut the book to after each message, 0 for none.
+    """
+
+    start: Start
+    verdict: Callable[[BookMessage, int, bool], Verdict]
+    depth: int = 1000  # of the REST snapshot
+    checksum: Callable[[Any], int] | None = None
+    trim: int = 0
+
+
+MarketValue = BookMessage | Trade | Ticker | Candle | Funding
+MarketParser = Callable[[Any, Instrument, int], Iterable[MarketValue]]
+"""A payload of a topic, its instrument, the receive time (ns)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSpec:
+    """One kind of market data: which topics carry it, and their parsers."""
+
+    topics: Callable[[Instrument, int], Mapping[str, MarketParser]]
+    stream: str = "public"
+    book: BookRule | None = None
+
+
+AccountValue = OrderReport | Fill | Balance | Position | FundingPayment | Restart
+AccountParser = Callable[[Any, Scope], Iterable[AccountValue]]
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateSpec:
+    """An account's stream: its topics and their parsers; "" is the parser of all other topics."""
+
+    stream: StreamSpec
+    topics: Mapping[str, AccountParser]
+
+
+# -- the venue -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueSpec:
+    """A venue as data. A sister site is `dataclasses.replace` with a few fields changed."""
+
+    id: str
+    name: str
+    kind: VenueKind
+    documentation: str
+    hosts: Mapping[str, str]
+    operations: Mapping[type[Command[Any]], Operation[Any, Any]]
+    streams: Mapping[str, StreamSpec]
+    channels: Mapping[Channel, ChannelSpec]
+    private: PrivateSpec
+    signer: Signer
+    failure: Callable[[int, bytes], Failure | None]
+    errors: Sequence[ErrorRule]
+    pools: Sequence[Pool]
+    usage: Callable[[Mapping[str, str]], Mapping[str, int]]  # reply headers -> used, by pool
+    intervals: Mapping[int, str]  # candles: seconds -> the venue's word
+    order_types: frozenset[tuple[OrderType, TimeInForce]]
+    capabilities: frozenset[Capability]
+    client_id: ClientIdRule
+    settle_time: int  # ns; see core.ports.Account.settle_time
+    body: Layout = Layout.JSON  # of POST, PUT and PATCH
+    credentials: frozenset[str] = frozenset({"api_key", "secret"})
+    book_depths: Sequence[int] = ()  # of REST books; empty: any
+    max_skew: int = 60 * SECOND  # a machine's clock this far off is not to be trusted
+    cancel_all_by_instrument: bool = True
+    standing: Standing = Standing.GREEN
+    standing_since: str = ""
+    standing_evidence: str = ""

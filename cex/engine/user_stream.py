@@ -1,0 +1,124 @@
+"""An account's private stream: logged in, watched, and its reports told to the daemon."""
+
+from collections.abc import Callable
+from typing import Any
+
+from cex.engine import wire
+from cex.engine.condition import Conditions
+from cex.engine.credentials import Credentials
+from cex.engine.market import ExchangeVenue
+from cex.engine.messages import Restart
+from cex.engine.spec import PrivateSpec, Session
+from cex.engine.websocket import Connection
+from core.clock import SECOND, Clock
+from core.ports import AccountReport, Health, StreamState
+
+_QUIET_FAULTS = 5 * SECOND  # reconciling again for every bad frame of a flood helps nobody
+
+
+class UserStream:
+    """The owner of the connection that tells of an account's orders, fills and balances.
+
+    A message that cannot be understood may have been a fill: it is reported as a break of the
+    stream, so that the daemon reconciles.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        market: ExchangeVenue,
+        spec: PrivateSpec,
+        credentials: Credentials,
+        conditions: Conditions,
+        tell: Callable[[AccountReport], None],
+    ) -> None:
+        self._account = account
+        self._market = market
+        self._spec = spec
+        self._credentials = credentials
+        self._conditions = conditions
+        self._tell = tell
+        self._clock: Clock = market.clock
+        self._scope = market.scope(account)
+        self._id = 0
+        self._told = False  # what was last said: connected or not
+        self._faulted = 0
+        self.connection = Connection(
+            f"{market.spec.id} account {account}",
+            spec.stream,
+            market.hosts[spec.stream.host],
+            self,
+            market.clock,
+        )
+
+    @property
+    def connected(self) -> bool:
+        """Whether reports arrive."""
+        return self._told
+
+    # -- cex.engine.websocket.Owner ----------------------------------------------------------------
+
+    async def token(self) -> str:
+        """Waits until instruments are known, then gets what the stream asks for."""
+        await self._market.loaded.wait()
+        command = self._spec.stream.token
+        if command is None:
+            return ""
+        return await self._market.caller.call(command, self._scope, self._credentials)
+
+    async def keep(self, token: str) -> None:
+        """Prolongs a listen key."""
+        if self._spec.stream.keep_token is not None:
+            command = self._spec.stream.keep_token(token)
+            await self._market.caller.call(command, self._scope, self._credentials)
+
+    def session(self, token: str) -> Session:
+        """Numbers and credentials for a frame."""
+        self._id += 1
+        return Session(self._id, self._market.caller.moment(), self._credentials, token)
+
+    async def opened(self) -> None:
+        """The stream stands: subscribe to what the login did not bring along."""
+        topics = [topic for topic in self._spec.topics if topic]
+        if topics:
+            frames = self._spec.stream.subscribe(topics, self.session(""))
+            await self.connection.request(frames)
+        self._conditions.set("stream", Health.READY)
+        self._say(True, "")
+
+    def data(self, topic: str, payload: Any, received: int) -> None:
+        """One report, or several."""
+        parser = self._spec.topics.get(topic) or self._spec.topics.get("")
+        try:
+            if parser is None:
+                raise ValueError(f"unknown topic {topic[:60]!r}")
+            for value in parser(payload, self._scope):
+                if isinstance(value, Restart):
+                    self.connection.restart(value.reason)
+                else:
+                    self._tell(value)
+        except wire.MALFORMED as error:
+            self.fault("account stream", error)
+
+    def closed(self, reason: str) -> None:
+        """No reports arrive."""
+        reason = self._credentials.redact(reason)
+        self._conditions.set("stream", Health.DOWN, f"account stream: {reason}")
+        self._say(False, reason)
+
+    def fault(self, what: str, error: BaseException) -> None:
+        """Something was not understood: it counts as missed."""
+        self._market.fault(what, error)
+        self._conditions.fault("format", wire.protocol_error(self._account, what, error).message)
+        now = self._clock.monotonic()
+        if self._told and now - self._faulted >= _QUIET_FAULTS:
+            self._faulted = now
+            self._say(False, f"a message could not be understood: {error}")
+            self._say(True, "")
+
+    # ----------------------------------------------------------------------------------------------
+
+    def _say(self, connected: bool, reason: str) -> None:
+        if connected or self._told:
+            self._told = connected
+            self._tell(StreamState(self._account, connected, reason))

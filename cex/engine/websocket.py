@@ -1,0 +1,305 @@
+"""One websocket connection: connect, open, watch, and connect again, for as long as it is wanted.
+
+It knows frames and acknowledgements, not what they carry: that is its owner's. Frames are handled
+where they are read, many a read, without awaiting.
+"""
+
+import asyncio
+import logging
+import random
+import ssl
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+from cex.engine.messages import Ack, Nack, Outgoing, Restart, Routed
+from cex.engine.spec import Session, StreamSpec
+from cex.engine.wire import MALFORMED
+from core.clock import SECOND, Clock
+from core.errors import CambistError
+
+_log = logging.getLogger(__name__)
+
+_HANDSHAKE = 10.0  # float: seconds, picows' unit
+_CONFIRM = 10.0  # float: seconds to wait for an acknowledgement, asyncio's unit
+_MAX_FRAME = 64 * 1024 * 1024
+_FIRST_PAUSE = SECOND // 2
+_LAST_PAUSE = 30 * SECOND
+_STEADY = 60 * SECOND  # a connection that lived so long was a good one
+
+
+class FrameRefused(Exception):
+    """The venue said no to a frame of ours: the key, its code and its words."""
+
+    def __init__(self, key: str, code: str, text: str) -> None:
+        super().__init__(f"{code} {text}".strip())
+        self.key = key
+        self.code = code
+
+
+class Owner(Protocol):
+    """Whose connection it is. All but the coroutines are called on the event loop, in order."""
+
+    async def token(self) -> str:
+        """What must be known before connecting; "" if nothing. Raises CambistError."""
+        ...
+
+    async def keep(self, token: str) -> None:
+        """Prolongs the token's life. Raises CambistError."""
+        ...
+
+    def session(self, token: str) -> Session:
+        """Fresh numbers for a frame."""
+        ...
+
+    async def opened(self) -> None:
+        """The opening steps are confirmed: subscribe."""
+        ...
+
+    def data(self, topic: str, payload: Any, received: int) -> None:
+        """One message of a topic."""
+        ...
+
+    def closed(self, reason: str) -> None:
+        """The connection ended or did not come about; another attempt follows."""
+        ...
+
+    def fault(self, what: str, error: BaseException) -> None:
+        """Something could not be understood; the connection stays."""
+        ...
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    # Loading the certificate authorities takes tens of milliseconds: once for all connections.
+    return ssl.create_default_context()
+
+
+class _Listener(WSListener):
+    """picows' callbacks; kept thin."""
+
+    def __init__(self, connection: "Connection") -> None:
+        super().__init__()
+        self._connection = connection
+        self._parts: list[bytes] = []
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._connection.transport = transport
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        connection = self._connection
+        connection.heard = connection.clock.monotonic()
+        kind = frame.msg_type
+        if kind == WSMsgType.TEXT or kind == WSMsgType.BINARY or kind == WSMsgType.CONTINUATION:
+            payload = frame.get_payload_as_bytes()
+            if not frame.fin or self._parts:
+                self._parts.append(payload)
+                if not frame.fin:
+                    return
+                payload = b"".join(self._parts)
+                self._parts.clear()
+            connection.receive(payload, kind == WSMsgType.BINARY)
+        elif kind == WSMsgType.PING:
+            transport.send_pong(frame.get_payload_as_bytes())
+        elif kind == WSMsgType.CLOSE:
+            connection.reason = f"closed by the venue: {frame.get_close_code()}"
+            transport.send_close(frame.get_close_code(), frame.get_close_message())
+            transport.disconnect()
+
+
+class Connection:
+    """See the module. `start` returns at once; `stop` ends it for good."""
+
+    def __init__(self, name: str, spec: StreamSpec, base: str, owner: Owner, clock: Clock) -> None:
+        self.name = name
+        self.clock = clock
+        self.transport: WSTransport | None = None
+        self.heard = 0  # monotonic ns of the last frame of any kind
+        self.reason = ""  # why it is about to end
+        self.live = False  # open and subscribed
+        self._spec = spec
+        self._base = base
+        self._owner = owner
+        self._awaited: dict[str, asyncio.Future[None]] = {}
+        self._sending = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Connects in the background."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"websocket {self.name}")
+
+    async def stop(self) -> None:
+        """Disconnects; the owner hears no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def receive(self, payload: bytes, binary: bool = False) -> None:
+        """Sorts one frame. Data goes to the owner at once."""
+        received = self.clock.now()
+        owner = self._owner
+        try:
+            if binary and self._spec.inflate is not None:
+                payload = self._spec.inflate(payload)
+            for item in self._spec.route(payload):
+                if type(item) is tuple:
+                    owner.data(item[0], item[1], received)
+                else:
+                    self._control(item)
+        except MALFORMED as error:
+            owner.fault("frame", error)
+        except Exception as error:  # noqa: BLE001 - a bug must be loud, and not end the connection
+            _log.exception("handling a frame of %s failed", self.name)
+            owner.fault("frame", error)
+
+    async def request(self, frames: Sequence[Outgoing]) -> None:
+        """Sends frames at the pace that the venue allows, and waits until all are confirmed.
+
+        Raises FrameRefused, TimeoutError, or ConnectionError when the connection ended meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        waiting = {key: loop.create_future() for frame in frames for key in frame.keys}
+        self._awaited.update(waiting)
+        try:
+            for frame in frames:
+                await self._send(frame.payload)
+            if waiting:
+                async with asyncio.timeout(_CONFIRM):
+                    await asyncio.gather(*waiting.values())
+        finally:
+            for key, future in waiting.items():
+                future.cancel()
+                if self._awaited.get(key) is future:
+                    del self._awaited[key]
+
+    def restart(self, reason: str) -> None:
+        """Ends this connection; another follows."""
+        self.reason = self.reason or reason
+        if self.transport is not None:
+            self.transport.disconnect(graceful=False)
+
+    def _control(self, item: Routed) -> None:
+        if isinstance(item, Ack):
+            future = self._awaited.get(item.key)
+            if future is not None and not future.done():
+                future.set_result(None)
+        elif isinstance(item, Nack):
+            future = self._awaited.get(item.key)
+            error = FrameRefused(item.key, item.code, item.text)
+            if future is None:
+                self._owner.fault("frame", error)
+            elif not future.done():
+                future.set_exception(error)
+        elif isinstance(item, Restart):
+            self.restart(item.reason)
+
+    async def _send(self, payload: bytes) -> None:
+        async with self._sending:
+            if self.transport is None:
+                raise ConnectionError("not connected")
+            self.transport.send(WSMsgType.TEXT, payload)
+            await asyncio.sleep(self._spec.frame_interval / SECOND)  # float: asyncio's unit
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            began = self.clock.monotonic()
+            self.reason = ""
+            reason = await self._live()
+            self.live = False
+            failures = 0 if self.clock.monotonic() - began > _STEADY else failures + 1
+            self._owner.closed(reason)
+            pause = min(_FIRST_PAUSE << min(failures, 10), _LAST_PAUSE)
+            pause = pause // 2 + random.randrange(pause // 2)
+            await asyncio.sleep(pause / SECOND)  # float: asyncio's unit
+
+    async def _live(self) -> str:
+        """One connection's life; why it ended."""
+        tasks: list[asyncio.Task[Any]] = []
+        try:
+            token = await self._owner.token()
+            transport = await self._connect(token)
+            tasks = [
+                asyncio.create_task(self._open(token)),
+                asyncio.create_task(transport.wait_disconnected()),
+                asyncio.create_task(self._watch()),
+                asyncio.create_task(self._keep(token)),
+            ]
+            pending = set(tasks)
+            while tasks[1] in pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            return self.reason or "the venue closed the connection"
+        except CambistError as error:
+            return error.message
+        except FrameRefused as error:
+            return f"refused: {error}"
+        except TimeoutError:
+            return self.reason or "no answer in time"
+        except (OSError, WSError) as error:
+            # Their messages may hold the URL, and with it a token.
+            lost = "connection lost" if self.transport is not None else "cannot connect"
+            return self.reason or f"{lost}: {type(error).__name__}"
+        finally:
+            for task in tasks:
+                task.cancel()
+            if self.transport is not None:
+                self.transport.disconnect(graceful=False)
+                self.transport = None
+            for future in list(self._awaited.values()):
+                if not future.done():
+                    future.set_exception(ConnectionError("the connection ended"))
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _connect(self, token: str) -> WSTransport:
+        session = self._owner.session(token)
+        path = self._spec.path if isinstance(self._spec.path, str) else self._spec.path(session)
+        url = path if path.startswith("ws") else self._base + path
+        self.heard = self.clock.monotonic()
+        transport, _ = await ws_connect(
+            lambda: _Listener(self),
+            url,
+            ssl_context=_tls() if url.startswith("wss:") else None,
+            websocket_handshake_timeout=_HANDSHAKE,
+            enable_auto_pong=False,  # we answer pings ourselves, so that we hear them
+            max_frame_size=_MAX_FRAME,
+            extra_headers=self._spec.headers(session) if self._spec.headers else None,
+            logger_name="client",
+        )
+        return transport
+
+    async def _open(self, token: str) -> None:
+        for step in self._spec.opening:
+            await self.request(step(self._owner.session(token)))
+        await self._owner.opened()
+        self.live = True
+
+    async def _keep(self, token: str) -> None:
+        while self._spec.keep_token is not None:
+            await asyncio.sleep(self._spec.keep_interval / SECOND)  # float: asyncio's unit
+            await self._owner.keep(token)
+
+    async def _watch(self) -> None:
+        """Pings a silent connection, and ends one that does not answer.
+
+        Any frame counts as life, pongs included: one quiet market among many is no sign of
+        trouble, a connection on which nothing at all arrives is.
+        """
+        pinged = 0
+        step = min(self._spec.quiet, self._spec.silence) / SECOND / 4  # float: asyncio's unit
+        while True:
+            await asyncio.sleep(step)
+            silent = self.clock.monotonic() - self.heard
+            if silent >= self._spec.silence:
+                self.restart(f"nothing was received for {silent // SECOND} s")
+            elif silent >= self._spec.quiet and self.heard != pinged and self.transport is not None:
+                pinged = self.heard
+                if self._spec.ping is not None:
+                    self.transport.send(WSMsgType.TEXT, self._spec.ping(self.clock.now()))
+                else:
+                    self.transport.send_ping()

@@ -1,0 +1,83 @@
+"""From a venue's bytes to its structs, and the one error for bytes that are not as documented."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from core import money
+from core.errors import CambistError, Reason
+
+T = TypeVar("T")
+
+
+class Wire(msgspec.Struct):
+    """Base of a venue's wire structs: its spelling, only the fields that are used.
+
+    Unknown fields are ignored, missing and mistyped ones are errors.
+    """
+
+
+class UnknownSymbol(LookupError):
+    """A payload names an instrument that the venue did not list when it was last asked."""
+
+
+# What a parser may raise on a payload that is not as documented. A TypeError or AttributeError is
+# not among them: it means that the parser trusts what its wire struct does not promise.
+MALFORMED = (msgspec.MsgspecError, ValueError, LookupError, ArithmeticError)
+
+
+def decoder(type_: type[T]) -> Callable[[bytes | msgspec.Raw], T]:
+    """The decoder of a JSON payload; raises msgspec's errors."""
+    return msgspec.json.Decoder(type_).decode
+
+
+@lru_cache(maxsize=1024)
+def _cached(type_: Any) -> Callable[[bytes], Any]:
+    return decoder(type_)
+
+
+def decode(type_: type[T], payload: bytes) -> T:
+    """One JSON payload; raises msgspec's errors."""
+    kind: Any = type_
+    value: T = _cached(kind)(payload)
+    return value
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON."""
+    return msgspec.json.encode(value)
+
+
+def protocol_error(venue: str, what: str, error: BaseException) -> CambistError:
+    """The error for a payload that could not be understood.
+
+    The payload itself is left out: it may hold a token.
+    """
+    return CambistError(
+        Reason.VENUE_PROTOCOL_ERROR,
+        f"{venue} sent {what} that cannot be understood ({str(error)[:300]}); "
+        "its format may have changed: look for a newer Cambist",
+        {"venue": venue, "payload": what},
+    )
+
+
+number = money.parse
+
+
+def positive(text: str | None) -> Decimal | None:
+    """A price or quantity where zero, nothing or less means "none"."""
+    if text is None:
+        return None
+    value = money.parse(text)
+    return value if value > 0 else None
+
+
+def lookup(table: Mapping[str, T], key: str, what: str) -> T:
+    """A venue's word in our vocabulary; a word that is not in the table must be loud."""
+    try:
+        return table[key]
+    except KeyError:
+        raise ValueError(f"unknown {what} {key[:60]!r}") from None

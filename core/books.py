@@ -1,0 +1,170 @@
+"""An order book in memory: exact for any decimal strings, without a Decimal per level.
+
+Venues send prices and quantities as strings, and clients get strings. So a book keeps the canonical
+strings, and orders its levels by integers: a price scaled by 10**60, computed once per price and
+remembered, because the prices of a book recur. Sides are sorted lists with the best price last:
+most changes happen there, where inserting and deleting in a list costs least.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from core.market import Levels
+from core.money import canonical
+
+Rows = Iterable[tuple[str, str]]
+"""Levels as venues send them: price and quantity, in any order; quantity zero removes."""
+
+_SCALE = 60  # as many decimals as core.money.parse admits
+# No leading zeros: two spellings of one price would be two levels.
+_PLAIN = re.compile(r"(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?", re.ASCII).fullmatch
+_REMEMBERED = 50_000  # prices a side, so that a drifting market cannot fill the memory
+
+
+class _Side:
+    """One side; keys grow towards the best price, so ask keys are negative."""
+
+    __slots__ = ("_known", "_sign", "keys", "prices", "quantities")
+
+    def __init__(self, sign: int) -> None:
+        self._sign = sign
+        self._known: dict[str, tuple[int, str]] = {}  # as sent -> key, canonical
+        self.keys: list[int] = []
+        self.prices: list[str] = []  # canonical, in the order of the keys
+        self.quantities: dict[str, str] = {}  # by canonical price
+
+    def _learn(self, price: str) -> tuple[int, str]:
+        if not _PLAIN(price):
+            raise ValueError(f"not a price: {price[:80]!r}")
+        whole, _, fraction = price.partition(".")
+        key = int(whole + fraction.ljust(_SCALE, "0"))
+        if key == 0:
+            raise ValueError("a price of zero")
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        entry = self._known[price] = (self._sign * key, canonical(price))
+        return entry
+
+    def clear(self) -> None:
+        self.keys.clear()
+        self.prices.clear()
+        self.quantities.clear()
+
+    def load(self, rows: Rows) -> None:
+        """Replaces everything; sorts once."""
+        self.clear()
+        levels: dict[int, str] = {}
+        for price, quantity in rows:
+            if not _PLAIN(quantity):
+                raise ValueError(f"not a quantity: {quantity[:80]!r}")
+            if "." in quantity:
+                quantity = quantity.rstrip("0").rstrip(".")
+            key, text = self._known.get(price) or self._learn(price)
+            if quantity != "0":
+                levels[key] = text
+                self.quantities[text] = quantity
+            elif levels.pop(key, None) is not None:
+                del self.quantities[text]
+        self.keys = sorted(levels)
+        self.prices = [levels[key] for key in self.keys]
+
+    def apply(self, rows: Rows) -> Levels:
+        """Sets and removes levels; what changed, canonical, in the order given."""
+        known, quantities, keys, prices = self._known, self.quantities, self.keys, self.prices
+        changed: list[str] = []
+        values: list[str] = []
+        for price, quantity in rows:
+            entry = known.get(price) or self._learn(price)
+            text = entry[1]
+            if not _PLAIN(quantity):
+                raise ValueError(f"not a quantity: {quantity[:80]!r}")
+            if "." in quantity:
+                quantity = quantity.rstrip("0").rstrip(".")
+            if quantity != "0":
+                if text not in quantities:
+                    at = bisect_left(keys, entry[0])
+                    keys.insert(at, entry[0])
+                    prices.insert(at, text)
+                quantities[text] = quantity
+            elif quantities.pop(text, None) is not None:
+                at = bisect_left(keys, entry[0])
+                del keys[at], prices[at]
+            changed.append(text)
+            values.append(quantity)
+        return changed, values
+
+    def trim(self, depth: int) -> None:
+        excess = len(self.keys) - depth
+        if excess > 0:
+            for price in self.prices[:excess]:
+                del self.quantities[price]
+            del self.keys[:excess], self.prices[:excess]
+
+    def best(self) -> tuple[str, str] | None:
+        if not self.prices:
+            return None
+        price = self.prices[-1]
+        return price, self.quantities[price]
+
+    def columns(self, depth: int) -> Levels:
+        prices = self.prices[-depth:] if depth else self.prices[:]
+        prices.reverse()
+        return prices, list(map(self.quantities.__getitem__, prices))
+
+
+class OrderBook:
+    """The bids and asks of one instrument.
+
+    Rows are venue strings, plain decimals without sign or exponent; ValueError for anything else,
+    after which the book is to be loaded anew. Nothing here knows of sequences or checksums: what
+    may be applied is the feed's business.
+    """
+
+    __slots__ = ("_asks", "_bids")
+
+    def __init__(self) -> None:
+        self._bids = _Side(1)
+        self._asks = _Side(-1)
+
+    def clear(self) -> None:
+        """Forgets all levels."""
+        self._bids.clear()
+        self._asks.clear()
+
+    def load(self, bids: Rows, asks: Rows) -> None:
+        """Replaces the book."""
+        self._bids.load(bids)
+        self._asks.load(asks)
+
+    def apply(self, bids: Rows, asks: Rows) -> tuple[Levels, Levels]:
+        """Sets and removes levels; the same changes as canonical columns, "0" for removed."""
+        return self._bids.apply(bids), self._asks.apply(asks)
+
+    def trim(self, depth: int) -> None:
+        """Drops what lies deeper than `depth` levels, as some venues require before a checksum."""
+        self._bids.trim(depth)
+        self._asks.trim(depth)
+
+    @property
+    def best_bid(self) -> tuple[str, str] | None:
+        """Price and quantity of the highest bid."""
+        return self._bids.best()
+
+    @property
+    def best_ask(self) -> tuple[str, str] | None:
+        """Price and quantity of the lowest ask."""
+        return self._asks.best()
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the highest bid is at or above the lowest ask: impossible in a sound book."""
+        bids, asks = self._bids.keys, self._asks.keys
+        return bool(bids and asks) and bids[-1] + asks[-1] >= 0
+
+    def __len__(self) -> int:
+        return len(self._bids.keys) + len(self._asks.keys)
+
+    def snapshot(self, depth: int = 0) -> tuple[Levels, Levels]:
+        """Copies of both sides, best price first, to `depth` levels a side; 0 means all."""
+        return self._bids.columns(depth), self._asks.columns(depth)
