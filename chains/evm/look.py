@@ -11,7 +11,7 @@ from chains.evm.lifecycle import BLOCK_HASH, Observation
 from chains.evm.model import Receipt
 from chains.evm.nodes import Answer, NodeError
 from chains.evm.nonces import Counts
-from chains.evm.reverts import data_of, decode
+from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
 from core.transactions import Transaction
 
@@ -52,10 +52,9 @@ class Observer:
 
     async def look(self, transactions: Sequence[Transaction]) -> list[Look]:
         """Raises CambistError when no node answers."""
-        head = self._heads.head
-        if head is None:
+        if self._heads.head is None:
             return []
-        open_ones = [one for one in transactions if not self._can_wait(one, head.number)]
+        open_ones = [one for one in transactions if self._is_open(one, self._heads.head.number)]
         answers = await self._rpc.batch(
             [("eth_getTransactionReceipt", [one.hash]) for one in open_ones]
         )
@@ -67,11 +66,12 @@ class Observer:
                 continue
             if receipt is None:
                 unknown.append(one)
-            elif self._heads.is_canonical(receipt.block, receipt.block_hash) is not False:
-                looks.append(await self._included(one, receipt, head.number))
-            elif receipt.block > head.number:
-                looks.append(await self._included(one, receipt, receipt.block))
-        return looks + await self._without_receipt(unknown, head.number)
+            else:
+                if receipt.block > self._heads.head.number:
+                    await self._heads.poll()  # whoever hears of it must find the block there
+                if self._heads.is_canonical(receipt.block, receipt.block_hash) is not False:
+                    looks.append(await self._included(one, receipt, self._heads.head.number))
+        return looks + await self._without_receipt(unknown, self._heads.head.number)
 
     async def counts(self, address: str) -> Counts:
         """The nonce counts of an address, as one node sees them."""
@@ -83,11 +83,12 @@ class Observer:
         used = integer(latest)
         return Counts(used, integer(pending) if isinstance(pending, str) else used, 0)
 
-    def _can_wait(self, one: Transaction, head: int) -> bool:
-        """Included, its block still there, and not deep enough: nothing to ask."""
+    def _is_open(self, one: Transaction, head: int) -> bool:
+        """Whether there is anything to ask: not for one in a block that is still there and is not
+        deep enough."""
         if one.block is None or head - one.block >= self._depth:
-            return False
-        return self._heads.is_canonical(one.block, one.details.get(BLOCK_HASH, "")) is True
+            return True
+        return self._heads.is_canonical(one.block, one.details.get(BLOCK_HASH, "")) is not True
 
     async def _included(self, one: Transaction, receipt: Receipt, head: int) -> Look:
         reason = ""
@@ -149,6 +150,6 @@ class Observer:
         try:
             await self._rpc.call("eth_call", [wire, quantity(receipt.block - 1)])
         except NodeError as error:
-            data = data_of(error.data)
-            return decode(data) if data is not None else error.text[:300]
+            failed = failure(error.text, error.data)
+            return failed[0] if failed else f"reverted (no replay: {error.text[:200]})"
         return "reverted; alone on the state before its block it would not have"

@@ -116,6 +116,7 @@ class EvmNetwork:
         self, sender: str, to: str, token: Token, units: int, intent: str, fees: FeeOptions
     ) -> Transaction:
         target = self._address(to, "to")
+        _positive(units)
         if token.network != self._info.id:
             raise _invalid("token", f"{token.symbol} is a token of {token.network}")
         if target == _ZERO or (token.address and target == checksum(token.address)):
@@ -124,17 +125,19 @@ class EvmNetwork:
         if token.is_native:
             plan = self._plan(sender, target, b"", units, intent, "transfer", details)
         else:
-            data = erc20.transfer(target, self._units(units))
+            data = erc20.transfer(target, units)
             plan = self._plan(sender, token.address, data, 0, intent, "transfer", details)
         return await self.send(plan, fees)
 
     async def wrap(self, sender: str, units: int, intent: str, fees: FeeOptions) -> Transaction:
+        _positive(units)
         details = {"units": str(units)}
         plan = self._plan(sender, self._wrapped(), erc20.deposit(), units, intent, "wrap", details)
         return await self.send(plan, fees)
 
     async def unwrap(self, sender: str, units: int, intent: str, fees: FeeOptions) -> Transaction:
-        data = erc20.withdraw(self._units(units))
+        _positive(units)
+        data = erc20.withdraw(units)
         details = {"units": str(units)}
         plan = self._plan(sender, self._wrapped(), data, 0, intent, "unwrap", details)
         return await self.send(plan, fees)
@@ -205,14 +208,8 @@ class EvmNetwork:
         purpose: str,
         details: dict[str, str],
     ) -> TransactionPlan:
-        self._units(value if value else 1)
         source = self._address(sender, "sender")
         return TransactionPlan(source, to, data, value, intent, purpose, details)
-
-    def _units(self, units: int) -> int:
-        if not 0 < units <= erc20.MAX_UINT:
-            raise _invalid("units", f"{units} is not a positive amount of a token")
-        return units
 
     def _address(self, text: str, field: str) -> str:
         if not is_address(text):
@@ -234,3 +231,8 @@ class EvmNetwork:
 
 def _invalid(field: str, why: str) -> Refused:
     return Refused(Reason.FIELD_INVALID, f"{field}: {why}", {"field": field})
+
+
+def _positive(units: int) -> None:
+    if not 0 < units <= erc20.MAX_UINT:
+        raise _invalid("units", f"{units} is not a positive amount of a token")

@@ -26,7 +26,9 @@ _NODE_TROUBLE = re.compile(
     r"method not found|not supported|does not exist/is not available|block not found|quota",
     re.IGNORECASE,
 )
-_ABOUT_THE_REQUEST = re.compile(r"revert|insufficient funds|nonce|gas", re.IGNORECASE)
+_ABOUT_THE_REQUEST = re.compile(
+    r"revert|insufficient funds|nonce|gas|opcode|evm error", re.IGNORECASE
+)
 
 
 class NodeError(CambistError):

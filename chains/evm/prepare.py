@@ -9,7 +9,7 @@ from chains.evm.model import Block, TransactionPlan
 from chains.evm.nodes import Answer, NodeError
 from chains.evm.nonces import Counts, NonceLedger, agreed
 from chains.evm.prices import GasPrices
-from chains.evm.reverts import data_of, decode
+from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
 from core.errors import CambistError, Reason, Refused
 from core.money import from_units, text, to_units
@@ -39,27 +39,23 @@ def call_object(plan: TransactionPlan) -> dict[str, str]:
 
 def refusal(error: NodeError) -> CambistError:
     """A node's refusal of a simulation as ours: nothing was sent."""
-    data = data_of(error.data)
-    if data is None and "revert" not in error.text.lower():
-        if "insufficient funds" in error.text.lower():
-            return Refused(
-                Reason.INSUFFICIENT_BALANCE,
-                f"the wallet cannot pay for the transaction: {error.text[:200]}",
-                error.metadata,
-            )
+    failed = failure(error.text, error.data)
+    if "insufficient funds" in error.text.lower():
+        return Refused(
+            Reason.INSUFFICIENT_BALANCE,
+            f"the wallet cannot pay for the transaction: {error.text[:200]}",
+            error.metadata,
+        )
+    if failed is None:
         return error
-    if data:
-        reason = decode(data)
-    else:
-        _, _, reason = error.text.partition("execution reverted: ")
-        reason = reason or "reverted without a reason"
+    reason, data = failed
     return Refused(
         Reason.SIMULATION_FAILED,
         f"the transaction would revert: {reason}",
         {
             **error.metadata,
             "revert_reason": reason[:500],
-            "revert_data": hexadecimal(data or b"")[:1000],
+            "revert_data": hexadecimal(data)[:1000],
         },
     )
 

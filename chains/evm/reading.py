@@ -10,8 +10,7 @@ from chains.evm.lifecycle import Observation, follow
 from chains.evm.look import as_receipt
 from chains.evm.model import Call, CallError, Log, Receipt
 from chains.evm.nodes import Answer, NodeError
-from chains.evm.prepare import refusal
-from chains.evm.reverts import data_of, decode
+from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
 from core.accounts import Balance
 from core.errors import CambistError, Reason, Refused
@@ -186,10 +185,10 @@ def _wire(call: Call) -> dict[str, str]:
 def _result(answer: Answer) -> bytes | CallError:
     """A refusal by the contract as a CallError; a refusal by the node is raised."""
     if isinstance(answer, NodeError):
-        data = data_of(answer.data)
-        if data is None and "revert" not in answer.text.lower():
-            raise refusal(answer)
-        return CallError(decode(data) if data else answer.text[:300], data or b"")
+        failed = failure(answer.text, answer.data)
+        if failed is None:
+            raise answer
+        return CallError(*failed)
     try:
         return unhex(answer)
     except ValueError as error:

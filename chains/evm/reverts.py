@@ -3,6 +3,7 @@
 https://docs.soliditylang.org/en/latest/control-structures.html#panic-via-assert-and-error-via-require
 """
 
+import re
 from collections.abc import Mapping
 
 from chains.evm.abi import bytes_at, selector, uint_at
@@ -20,6 +21,9 @@ _PANICS = {
     0x41: "out of memory",
     0x51: "call of an uninitialised function",
 }
+
+# How clients say that the execution failed, with or without data.
+_FAILED = re.compile(r"revert|opcode|out of gas|evm error|stack (over|under)flow|bad jump", re.I)
 
 # Errors with names that many contracts share: https://eips.ethereum.org/EIPS/eip-6093
 _NAMED = (
@@ -49,6 +53,19 @@ def decode(data: bytes) -> str:
         if selector(signature) == head:
             return signature
     return f"custom error 0x{head.hex()}"
+
+
+def failure(text: str, data: object) -> tuple[str, bytes] | None:
+    """Reason and revert data, if a node's error says that the call itself failed; else None."""
+    found = data_of(data)
+    if found:
+        return decode(found), found
+    if not _FAILED.search(text):
+        return None
+    _, _, reason = text.partition("execution reverted: ")
+    if reason:
+        return reason[:300], b""
+    return ("reverted without a reason" if "revert" in text.lower() else text[:300]), b""
 
 
 def data_of(error: object) -> bytes | None:

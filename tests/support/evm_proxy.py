@@ -1,0 +1,86 @@
+"""A node that misbehaves: it stands before anvil and answers as a test tells it to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+Forward = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+Behaviour = Callable[[dict[str, Any], Forward], Awaitable[dict[str, Any]]]
+
+
+async def honest(request: dict[str, Any], forward: Forward) -> dict[str, Any]:
+    """Passes everything on."""
+    return await forward(request)
+
+
+def result(request: dict[str, Any], value: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": request["id"], "result": value}
+
+
+def error(request: dict[str, Any], code: int, message: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": request["id"], "error": {"code": code, "message": message}}
+
+
+class Proxy:
+    """`behaviour` answers each request; `status` (an HTTP status) or `silent` answers all."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = upstream
+        self.behaviour: Behaviour = honest
+        self.status = 200
+        self.silent = False
+        self.batches = True
+        self.asked: list[str] = []
+        self.posts = 0
+        self.url = ""
+        self._session: aiohttp.ClientSession | None = None
+        self._released = asyncio.Event()
+
+    async def _forward(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._session is not None
+        async with self._session.post(self.upstream, json=request) as response:
+            answer: dict[str, Any] = await response.json(content_type=None)
+            return answer
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        self.posts += 1
+        wire = await request.json()
+        if self.silent:
+            await self._released.wait()
+        if self.status != 200:
+            return web.Response(status=self.status, text="no", headers={"Retry-After": "1"})
+        if isinstance(wire, list):
+            if not self.batches:
+                return web.json_response(
+                    {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no batch"}}
+                )
+            return web.json_response([await self._one(one) for one in wire])
+        return web.json_response(await self._one(wire))
+
+    async def _one(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(request["method"])
+        return await self.behaviour(request, self._forward)
+
+
+@asynccontextmanager
+async def proxy(upstream: str) -> AsyncIterator[Proxy]:
+    one = Proxy(upstream)
+    app = web.Application()
+    app.router.add_post("/", one._handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    one.url = f"http://127.0.0.1:{port}"
+    async with aiohttp.ClientSession() as session:
+        one._session = session
+        try:
+            yield one
+        finally:
+            one._released.set()
+            await runner.cleanup()
