@@ -8,7 +8,10 @@ What a handler's end means:
 - it returns: the answer, for good;
 - Rejected: the answer too, an error, for good;
 - Refused: nothing left the process; the id is forgotten and may be tried again;
-- anything else: not known; the same request runs the handler again with `resume` set.
+- anything else: not known; the same request runs the handler again.
+
+So a handler may run again for a request whose effect is there already, after a crash above all: it
+looks for the effect by the request id first, and makes it only where there is proof of none.
 """
 
 import asyncio
@@ -16,18 +19,20 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
+from core.clock import SECOND
 from core.errors import CambistError, Reason, Refused, Rejected
-from daemon.journal.journal import Journal
 from daemon.journal.store import IntentGone, IntentRow, IntentsBefore
 from daemon.journal.values import pack, unpack
 
-Handler = Callable[[bool], Awaitable[bytes]]
-"""Called with `resume`: whether the same request was begun before and its end is not known. A
-resumed handler looks for the effect first and makes it only where there is proof of none."""
+if TYPE_CHECKING:
+    from daemon.journal.journal import Journal
+
+Handler = Callable[[], Awaitable[bytes]]
 
 RETENTION = 7 * 24 * 3600  # seconds that a request id is remembered, at least
 _PRUNE_EVERY = 3600
@@ -57,9 +62,10 @@ class _Running:
 class Intents:
     """The request ids of all mutations."""
 
-    def __init__(self, journal: Journal, *, retention: int = RETENTION) -> None:
+    def __init__(self, journal: "Journal", *, retention: int = RETENTION) -> None:
         self._journal = journal
-        self._retention = retention * 1_000_000_000
+        self.kept_seconds = retention
+        self._retention = retention * SECOND
         self._running: dict[str, _Running] = {}
         self._answers: OrderedDict[str, IntentRow] = OrderedDict()
         self._pruner: asyncio.Task[None] | None = None
@@ -133,7 +139,7 @@ class Intents:
             self._journal.append(begun)
             self._remember(begun)
         try:
-            done = IntentRow(request_id, method, digest, "done", await handler(resume), now)
+            done = IntentRow(request_id, method, digest, "done", await handler(), now)
         except Refused:
             if not resume:  # of a request begun before, something may have left the process
                 self._forget(request_id)

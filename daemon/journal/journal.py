@@ -25,7 +25,9 @@ from core.clock import Clock
 from core.errors import Reason, Refused
 from core.ports import Condition, Health
 from daemon.journal.events import NewEvent, numbered
+from daemon.journal.intents import Intents
 from daemon.journal.store import EventRow, MetaRow, Row, Store, StoreError
+from daemon.journal.transactions import Transactions
 
 T = TypeVar("T")
 Entry = Row | NewEvent
@@ -76,6 +78,8 @@ class Journal:
         self._closed = True
         self.daemon_id = ""
         self.sequence = 0
+        self.intents = Intents(self)
+        self.transactions = Transactions(self)
 
     @property
     def clock(self) -> Clock:
@@ -117,6 +121,7 @@ class Journal:
             target=self._write_loop, args=(sequence,), name="journal-writer", daemon=True
         )
         self._thread.start()
+        await self.intents.open()
 
     def _open(self) -> tuple[str, int]:
         self._store.open()
@@ -130,6 +135,7 @@ class Journal:
         """Writes what is queued, as far as the store lets it, and closes."""
         if self._closed:
             return
+        await self.intents.close()
         self._closed = True
         self._closing.set()
         self._queue.put(None)
