@@ -87,7 +87,7 @@ class Dispatcher:
 
     def handlers(
         self, services: Mapping[ServiceDescriptor, object | None]
-    ) -> Iterable[grpc.GenericRpcHandler[Any, Any]]:
+    ) -> "Iterable[grpc.GenericRpcHandler[Any, Any]]":
         """One generic handler a service; methods that no object has answer NOT_BUILT."""
         for descriptor, service in services.items():
             made = {}
