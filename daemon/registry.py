@@ -23,14 +23,6 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; known: {shown}" + (", …" if len(names) > 8 else "")
 
 
-def _find(items: Mapping[str, T], word: str, reason: Reason, what: str) -> T:
-    found = items.get(word)
-    if found is None:
-        message = f"no {what} {word!r}{suggestion(word, items)}"
-        raise Refused(reason, message, {what: word, "known": ",".join(sorted(items))[:500]})
-    return found
-
-
 class Registry:
     """What the daemon was configured with. An account is one id on one venue."""
 
@@ -38,6 +30,8 @@ class Registry:
         self.venues: dict[str, Venue] = {}
         self.networks: dict[str, Network] = {}
         self.accounts: dict[tuple[str, str], Account] = {}
+        # Ids that are known but not here: still starting, or left out; with the error to give.
+        self.absent: dict[str, tuple[Reason, str]] = {}
 
     def add_account(self, account: Account) -> None:
         """Makes an account known."""
@@ -45,7 +39,7 @@ class Registry:
 
     def venue(self, venue: str) -> Venue:
         """Raises VENUE_NOT_FOUND."""
-        return _find(self.venues, venue, Reason.VENUE_NOT_FOUND, "venue")
+        return self._find(self.venues, venue, Reason.VENUE_NOT_FOUND, "venue")
 
     def swap_venue(self, venue: str) -> SwapVenue:
         """A venue of pools; raises VENUE_NOT_FOUND or UNSUPPORTED_BY_VENUE."""
@@ -108,4 +102,15 @@ class Registry:
 
     def network(self, network: str) -> Network:
         """Raises NETWORK_NOT_FOUND."""
-        return _find(self.networks, network, Reason.NETWORK_NOT_FOUND, "network")
+        return self._find(self.networks, network, Reason.NETWORK_NOT_FOUND, "network")
+
+    def _find(self, items: Mapping[str, T], word: str, reason: Reason, what: str) -> T:
+        found = items.get(word)
+        if found is not None:
+            return found
+        if word in self.absent:
+            why, message = self.absent[word]
+            retry = 1_000_000_000 if why is Reason.STARTING_UP else None
+            raise Refused(why, message, {what: word}, retry)
+        message = f"no {what} {word!r}{suggestion(word, items)}"
+        raise Refused(reason, message, {what: word, "known": ",".join(sorted(items))[:500]})

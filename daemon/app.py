@@ -1,0 +1,281 @@
+"""The daemon: puts its parts together, runs until it is told to stop, and stops in order."""
+
+import asyncio
+import fcntl
+import os
+import signal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import structlog
+from cambist.v1 import (
+    access_pb2,
+    accounts_pb2,
+    chains_pb2,
+    events_pb2,
+    liquidity_pb2,
+    market_data_pb2,
+    risk_pb2,
+    swaps_pb2,
+    system_pb2,
+    trading_pb2,
+    venues_pb2,
+    wallets_pb2,
+)
+from google.protobuf.descriptor import FileDescriptor
+
+from chains.wallets.kdf import LIGHT, STANDARD
+from chains.wallets.store import WalletStore
+from core.clock import SECOND, SystemClock
+from daemon import version
+from daemon.config import ConfigError, Settings, load
+from daemon.config.model import home
+from daemon.journal import Journal, SQLiteStore
+from daemon.lifecycle import Component, Lifecycle
+from daemon.listeners import Listeners
+from daemon.logging import configure
+from daemon.parts import Parts
+from daemon.registry import Registry
+from daemon.rpc.server import Dispatcher
+from daemon.services.accounts import AccountService
+from daemon.services.chains import ChainService
+from daemon.services.events import EventService
+from daemon.services.market_data import MarketDataService
+from daemon.services.swaps import SwapService
+from daemon.services.system import SystemService, limits
+from daemon.services.trading import TradingService
+from daemon.services.venues import VenueService
+from daemon.services.wallets import WalletService
+from daemon.streams.events import MAX_BEHIND, EventStream
+from daemon.streams.hub import Hub
+from daemon.tokens import Tokens
+from daemon.trading import Desk
+from daemon.wallets import Wallets
+
+log = structlog.get_logger("cambistd")
+
+_CONTRACT: tuple[FileDescriptor, ...] = (
+    access_pb2.DESCRIPTOR,
+    accounts_pb2.DESCRIPTOR,
+    chains_pb2.DESCRIPTOR,
+    events_pb2.DESCRIPTOR,
+    liquidity_pb2.DESCRIPTOR,
+    market_data_pb2.DESCRIPTOR,
+    risk_pb2.DESCRIPTOR,
+    swaps_pb2.DESCRIPTOR,
+    system_pb2.DESCRIPTOR,
+    trading_pb2.DESCRIPTOR,
+    venues_pb2.DESCRIPTOR,
+    wallets_pb2.DESCRIPTOR,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line says; None leaves it to the configuration."""
+
+    profile: str = "live"  # or "sandbox"
+    config_path: Path | None = None
+    data_dir: Path | None = None
+    tcp: str | None = None
+    seed: int | None = None
+    log_level: str | None = None
+
+
+def run(options: RunOptions) -> None:
+    """Runs the daemon until it is told to stop. Raises ConfigError when it cannot start."""
+    settings = _settings(options)
+    configure(settings.log.level, settings.log.format)
+    data_dir = (options.data_dir or home() / options.profile).expanduser().absolute()
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _locked(data_dir / "lock"):
+        daemon = Daemon(options.profile, settings, data_dir)
+        try:
+            import uvloop
+        except ImportError:  # no uvloop on this platform
+            asyncio.run(daemon.run())
+        else:
+            uvloop.run(daemon.run())
+
+
+class Daemon:
+    """One run of the daemon in one data directory, whose lock the caller holds."""
+
+    def __init__(self, profile: str, settings: Settings, data_dir: Path) -> None:
+        clock = SystemClock()
+        self._profile = profile
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._lifecycle = Lifecycle(clock)
+        self._heartbeat = settings.server.heartbeat_seconds * SECOND
+        self._hub = Hub(self._heartbeat)
+        self._registry = Registry()
+        store = SQLiteStore(data_dir / "journal.sqlite", settings.journal.synchronous)
+        self._journal = Journal(store, clock)
+        self._desk = Desk(self._journal, self._registry, clock)
+        self._tokens = Tokens(data_dir / "tokens.json")
+        self._wallets = Wallets(
+            WalletStore(data_dir / "wallets", clock, LIGHT if profile == "sandbox" else STANDARD),
+            self._tokens.list,
+            self._pool_account,
+            self._desk.open,
+            self._desk.close,
+        )
+        self._parts = Parts(
+            settings=settings,
+            data_dir=data_dir,
+            lock_file=data_dir / "lock",
+            clock=clock,
+            registry=self._registry,
+            journal=self._journal,
+            desk=self._desk,
+            wallets=self._wallets,
+            tokens=self._tokens,
+        )
+        self._bring_up = _profile(profile)(self._parts)
+        self._listeners = Listeners(settings.server, data_dir)
+
+    async def run(self) -> None:
+        """Starts, serves, and stops when a signal or the Shutdown call says so."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        self._lifecycle.watch(self._components)
+        self._lifecycle.watch(self._bring_up.components)
+        await self._journal.open()
+        try:
+            await self._desk.start()
+            await self._listeners.start(
+                Dispatcher(self._lifecycle, self._journal.intents.run), self._services()
+            )
+            await self._bring_up.start()
+            self._parts.spawn(self._lifecycle.run(), "lifecycle")
+            self._lifecycle.begin()
+            log.info(
+                "ready",
+                profile=self._profile,
+                version=version.VERSION,
+                listening=", ".join(self._listeners.addresses),
+            )
+            await self._stop.wait()
+        finally:
+            await self._shut_down()
+
+    async def _shut_down(self) -> None:
+        """Nothing new, then streams, calls, venues, and the journal last."""
+        log.info("stopping")
+        self._lifecycle.stop()
+        await self._hub.close()
+        self._events.close()
+        await self._listeners.stop()
+        await self._parts.stop()
+        await self._bring_up.stop()
+        await self._journal.close()
+        log.info("stopped")
+
+    def _services(self) -> Mapping[object, object | None]:
+        """Every service of the contract, with what serves it; None for what is not built."""
+        registry, journal = self._registry, self._journal
+        self._events = EventStream(journal)
+        built = {
+            "SystemService": SystemService(
+                self._lifecycle,
+                version.VERSION,
+                self._profile,
+                lambda: journal.daemon_id,
+                lambda: journal.sequence,
+                limits(MAX_BEHIND, self._heartbeat, journal.intents.kept_seconds),
+                self._stop.set,
+            ),
+            "VenueService": VenueService(registry),
+            "MarketDataService": MarketDataService(registry, self._hub),
+            "TradingService": TradingService(registry, self._desk),
+            "AccountService": AccountService(registry, self._wallets, self._desk.condition),
+            "EventService": EventService(registry, journal, self._events, self._heartbeat),
+            "ChainService": ChainService(registry, self._tokens, journal),
+            "WalletService": WalletService(registry, self._wallets, self._tokens),
+            "SwapService": SwapService(
+                registry, self._wallets, self._parts.clock, self._heartbeat
+            ),
+        }
+        return {
+            service: built.get(name)
+            for file in _CONTRACT
+            for name, service in file.services_by_name.items()
+        }
+
+    def _components(self) -> Iterable[Component]:
+        registry = self._registry
+        yield Component("journal", "journal", self._journal.condition)
+        for id_, venue in registry.venues.items():
+            yield Component("venue", id_, venue.condition)
+        for id_, network in registry.networks.items():
+            yield Component("network", id_, network.condition)
+        for (id_, where), account in registry.accounts.items():
+            yield Component("account", f"{id_}@{where}", self._desk.condition(account))
+
+    def _pool_account(self, wallet, venue):
+        from dex.account import PoolAccount
+
+        return PoolAccount(wallet.name, venue, wallet.address, self._journal.transactions)
+
+
+def _profile(name: str):
+    """Imported when it is chosen: the sandbox's parts cost memory that a live daemon saves."""
+    if name == "sandbox":
+        from daemon.profiles.sandbox import Sandbox
+
+        return Sandbox
+    if name == "live":
+        from daemon.profiles.live import Live
+
+        return Live
+    raise ConfigError(f"no profile {name!r}: sandbox or live")
+
+
+def _settings(options: RunOptions) -> Settings:
+    path = options.config_path
+    if path is None:
+        usual = home() / "cambist.toml"
+        path = usual if options.profile == "live" and usual.exists() else None
+    settings = load(path)
+    changes: dict[str, object] = {}
+    if options.tcp is not None:
+        changes["server"] = settings.server.model_copy(update={"tcp": options.tcp})
+    if options.seed is not None:
+        changes["sandbox"] = settings.sandbox.model_copy(update={"seed": options.seed})
+    if options.log_level is not None:
+        changes["log"] = settings.log.model_copy(update={"level": options.log_level})
+    return settings.model_copy(update=changes)
+
+
+class _locked:
+    """Holds the data directory for this process; the kernel lets go when the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> None:
+        file = self._path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            file.close()
+            raise ConfigError(
+                f"another cambistd (process {holder}) uses {self._path.parent}: stop it with "
+                "'cambist stop', or choose another --data-dir"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        os.set_inheritable(file.fileno(), False)
+        self._file = file
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()

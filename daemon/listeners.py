@@ -1,0 +1,94 @@
+"""Where the daemon listens: a unix socket for its owner, and TCP on loopback."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from daemon.config import ConfigError
+from daemon.config.model import ServerSettings
+from daemon.rpc.server import Dispatcher, new_server
+
+SOCKET = "cambist.sock"
+GRACE_SECONDS = 5.0  # float: seconds for running calls to end
+# The longest path that fits a socket address on Linux, its final zero not counted.
+MAX_SOCKET_PATH = 107
+
+
+class Listeners:
+    """The gRPC server and its addresses."""
+
+    def __init__(self, settings: ServerSettings, data_dir: Path) -> None:
+        self._settings = settings
+        self._socket = data_dir / SOCKET
+        self._server = None
+        self.addresses: list[str] = []
+
+    async def start(
+        self, dispatcher: Dispatcher, services: Mapping[ServiceDescriptor, object | None]
+    ) -> None:
+        """Binds and serves. ConfigError when an address cannot be had."""
+        server = self._server = new_server()
+        server.add_generic_rpc_handlers(tuple(dispatcher.handlers(services)))
+        self._add_standard_services(server, [service.full_name for service in services])
+        if self._settings.unix_socket:
+            self._bind_unix(server)
+        if self._settings.tcp != "off":
+            self._bind_tcp(server, self._settings.tcp)
+        if not self.addresses:
+            raise ConfigError("server: neither unix_socket nor tcp is on, nobody could connect")
+        await server.start()
+        if self._settings.unix_socket:
+            os.chmod(self._socket, 0o600)
+
+    async def stop(self) -> None:
+        """Lets running calls end, within bounds, and closes the sockets."""
+        if self._server is not None:
+            await self._server.stop(GRACE_SECONDS)
+        self._socket.unlink(missing_ok=True)
+
+    def _bind_unix(self, server) -> None:
+        path = str(self._socket)
+        if len(path.encode()) > MAX_SOCKET_PATH:
+            raise ConfigError(
+                f"{path} is too long for a socket (more than {MAX_SOCKET_PATH} bytes): choose a "
+                "shorter --data-dir, or set server.unix_socket = false"
+            )
+        self._socket.unlink(missing_ok=True)  # left by a daemon that was killed; the lock is ours
+        server.add_insecure_port(f"unix:{path}")
+        self.addresses.append(f"unix://{path}")
+
+    def _bind_tcp(self, server, address: str) -> None:
+        host, colon, port = address.rpartition(":")
+        try:
+            loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+        except ValueError:
+            loopback = False
+        if not colon or not port.isdecimal() or not loopback:
+            raise ConfigError(
+                f"server.tcp: {address!r} must be a loopback address such as 127.0.0.1:7177: "
+                "without TLS and tokens, nobody else may reach the daemon"
+            )
+        try:
+            bound = server.add_insecure_port(address)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise ConfigError(
+                f"server.tcp: {address} is taken: stop what listens there, or choose another with "
+                "--tcp (--tcp 127.0.0.1:0 takes any free port, --tcp off none)"
+            )
+        self.addresses.append(f"cambist://{host}:{bound}")
+
+    def _add_standard_services(self, server, names: list[str]) -> None:
+        from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+        from grpc_reflection.v1alpha import reflection
+
+        servicer = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        reflection.enable_server_reflection(
+            (*names, health_name, reflection.SERVICE_NAME), server
+        )

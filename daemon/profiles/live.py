@@ -1,0 +1,136 @@
+"""The live profile: the exchanges, networks and accounts of the configuration file."""
+
+import stat
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+from cex.engine.account import ExchangeAccount
+from cex.engine.credentials import Credentials
+from cex.engine.market import ExchangeVenue
+from cex.venues import VENUES
+from chains.networks import NETWORKS
+from core.money import parse
+from daemon.config import ConfigError
+from daemon.config.model import AccountSettings, NetworkSettings, VenueSettings
+from daemon.lifecycle import Component
+from daemon.parts import Parts
+from daemon.registry import suggestion
+
+
+class Live:
+    """Nothing here waits for the outside: what cannot be reached is retried in the background."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def components(self) -> Iterable[Component]:
+        """None of its own."""
+        return ()
+
+    async def start(self) -> None:
+        """Adds what the configuration names; ConfigError for what does not exist."""
+        settings = self._parts.settings
+        for id_, venue in settings.venues.items():
+            if venue.enabled:
+                await self._add_venue(id_, venue)
+        for id_, network in settings.networks.items():
+            if network.enabled:
+                await self._add_network(id_, network)
+        for account in settings.accounts:
+            await self._add_account(account)
+        if settings.wallets.passphrase_file:
+            passphrase = private_file(Path(settings.wallets.passphrase_file).expanduser())
+            await self._parts.wallets.unlock(passphrase.strip())
+        await self._parts.wallets.refresh(self._parts.registry)
+
+    async def stop(self) -> None:
+        """Nothing beyond what the parts stop themselves."""
+
+    async def _add_venue(self, id_: str, settings: VenueSettings) -> None:
+        spec = VENUES.get(id_)
+        if spec is None:
+            raise ConfigError(f"venues.{id_}: no such exchange{suggestion(id_, VENUES)}")
+        await self._parts.add_venue(
+            ExchangeVenue(spec, self._parts.clock, hosts=dict(settings.hosts))
+        )
+
+    async def _add_network(self, id_: str, settings: NetworkSettings) -> None:
+        entry = NETWORKS.get(id_)
+        if entry is None:
+            raise ConfigError(f"networks.{id_}: no such network{suggestion(id_, NETWORKS)}")
+        parts = self._parts
+        urls = settings.urls or list(entry.urls)
+        if not urls:
+            raise ConfigError(f"networks.{id_}.urls: this network has no public node: name one")
+        signer, transactions = parts.wallets.store, parts.journal.transactions
+        if entry.info.family == "solana":
+            from chains.solana.network import SolanaNetwork
+
+            await parts.add_network(
+                SolanaNetwork(entry.info, urls, parts.clock, signer, transactions)
+            )
+            return
+        from chains.evm.network import EvmNetwork
+        from dex.venue import PoolVenue
+        from dex.venues import SPECS
+
+        network = EvmNetwork(entry.info, urls, parts.clock, signer, transactions)
+        await parts.add_network(network)
+        for spec in SPECS.values():
+            if spec.deployment.network == id_:
+                await parts.add_venue(PoolVenue(spec, network, parts.tokens, parts.clock))
+
+    async def _add_account(self, account: AccountSettings) -> None:
+        parts = self._parts
+        venue = parts.registry.venues.get(account.venue)
+        where = f"accounts.{account.id}"
+        if not isinstance(venue, ExchangeVenue):
+            known = [id_ for id_, v in parts.registry.venues.items() if isinstance(v, ExchangeVenue)]
+            raise ConfigError(
+                f"{where}.venue: {account.venue!r} is no enabled exchange"
+                + suggestion(account.venue, known)
+            )
+        if account.paper:
+            from cex.paper import LiveBookAccount
+
+            initial = {asset: parse(amount) for asset, amount in account.balances.items()}
+            path = parts.data_dir / f"paper-{account.id}-{account.venue}.sqlite"
+            await parts.add_account(
+                LiveBookAccount(account.id, venue, path, parts.clock, initial or None)
+            )
+            return
+        if not account.credentials_file:
+            raise ConfigError(f"{where}.credentials_file: an account that trades needs one")
+        await parts.add_account(
+            ExchangeAccount(account.id, venue, read_credentials(Path(account.credentials_file)))
+        )
+
+
+def private_file(path: Path) -> str:
+    """The text of a file that only its owner may read; ConfigError otherwise."""
+    try:
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ConfigError(f"{path} can be read by others: 'chmod 600 {path}'")
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+
+
+def read_credentials(path: Path) -> Credentials:
+    """An account's secrets: api_key, secret, and what else the venue asks for."""
+    path = path.expanduser()
+    try:
+        data = tomllib.loads(private_file(path))
+    except tomllib.TOMLDecodeError:
+        # The parser's message would quote the file.
+        raise ConfigError(f"{path} is not TOML: it needs api_key = \"…\" and secret = \"…\"") from None
+    known = {"api_key", "secret", "passphrase", "user"}
+    if unknown := set(data) - known:
+        raise ConfigError(f"{path}: unknown keys {', '.join(sorted(unknown))}")
+    if not all(isinstance(value, str) for value in data.values()) or not {
+        "api_key",
+        "secret",
+    } <= set(data):
+        raise ConfigError(f"{path} needs api_key = \"…\" and secret = \"…\", as strings")
+    return Credentials(**data)

@@ -1,0 +1,184 @@
+"""The sandbox: a paper exchange, a local EVM chain with real contracts, a local Solana chain.
+
+Needs no key and no internet. What cannot run on this machine is left out, and says so.
+"""
+
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+
+from cex.paper import PaperAccount, PaperExchange, PaperVenue
+from chains.localnet import Deployment, LeftOut, LocalChain
+from chains.networks import NETWORKS
+from chains.wallets.store import StoreState
+from core.errors import CambistError, Reason
+from core.ports import Condition, Health, VenueKind
+from daemon.lifecycle import Component
+from daemon.parts import Parts
+
+log = structlog.get_logger("sandbox")
+
+ACCOUNT = "paper"
+EVM_WALLET = "trader"
+SOLANA_WALLET = "trader_solana"
+EVM_NETWORK = "ethereum_local"
+SOLANA_NETWORK = "solana_local"
+EVM_VENUES = ("uniswap_v2@ethereum_local", "pangolin@ethereum_local")
+
+
+class Sandbox:
+    """Brings everything up in the background, a part at a time, each with its own condition."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._conditions: dict[str, Condition] = {}
+        self._exchange: PaperExchange | None = None
+        self._chain: LocalChain | None = None
+        self._solana: object | None = None
+
+    def components(self) -> Iterable[Component]:
+        """The parts that are no venue and no network themselves."""
+        return [Component("sandbox", id_, condition) for id_, condition in self._conditions.items()]
+
+    async def start(self) -> None:
+        """Paper exchange now; wallets and chains in the background."""
+        settings = self._parts.settings.sandbox
+        await self._start_paper()
+        for id_ in (EVM_NETWORK, *EVM_VENUES):
+            self._await(id_, "the local EVM chain is starting")
+        self._await(SOLANA_NETWORK, "the local Solana chain is starting")
+        self._say(EVM_NETWORK, Health.STARTING, "starting")
+        self._say(SOLANA_NETWORK, Health.STARTING, "starting")
+        if not settings.evm:
+            self._leave_out(EVM_NETWORK, "switched off by sandbox.evm", *EVM_VENUES)
+        if not settings.solana:
+            self._leave_out(SOLANA_NETWORK, "switched off by sandbox.solana")
+        self._parts.spawn(self._start_chains(settings.evm, settings.solana), "sandbox chains")
+
+    async def stop(self) -> None:
+        """Stops the local chains; their state stays in the data directory."""
+        if self._chain is not None:
+            await self._chain.stop()
+        if self._solana is not None:
+            await self._solana.stop()
+        if self._exchange is not None:
+            await self._exchange.stop()
+            self._exchange.close()
+
+    async def _start_paper(self) -> None:
+        parts = self._parts
+        exchange = PaperExchange(
+            parts.data_dir / "paper.sqlite", parts.clock, parts.settings.sandbox.seed
+        )
+        self._exchange = exchange
+        for kind in (VenueKind.SPOT, VenueKind.PERPETUAL):
+            venue = PaperVenue(exchange, kind)
+            await parts.add_venue(venue)
+            await parts.add_account(PaperAccount(ACCOUNT, venue, exchange))
+        await exchange.start()
+
+    async def _start_chains(self, evm: bool, solana: bool) -> None:
+        await self._open_wallets()
+        if evm:
+            await self._guard(EVM_NETWORK, self._start_evm, *EVM_VENUES)
+        if solana:
+            await self._guard(SOLANA_NETWORK, self._start_solana)
+
+    async def _guard(self, id_: str, start: object, *venues: str) -> None:
+        """A chain that fails to start is left out; the rest of the sandbox works on."""
+        try:
+            await start()
+        except CambistError as error:
+            self._leave_out(id_, error.message, *venues)
+        except OSError as error:
+            self._leave_out(id_, str(error), *venues)
+
+    async def _open_wallets(self) -> None:
+        """One passphrase for the sandbox's wallets, in a file beside them: toy money."""
+        parts = self._parts
+        path = parts.data_dir / "wallets.passphrase"
+        store = parts.wallets.store
+        if store.state is not StoreState.UNLOCKED:
+            await parts.wallets.unlock(_passphrase(path))
+        names = {wallet.name for wallet in store.list()}
+        for name, family in ((EVM_WALLET, "evm"), (SOLANA_WALLET, "solana")):
+            if name not in names:
+                await store.create(name, family)
+
+    async def _start_evm(self) -> None:
+        from chains.evm.network import EvmNetwork
+
+        parts = self._parts
+        self._say(EVM_NETWORK, Health.STARTING, "deploying Uniswap V2 and Pangolin")
+        chain = LocalChain(parts.data_dir / "localnet", parts.lock_file, parts.clock)
+        address = parts.wallets.address(EVM_WALLET)
+        found = await chain.start(fund=[address])
+        if isinstance(found, LeftOut):
+            self._leave_out(EVM_NETWORK, found.reason, *EVM_VENUES)
+            return
+        self._chain = chain
+        parts.tokens.bundle(found.contracts.tokens)
+        network = EvmNetwork(
+            found.info, found.urls, parts.clock, parts.wallets.store, parts.journal.transactions
+        )
+        await parts.add_network(network)
+        self._here(EVM_NETWORK)
+        await self._add_pools(network, found)
+        await parts.wallets.refresh(parts.registry)
+        self._say(EVM_NETWORK, Health.READY, "")
+
+    async def _add_pools(self, network: object, found: Deployment) -> None:
+        from dex.venue import PoolVenue
+        from dex.venues import local
+
+        for id_, spec in local.specs(found).items():
+            venue = PoolVenue(spec, network, self._parts.tokens, self._parts.clock)
+            await self._parts.add_venue(venue)
+            self._here(id_)
+
+    async def _start_solana(self) -> None:
+        from chains.solana.localnet import LocalSolana
+        from chains.solana.network import SolanaNetwork
+
+        parts = self._parts
+        self._say(SOLANA_NETWORK, Health.STARTING, "starting the local validator")
+        solana = LocalSolana(parts.data_dir / "solana", parts.lock_file, parts.clock)
+        url = await solana.start(fund=[parts.wallets.address(SOLANA_WALLET)])
+        self._solana = solana
+        info = NETWORKS[SOLANA_NETWORK].info
+        network = SolanaNetwork(
+            info, [url], parts.clock, parts.wallets.store, parts.journal.transactions
+        )
+        await parts.add_network(network)
+        self._here(SOLANA_NETWORK)
+        self._say(SOLANA_NETWORK, Health.READY, "")
+
+    def _say(self, id_: str, health: Health, reason: str) -> None:
+        self._conditions[id_] = Condition(health, reason, self._parts.clock.now())
+
+    def _await(self, id_: str, why: str) -> None:
+        self._parts.registry.absent[id_] = Reason.STARTING_UP, f"{why}: retry in a second"
+
+    def _here(self, id_: str) -> None:
+        self._parts.registry.absent.pop(id_, None)
+
+    def _leave_out(self, id_: str, why: str, *venues: str) -> None:
+        log.warning("left out", part=id_, reason=why)
+        # Left out for a stated reason is as it should be: the daemon is not degraded by it.
+        self._say(id_, Health.READY, f"left out: {why}")
+        for one in (id_, *venues):
+            self._parts.registry.absent[one] = (
+                Reason.VENUE_UNAVAILABLE if one in venues else Reason.NODE_UNAVAILABLE,
+                f"{one} is left out: {why}",
+            )
+
+
+def _passphrase(path: Path) -> str:
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return path.read_text().strip()
