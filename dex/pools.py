@@ -95,6 +95,7 @@ class PoolDirectory:
         self.instruments: dict[str, Instrument] = {}
         self._by_address: dict[str, PoolMarket] = {}
         self._by_instrument: dict[str, PoolMarket] = {}
+        self._by_pair: dict[tuple[str, str], PoolMarket] = {}
 
     def __iter__(self) -> Iterator[PoolMarket]:
         return iter(self._by_address.values())
@@ -125,10 +126,10 @@ class PoolDirectory:
 
     def candidate(self, token_a: Token, token_b: Token, address: str | None = None) -> PoolMarket:
         """The pool of two tokens: the known one, or one that `add` may take in."""
-        address = address or self.address_of(token_a, token_b)
-        known = self._by_address.get(address)
-        if known is not None:
+        known = self._by_pair.get((token_a.address, token_b.address))
+        if known is not None and address in (None, known.address):
             return known
+        address = address or self.address_of(token_a, token_b)
         first, _ = sort_tokens(token_a.address, token_b.address)
         token0, token1 = (token_a, token_b) if token_a.address == first else (token_b, token_a)
         return self._market(address, token0, token1)
@@ -136,6 +137,8 @@ class PoolDirectory:
     def add(self, market: PoolMarket) -> PoolMarket:
         """Takes a pool in, with its instrument."""
         self._by_address[market.address] = market
+        pair = market.token0.address, market.token1.address
+        self._by_pair[pair] = self._by_pair[pair[::-1]] = market
         self._by_instrument[market.instrument.id] = market
         self.instruments[market.instrument.id] = market.instrument
         return market

@@ -1,0 +1,208 @@
+"""For tests of pools: a real node with the real contracts, and venues and accounts on it."""
+
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from chains.evm import erc20
+from chains.evm.codec import hexadecimal, quantity
+from chains.evm.model import Call
+from chains.evm.network import EvmNetwork
+from chains.localnet import deploy
+from chains.localnet.deployment import Contracts
+from core.clock import SystemClock
+from core.orders import Fill, OrderReport, OrderRequest, OrderType, Side, TimeInForce
+from core.ports import AccountReport
+from core.tokens import Token
+from dex.account import PoolAccount
+from dex.families.constant_product_abi import SwapCall
+from dex.venue import PoolVenue
+from dex.venues.local import local_specs
+from tests.support.evm import (
+    BOB,
+    CAROL,
+    LOCAL,
+    Anvil,
+    KeySigner,
+    MemoryLog,
+    anvil,
+    installed,
+    network,
+    until,
+)
+
+NETWORK = "ethereum_local"
+FOR_EVER = 2**40  # a deadline, s
+_ids = itertools.count(1)
+
+
+@dataclass
+class Told:
+    """What an account told."""
+
+    reports: list[AccountReport] = field(default_factory=list)
+
+    def __call__(self, report: AccountReport) -> None:
+        self.reports.append(report)
+
+    @property
+    def fills(self) -> list[Fill]:
+        return [report for report in self.reports if isinstance(report, Fill)]
+
+    def orders(self, id: str) -> list[OrderReport]:
+        return [
+            report
+            for report in self.reports
+            if isinstance(report, OrderReport) and report.client_order_id == id
+        ]
+
+    async def end_of(self, id: str) -> OrderReport:
+        """The report that ends an order."""
+        await until(lambda: self.orders(id))
+        return self.orders(id)[-1]
+
+
+@dataclass
+class PoolWorld:
+    """A chain with exchanges, and BOB's and CAROL's wallets on it."""
+
+    node: Anvil
+    contracts: Contracts
+    net: EvmNetwork
+    log: MemoryLog
+    venues: dict[str, PoolVenue]
+
+    @property
+    def uniswap(self) -> PoolVenue:
+        return self.venues["uniswap_v2@ethereum_local"]
+
+    @property
+    def pangolin(self) -> PoolVenue:
+        return self.venues["pangolin@ethereum_local"]
+
+    def token(self, symbol: str) -> Token:
+        return self.contracts.token(symbol)
+
+    async def units(self, owner: str, symbol: str) -> int:
+        token = self.net.info.native if symbol == "ETH" else self.token(symbol)
+        return (await self.net.balances(owner, [token]))[0].units or 0
+
+    async def allowance(self, owner: str, symbol: str, spender: str) -> int:
+        data = erc20.allowance(owner, spender)
+        (answer,) = await self.net.multicall([Call(self.token(symbol).address, data)])
+        assert isinstance(answer, bytes)
+        return int.from_bytes(answer, "big")
+
+    async def stranger_sells(self, give: str, take: str, units: int, **wire: Any) -> str:
+        """CAROL swaps on Uniswap, past everything of ours; the node signs for her."""
+        router = self.uniswap.spec.deployment.router
+        first, second = self.token(give), self.token(take)
+        common = {"from": CAROL, "gas": quantity(400_000)} | wire
+        approve = hexadecimal(erc20.approve(router, units))
+        call = SwapCall(
+            exact_in=True,
+            native_in=False,
+            native_out=False,
+            exact=units,
+            limit=1,
+            path=(first.address, second.address),
+            recipient=CAROL,
+            deadline=FOR_EVER,
+        )
+        await self.node.rpc.call(
+            "eth_sendTransaction", [common | {"to": first.address, "data": approve}]
+        )
+        swap = common | {"to": router, "data": hexadecimal(call.calldata("ETH"))}
+        return str(await self.node.rpc.call("eth_sendTransaction", [swap]))
+
+    async def synced(self, venue: PoolVenue) -> None:
+        """Waits until a venue has read the node's head."""
+        head = int(await self.node.rpc.call("eth_blockNumber", []), 16)
+        await until(lambda: venue.states.block >= head and not venue.states.why_not_live)
+
+
+def order(
+    side: Side,
+    quantity: str,
+    price: str | None = None,
+    tif: TimeInForce = TimeInForce.IOC,
+    instrument: str = "WETH-USDC",
+    venue: str = "uniswap_v2@ethereum_local",
+    **more: Any,
+) -> OrderRequest:
+    return OrderRequest(
+        client_order_id=f"order-{next(_ids)}",
+        account="bob",
+        venue=venue,
+        instrument=instrument,
+        side=side,
+        type=OrderType.MARKET if price is None else OrderType.LIMIT,
+        quantity=Decimal(quantity),
+        price=None if price is None else Decimal(price),
+        time_in_force=tif,
+        **more,
+    )
+
+
+@asynccontextmanager
+async def deployed(
+    *options: str, wallets: Sequence[str] = (BOB, CAROL)
+) -> AsyncIterator[tuple[Anvil, Contracts]]:
+    """A fresh node with all contracts and funded wallets."""
+    async with anvil(*options) as node:
+        manifest, _ = await deploy.settle(node.rpc, installed(), None, wallets)
+        yield node, manifest.contracts
+
+
+@asynccontextmanager
+async def connected(
+    node: Anvil,
+    contracts: Contracts,
+    log: MemoryLog | None = None,
+    depth: int = 0,
+    urls: Sequence[str] = (),
+    signer: KeySigner | None = None,
+) -> AsyncIterator[PoolWorld]:
+    """Our network and both venues on a node, started and synced."""
+    log = log or MemoryLog()
+    info = replace(LOCAL, finality_depth=depth, wrapped=contracts.token("WETH"))
+    async with network(urls or [node.url, node.websocket], log, signer, info) as net:
+        clock = SystemClock()
+        venues = {
+            spec.id: PoolVenue(spec, net, contracts.tokens, clock)
+            for spec in local_specs(contracts, NETWORK)
+        }
+        world = PoolWorld(node, contracts, net, log, venues)
+        for venue in venues.values():
+            await venue.start()
+        try:
+            for venue in venues.values():
+                await world.synced(venue)
+            yield world
+        finally:
+            for venue in venues.values():
+                await venue.stop()
+
+
+@asynccontextmanager
+async def pool_world(*options: str, depth: int = 0) -> AsyncIterator[PoolWorld]:
+    """Everything, fresh."""
+    async with deployed(*options) as (node, contracts):
+        async with connected(node, contracts, depth=depth) as world:
+            yield world
+
+
+@asynccontextmanager
+async def trading(
+    world: PoolWorld, told: Told, venue: PoolVenue | None = None, **options: Any
+) -> AsyncIterator[PoolAccount]:
+    """BOB's account on a venue, started."""
+    account = PoolAccount("bob", venue or world.uniswap, BOB, world.log, **options)
+    await account.start(told)
+    try:
+        yield account
+    finally:
+        await account.stop()

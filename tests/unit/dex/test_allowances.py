@@ -1,0 +1,168 @@
+"""Approvals: exact, shared by swaps that run at the same time, and never short."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from chains.evm.abi import address_at, selector, uint_at
+from chains.evm.model import Call, TransactionPlan
+from core.errors import CambistError, Reason, Refused, Unconfirmed
+from core.ports import FeeOptions
+from core.transactions import TransactionStatus
+from dex.allowances import Allowances
+from dex.network import PoolNetwork
+from tests.support.pool_fakes import OWNER, SPEC, USDC, WETH, Answer, FakeNetwork
+
+FEES = FeeOptions()
+SPENDER = SPEC.deployment.router
+
+
+@dataclass
+class FakeTokens:
+    """The allowances of OWNER, as tokens keep them; USDT-like ones take changes by way of zero."""
+
+    allowed: dict[str, int] = field(default_factory=dict)
+    by_way_of_zero: bool = False
+    fails: bool = False
+
+    def __post_init__(self) -> None:
+        self.network = FakeNetwork(self.answer)
+        self.network.include = self.include
+        self.network.refuses = self.refuses
+
+    def answer(self, call: Call, block: int | str) -> Answer:
+        if call.data.startswith(selector("allowance(address,address)")):
+            assert address_at(call.data[4:], 1) == SPENDER
+            return self.allowed.get(call.to, 0).to_bytes(32, "big")
+        return (10**30).to_bytes(32, "big")
+
+    async def include(self, plan: TransactionPlan) -> bool:
+        await asyncio.sleep(0)
+        if not self.fails:
+            self.allowed[plan.to] = uint_at(plan.data[4:], 1)
+        return not self.fails
+
+    def refuses(self, plan: TransactionPlan) -> CambistError | None:
+        units = uint_at(plan.data[4:], 1)
+        if self.by_way_of_zero and units and self.allowed.get(plan.to):
+            return Refused(Reason.SIMULATION_FAILED, "would revert")
+        return None
+
+    def approvals(self) -> list[int]:
+        return [uint_at(plan.data[4:], 1) for plan in self.network.sent]
+
+    def allowances(self) -> Allowances:
+        network: PoolNetwork = self.network  # type: ignore[assignment]  # only what it uses
+        one = Allowances(network, SPENDER)
+        one.start()
+        return one
+
+
+async def test_an_approval_is_exact_and_of_the_same_lineage() -> None:
+    tokens = FakeTokens()
+    await tokens.allowances().hold(OWNER, USDC, 123, "order", FEES)
+    (plan,) = tokens.network.sent
+    assert (plan.intent, plan.purpose, plan.to) == ("order/approve", "approve", USDC.address)
+    assert tokens.allowed == {USDC.address: 123}
+
+
+async def test_an_allowance_that_is_there_needs_no_approval() -> None:
+    tokens = FakeTokens({USDC.address: 500})
+    await tokens.allowances().hold(OWNER, USDC, 500, "order", FEES)
+    assert tokens.network.sent == []
+
+
+async def test_sixteen_swaps_at_a_time_share_one_approval() -> None:
+    tokens = FakeTokens()
+    allowances = tokens.allowances()
+    await asyncio.gather(
+        *(allowances.hold(OWNER, USDC, 100 + n, f"order {n}", FEES) for n in range(16))
+    )
+    assert tokens.approvals() == [sum(100 + n for n in range(16))]
+
+
+async def test_what_a_swap_on_its_way_will_take_is_not_free() -> None:
+    tokens = FakeTokens({USDC.address: 100})
+    allowances = tokens.allowances()
+    await allowances.hold(OWNER, USDC, 100, "one", FEES)
+    swap = await tokens.network.send(TransactionPlan(OWNER, "", bytes(68), 0, "one", "swap"), FEES)
+    tokens.network.sent.clear()
+    allowances.sent(OWNER, USDC, "one", swap)
+    await allowances.hold(OWNER, USDC, 60, "two", FEES)
+    # The first swap has the lower nonce: it takes its 100 before the approval replaces them.
+    assert tokens.approvals() == [60]
+
+
+async def test_what_a_swap_took_is_forgotten_once_it_is_in_a_block() -> None:
+    tokens = FakeTokens({USDC.address: 200})
+    allowances = tokens.allowances()
+    await allowances.hold(OWNER, USDC, 100, "one", FEES)
+    swap = await tokens.network.send(TransactionPlan(OWNER, "", bytes(68), 0, "one", "swap"), FEES)
+    allowances.sent(OWNER, USDC, "one", swap)
+    assert allowances.free(OWNER, USDC, 200) == 100
+    tokens.network.tell(swap, TransactionStatus.INCLUDED)
+    assert allowances.free(OWNER, USDC, 100) == 100
+
+
+async def test_a_swap_that_is_included_before_it_is_noted_leaves_nothing_behind() -> None:
+    tokens = FakeTokens({USDC.address: 200})
+    allowances = tokens.allowances()
+    await allowances.hold(OWNER, USDC, 100, "one", FEES)
+    swap = await tokens.network.send(TransactionPlan(OWNER, "", bytes(68), 0, "one", "swap"), FEES)
+    tokens.network.tell(swap, TransactionStatus.INCLUDED)
+    allowances.sent(OWNER, USDC, "one", swap)
+    assert allowances.free(OWNER, USDC, 100) == 100
+
+
+async def test_what_was_held_for_a_swap_that_failed_is_free_again() -> None:
+    tokens = FakeTokens({USDC.address: 100})
+    allowances = tokens.allowances()
+    await allowances.hold(OWNER, USDC, 100, "one", FEES)
+    allowances.release(OWNER, USDC, "one")
+    await allowances.hold(OWNER, USDC, 100, "two", FEES)
+    assert tokens.approvals() == []
+
+
+async def test_a_token_that_changes_by_way_of_zero_only() -> None:
+    tokens = FakeTokens({USDC.address: 5}, by_way_of_zero=True)
+    await tokens.allowances().hold(OWNER, USDC, 100, "order", FEES)
+    assert tokens.approvals() == [0, 100]
+    assert tokens.network.sent[0].intent == "order/approve-reset"
+
+
+async def test_an_approval_that_reverts_refuses_the_swap() -> None:
+    tokens = FakeTokens(fails=True)
+    with pytest.raises(Refused) as refused:
+        await tokens.allowances().hold(OWNER, USDC, 100, "order", FEES)
+    assert refused.value.reason is Reason.ALLOWANCE_TOO_LOW
+    assert refused.value.metadata["hash"] == "0x1"
+
+
+async def test_an_approval_that_takes_too_long_refuses_the_swap() -> None:
+    tokens = FakeTokens()
+
+    async def never(plan: TransactionPlan) -> bool:
+        raise Unconfirmed(Reason.OUTCOME_UNKNOWN, "not included")
+
+    tokens.network.include = never
+    with pytest.raises(Refused, match="was not sent") as refused:
+        await tokens.allowances().hold(OWNER, USDC, 100, "order", FEES)
+    assert refused.value.reason is Reason.ALLOWANCE_TOO_LOW
+
+
+async def test_tokens_and_failures_do_not_mix() -> None:
+    tokens = FakeTokens()
+    allowances = tokens.allowances()
+    await asyncio.gather(
+        allowances.hold(OWNER, USDC, 1, "a", FEES), allowances.hold(OWNER, WETH, 2, "b", FEES)
+    )
+    assert tokens.allowed == {USDC.address: 1, WETH.address: 2}
+
+
+@pytest.mark.parametrize("units", [-1, 2**256])
+async def test_amounts_out_of_range_are_refused(units: int) -> None:
+    tokens = FakeTokens()
+    with pytest.raises(Refused):
+        await tokens.allowances().approve(OWNER, USDC, units, "x", FEES)
+    assert tokens.network.sent == []
