@@ -40,5 +40,6 @@ INITIALIZE_MINT_2: Final = 20
 TRANSFER_CHECKED: Final = 12
 MINT_TO_CHECKED: Final = 14
 CLOSE_ACCOUNT: Final = 9
+INITIALIZE_ACCOUNT_3: Final = 18
 SYNC_NATIVE: Final = 17
 CREATE_ASSOCIATED_IDEMPOTENT: Final = 1  # of the associated token account program

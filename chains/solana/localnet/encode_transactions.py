@@ -31,32 +31,6 @@ def error(value: Any) -> Any:
     return {name: {"account_index": value.account_index}}
 
 
-# As the validator's TransactionError displays itself, for the errors that a sender meets.
-_WORDS = {
-    "AccountNotFound": "Attempt to debit an account but found no record of a prior credit.",
-    "AlreadyProcessed": "This transaction has already been processed",
-    "BlockhashNotFound": "Blockhash not found",
-    "InsufficientFundsForFee": "Insufficient funds for fee",
-    "ProgramAccountNotFound": "Attempt to load a program that does not exist",
-}
-
-
-def words(value: Any) -> str:
-    """An error, in JSON, as a node says it in a sentence."""
-    if isinstance(value, str):
-        return _WORDS.get(value, value)
-    name, body = next(iter(value.items()))
-    if name == "InsufficientFundsForRent":
-        index = body["account_index"]
-        return f"Transaction results in an account ({index}) with insufficient funds for rent"
-    if name != "InstructionError":
-        return str(name)
-    index, inner = body
-    custom = isinstance(inner, dict) and inner.get("Custom")
-    text = f"custom program error: {custom:#x}" if type(custom) is int else str(inner)
-    return f"Error processing Instruction {index}: {text}"
-
-
 def loaded(meta: Mapping[str, Any]) -> Loaded:
     """The addresses from lookup tables, back from a transaction's stored meta."""
     addresses = meta["loadedAddresses"]

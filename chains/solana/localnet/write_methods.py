@@ -8,7 +8,8 @@ from typing import Any
 
 from solders.transaction import VersionedTransaction
 
-from chains.solana.localnet import encode_accounts, encode_transactions, genesis
+from chains.solana import reasons
+from chains.solana.localnet import encode_accounts, genesis
 from chains.solana.localnet import parameters as p
 from chains.solana.localnet.chain import Chain, Simulated
 from chains.solana.localnet.parameters import Parameters, RpcError
@@ -36,7 +37,7 @@ def send_transaction(chain: Chain, params: Parameters) -> Any:
     if simulated.error is not None:
         raise RpcError(
             p.PREFLIGHT_FAILURE,
-            f"Transaction simulation failed: {encode_transactions.words(simulated.error)}",
+            f"Transaction simulation failed: {reasons.words(simulated.error)}",
             _result(chain, simulated, {}),
         )
     chain.submit(transaction)
@@ -101,7 +102,7 @@ def request_airdrop(chain: Chain, params: Parameters) -> Any:
 def _send_own(chain: Chain, transaction: VersionedTransaction) -> str:
     refused = chain.submit(transaction)
     if refused is not None:
-        raise RpcError(p.INTERNAL_ERROR, f"the faucet failed: {encode_transactions.words(refused)}")
+        raise RpcError(p.INTERNAL_ERROR, f"the faucet failed: {reasons.words(refused)}")
     return str(transaction.signatures[0])
 
 

@@ -1,0 +1,208 @@
+"""One Solana cluster, behind `core.ports.Network`.
+
+network = SolanaNetwork(info, urls, clock, signer, log)
+await network.start()
+
+https://solana.com/docs
+"""
+
+from collections.abc import Callable, Sequence
+
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from chains.solana import mints, plans, programs
+from chains.solana.plans import Plan
+from chains.solana.pool import RpcPool
+from chains.solana.reader import Reader, data
+from chains.solana.sender import TransactionSender, pubkey
+from chains.solana.tracker import Tracker
+from core.accounts import Balance
+from core.clock import SECOND, Clock
+from core.errors import Reason, Refused
+from core.ports import Condition, FeeOptions, NetworkInfo, Signer, TransactionLog
+from core.tokens import Token
+from core.transactions import Transaction
+
+# https://solana.com/docs/references/clusters: what `getGenesisHash` must answer, so that a wrong
+# url cannot send a test's transfer to the real chain.
+_GENESIS = {
+    "solana": "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
+    "solana_devnet": "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG",
+}
+_TOKEN_ACCOUNT_SIZE = 165
+_MAX_UNITS = (1 << 64) - 1
+
+
+class SolanaNetwork:
+    """`tokens` are those known by a list: their symbols come from it. `poll` (seconds) is how often
+    pending transactions are asked for; by default every block."""
+
+    def __init__(
+        self,
+        info: NetworkInfo,
+        urls: Sequence[str],
+        clock: Clock,
+        signer: Signer,
+        log: TransactionLog,
+        tokens: Sequence[Token] = (),
+        poll: float | None = None,  # float: seconds
+        timeout: float = 10.0,  # float: seconds, of one request
+    ) -> None:
+        self._info = info
+        self._clock = clock
+        interval = poll or info.block_time / SECOND  # float: seconds for asyncio
+        http = [url for url in urls if url.startswith("http")]
+        self._pool = RpcPool(http, clock, _GENESIS.get(info.id, ""), timeout)
+        self._reader = Reader(info, self._pool, tokens)
+        self._tracker = Tracker(info, self._pool, log, clock, interval)
+        self._sender = TransactionSender(info, self._pool, self._tracker, signer, log, clock)
+
+    # --- core.ports.Network -------------------------------------------------------------------
+
+    @property
+    def info(self) -> NetworkInfo:
+        return self._info
+
+    @property
+    def condition(self) -> Condition:
+        return self._tracker.condition
+
+    @property
+    def height(self) -> int:
+        """The latest slot seen."""
+        return self._tracker.slot
+
+    async def start(self) -> None:
+        await self._tracker.start()
+
+    async def stop(self) -> None:
+        await self._sender.stop()
+        await self._tracker.stop()
+        await self._pool.close()
+
+    def is_address(self, text: str) -> bool:
+        try:
+            Pubkey.from_string(text)
+        except ValueError:
+            return False
+        return True
+
+    async def token(self, address: str) -> Token:
+        if not address:
+            return self._info.native
+        return await self._reader.token(pubkey(address, "token"))
+
+    async def balances(self, address: str, tokens: Sequence[Token]) -> Sequence[Balance]:
+        """Tokens as held in the associated accounts, which is where every wallet keeps them;
+        `holdings` finds others."""
+        for token in tokens:
+            self._own(token)
+        return await self._reader.balances(pubkey(address, "address"), tokens, self._clock.now())
+
+    async def transfer(
+        self, sender: str, to: str, token: Token, units: int, intent: str, fees: FeeOptions
+    ) -> Transaction:
+        """Makes the receiver's token account where it is missing: the sender pays its rent, which
+        is not part of the fee."""
+        self._own(token)
+        _positive(units)
+        payer, target = pubkey(sender, "sender"), pubkey(to, "to")
+        details = {"asset": token.symbol, "token": token.address, "units": str(units), "to": to}
+        if token.is_native:
+            steps = plans.transfer_native(payer, target, units)
+        else:
+            mint = pubkey(token.address, "token")
+            program = await self._check_transfer(mint, target, token)
+            steps = plans.transfer_token(payer, target, mint, program, units, token.decimals)
+        return await self.send(Plan(payer, intent, "transfer", to, steps, details), fees)
+
+    async def wrap(self, sender: str, units: int, intent: str, fees: FeeOptions) -> Transaction:
+        _positive(units)
+        payer = pubkey(sender, "sender")
+        steps = plans.wrap(payer, units)
+        details = {"units": str(units)}
+        plan = Plan(payer, intent, "wrap", programs.WRAPPED_SOL, steps, details)
+        return await self.send(plan, fees)
+
+    async def unwrap(self, sender: str, units: int, intent: str, fees: FeeOptions) -> Transaction:
+        _positive(units)
+        payer = pubkey(sender, "sender")
+        rent = await self._reader.rent(_TOKEN_ACCOUNT_SIZE)
+        steps = plans.unwrap(payer, units, rent, intent)
+        details = {"units": str(units)}
+        plan = Plan(payer, intent, "unwrap", programs.WRAPPED_SOL, steps, details)
+        return await self.send(plan, fees)
+
+    async def transaction(self, hash: str) -> Transaction:
+        """Ours as it is followed; anybody's as the chain has it."""
+        try:
+            Signature.from_string(hash)
+        except ValueError:
+            message = f"{hash[:100]!r} is not a Solana signature (base58 of 64 bytes)"
+            raise Refused(Reason.FIELD_INVALID, message, {"field": "hash"}) from None
+        known = self._tracker.get(hash)
+        return known or await self._reader.transaction(hash)
+
+    # --- besides ------------------------------------------------------------------------------
+
+    async def holdings(self, address: str) -> Sequence[Balance]:
+        """The coin and every token that an address holds, known beforehand or not."""
+        return await self._reader.holdings(pubkey(address, "address"), self._clock.now())
+
+    async def send(self, plan: Plan, fees: FeeOptions) -> Transaction:
+        """Simulates, signs, journals, broadcasts. An intent (with its purpose) that is in the log
+        already gives that transaction, unless it is proven dead. Refused: nothing was signed."""
+        if not plan.intent:
+            raise Refused(Reason.FIELD_REQUIRED, "an intent is needed", {"field": "intent"})
+        return await self._sender.send(plan, fees)
+
+    def on_transaction(self, callback: Callable[[Transaction], None]) -> Callable[[], None]:
+        """Calls back, on the loop, with each change of a transaction of ours, journaled already.
+        Returns the unsubscription."""
+        return self._tracker.subscribe(callback)
+
+    async def wait_included(self, hash: str, timeout: float) -> Transaction:  # float: seconds
+        """Once in a confirmed block or otherwise ended; Unconfirmed after `timeout`."""
+        return await self._tracker.wait_included(hash, timeout)
+
+    def pending(self, address: str) -> Sequence[Transaction]:
+        """Transactions of a signer that are not final."""
+        return self._tracker.pending(address)
+
+    async def poll(self) -> None:
+        """Asks for all pending transactions now; runs by itself once started."""
+        await self._tracker.poll()
+
+    # ------------------------------------------------------------------------------------------
+
+    async def _check_transfer(self, mint: Pubkey, to: Pubkey, token: Token) -> Pubkey:
+        """The token's program; Refused if the tokens would be lost or the amount is misread."""
+        account, target = await self._reader.accounts([mint, to])
+        found = account and mints.parse_mint(account.owner, data(account))
+        if not found:
+            raise Refused(
+                Reason.TOKEN_NOT_FOUND,
+                f"{token.address} is not a token of {self._info.id}",
+                {"token": token.address, "network": self._info.id},
+            )
+        if found.decimals != token.decimals:
+            raise _invalid(
+                "token", f"{token.symbol} has {found.decimals} decimals, not {token.decimals}"
+            )
+        if target is not None and target.owner in mints.PROGRAMS:
+            raise _invalid("to", f"{to} is a token account or a mint; give the wallet's address")
+        return Pubkey.from_string(found.program)
+
+    def _own(self, token: Token) -> None:
+        if token.network != self._info.id:
+            raise _invalid("token", f"{token.symbol} is a token of {token.network}")
+
+
+def _positive(units: int) -> None:
+    if not 0 < units <= _MAX_UNITS:
+        raise _invalid("units", "an amount lies between 1 and 2^64 - 1 units")
+
+
+def _invalid(field: str, message: str) -> Refused:
+    return Refused(Reason.FIELD_INVALID, message, {"field": field})
