@@ -132,7 +132,9 @@ class HeadTracker:
         if block.hash == head.hash:
             self._behind = 0
             return []
-        if self._hashes.get(block.number) == block.hash:
+        known = self._hashes.get(block.number)
+        # A block older than all that was seen cannot contradict it.
+        if known == block.hash or (known is None and block.number < min(self._hashes)):
             self._behind += polled
             return [block] if self._behind >= _PATIENCE else []
         self._behind = 0

@@ -14,8 +14,9 @@ from chains.localnet.packages import Installed
 from chains.localnet.plan import ETHER, WALLET_ETHER, Plan, Step, build, funding
 from core.errors import CambistError, Reason
 
-# anvil's first development account: it signs for it itself.
-DEPLOYER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+# keccak256("cambist sandbox deployer"): nobody has its key, anvil plays it. A development account
+# would do, but somebody may well trade with that one.
+DEPLOYER = "0xe0c83aE3277B9981E073B58E0D1600B816fbcF1B"
 _DEPLOYER_ETHER = 10_000_000
 _LOOKS = 200  # at receipts, 10 ms apart
 
@@ -47,8 +48,10 @@ async def settle(
 
 
 async def fund(rpc: RpcPool, contracts: Contracts, wallet: str) -> None:
-    """Gives a wallet its coins and tokens."""
-    await rpc.call("anvil_setBalance", [wallet, quantity(WALLET_ETHER * ETHER)])
+    """Gives a wallet its coins and tokens; takes nothing from one that has more."""
+    balance = integer(await rpc.call("eth_getBalance", [wallet, "latest"]))
+    enough = quantity(max(balance, WALLET_ETHER * ETHER))
+    await rpc.call("anvil_setBalance", [wallet, enough])
     await _send(rpc, funding(contracts, wallet))
 
 
@@ -69,6 +72,7 @@ async def _deploy(rpc: RpcPool, plan: Plan) -> None:
 
 async def _send(rpc: RpcPool, steps: Sequence[Step]) -> None:
     """All at once, in the order of their nonces, and waits until each has succeeded."""
+    await rpc.call("anvil_impersonateAccount", [DEPLOYER])
     first = integer(await rpc.call("eth_getTransactionCount", [DEPLOYER, "pending"]))
     hashes = await rpc.batch(
         [("eth_sendTransaction", [_wire(step, first + index)]) for index, step in enumerate(steps)]

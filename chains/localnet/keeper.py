@@ -64,7 +64,7 @@ def die_with_parent() -> None:
 def launch(anvil: str, directory: Path, options: list[str]) -> tuple[subprocess.Popen[bytes], int]:
     """Starts anvil and waits until it listens. A state file that it cannot read is set aside."""
     state = directory / STATE
-    for _ in range(4):
+    for attempt in range(4):
         port = free_port()
         command = [anvil, "--quiet", "--host", "127.0.0.1", "--port", str(port)]
         command += ["--state", str(state), "--state-interval", str(_STATE_INTERVAL), *options]
@@ -79,7 +79,7 @@ def launch(anvil: str, directory: Path, options: list[str]) -> tuple[subprocess.
         if process.poll() is None:
             process.kill()
             process.wait()
-        elif state.exists():
+        elif state.exists() and attempt:  # once may have been a port that another took
             state.replace(state.with_suffix(".unreadable.json"))
             say("anvil could not read its state, which was set aside; the chain starts anew")
     raise SystemExit("anvil does not start")

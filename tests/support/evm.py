@@ -117,15 +117,15 @@ class Anvil:
 
 
 @asynccontextmanager
-async def anvil(*options: str) -> AsyncIterator[Anvil]:
+async def anvil(*options: str, chain_id: int = 31337) -> AsyncIterator[Anvil]:
     """A fresh node that ends with the test."""
     binary = str(installed().anvil)
     with tempfile.TemporaryDirectory() as directory:
         process, port = await asyncio.to_thread(
-            keeper.launch, binary, Path(directory), ["--chain-id", "31337", *options]
+            keeper.launch, binary, Path(directory), ["--chain-id", str(chain_id), *options]
         )
         url = f"http://127.0.0.1:{port}"
-        rpc = RpcPool([url], 31337, SystemClock())
+        rpc = RpcPool([url], chain_id, SystemClock())
         try:
             yield Anvil(url, f"ws://127.0.0.1:{port}", rpc)
         finally:

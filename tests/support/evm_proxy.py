@@ -26,12 +26,13 @@ def error(request: dict[str, Any], code: int, message: str) -> dict[str, Any]:
 
 
 class Proxy:
-    """`behaviour` answers each request; `status` (an HTTP status) or `silent` answers all."""
+    """`behaviour` answers each request; `status`, `body` or `silent` answer all."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
         self.behaviour: Behaviour = honest
         self.status = 200
+        self.body: bytes | None = None
         self.silent = False
         self.batches = True
         self.asked: list[str] = []
@@ -53,6 +54,8 @@ class Proxy:
             await self._released.wait()
         if self.status != 200:
             return web.Response(status=self.status, text="no", headers={"Retry-After": "1"})
+        if self.body is not None:
+            return web.Response(body=self.body)
         if isinstance(wire, list):
             if not self.batches:
                 return web.json_response(
