@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO
 
 import structlog
+from google.protobuf.descriptor import FileDescriptor
+
 from cambist.v1 import (
     access_pb2,
     accounts_pb2,
@@ -24,8 +26,6 @@ from cambist.v1 import (
     venues_pb2,
     wallets_pb2,
 )
-from google.protobuf.descriptor import FileDescriptor
-
 from chains.wallets.kdf import LIGHT, STANDARD
 from chains.wallets.store import WalletStore
 from core.clock import SECOND, SystemClock
@@ -56,7 +56,7 @@ from daemon.wallets import Wallets
 
 log = structlog.get_logger("cambistd")
 
-_CONTRACT: tuple[FileDescriptor, ...] = (
+CONTRACT: tuple[FileDescriptor, ...] = (
     access_pb2.DESCRIPTOR,
     accounts_pb2.DESCRIPTOR,
     chains_pb2.DESCRIPTOR,
@@ -90,7 +90,7 @@ def run(options: RunOptions) -> None:
     configure(settings.log.level, settings.log.format)
     data_dir = (options.data_dir or home() / options.profile).expanduser().absolute()
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _locked(data_dir / "lock"):
+    with _DirectoryLock(data_dir / "lock"):
         daemon = Daemon(options.profile, settings, data_dir)
         try:
             import uvloop
@@ -196,13 +196,11 @@ class Daemon:
             "EventService": EventService(registry, journal, self._events, self._heartbeat),
             "ChainService": ChainService(registry, self._tokens, journal),
             "WalletService": WalletService(registry, self._wallets, self._tokens),
-            "SwapService": SwapService(
-                registry, self._wallets, self._parts.clock, self._heartbeat
-            ),
+            "SwapService": SwapService(registry, self._wallets, self._parts.clock, self._heartbeat),
         }
         return {
             service: built.get(name)
-            for file in _CONTRACT
+            for file in CONTRACT
             for name, service in file.services_by_name.items()
         }
 
@@ -251,7 +249,7 @@ def _settings(options: RunOptions) -> Settings:
     return settings.model_copy(update=changes)
 
 
-class _locked:
+class _DirectoryLock:
     """Holds the data directory for this process; the kernel lets go when the process ends."""
 
     def __init__(self, path: Path) -> None:

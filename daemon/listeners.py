@@ -89,6 +89,4 @@ class Listeners:
         servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-        reflection.enable_server_reflection(
-            (*names, health_name, reflection.SERVICE_NAME), server
-        )
+        reflection.enable_server_reflection((*names, health_name, reflection.SERVICE_NAME), server)

@@ -103,8 +103,8 @@ class Wallets:
         _, address = self.resolve(network, name)
         if self.store.state is not StoreState.UNLOCKED:
             raise Refused(
-                Reason.WALLETS_LOCKED, "the wallets are locked: unlock them with "
-                "'cambist wallet unlock'"
+                Reason.WALLETS_LOCKED,
+                "the wallets are locked: unlock them with 'cambist wallet unlock'",
             )
         if address not in self.store.addresses(network.info.family):
             raise Refused(

@@ -27,14 +27,12 @@ class ServerSettings(Section):
 
     tcp: str = Field(
         "127.0.0.1:7177",
-        description="Loopback address for TCP; port 0 takes a free one, \"off\" none.",
+        description='Loopback address for TCP; port 0 takes a free one, "off" none.',
     )
     unix_socket: bool = Field(
         True, description="Whether to listen on cambist.sock in the data directory."
     )
-    heartbeat_seconds: int = Field(
-        10, ge=1, le=300, description="The longest silence of a stream."
-    )
+    heartbeat_seconds: int = Field(10, ge=1, le=300, description="The longest silence of a stream.")
 
 
 class LogSettings(Section):
@@ -74,9 +72,7 @@ class SandboxSettings(Section):
     seed: int = Field(1, ge=0, description="The seed of the simulated market.")
     evm: bool = Field(True, description="Whether to start the local EVM chain; needs Node.js.")
     solana: bool = Field(True, description="Whether to start the local Solana chain.")
-    faults: bool = Field(
-        False, description="Whether tests may make the paper exchange misbehave."
-    )
+    faults: bool = Field(False, description="Whether tests may make the paper exchange misbehave.")
 
 
 class VenueSettings(Section):

@@ -1,4 +1,4 @@
-"""The sample configuration, written from the settings themselves so that it cannot be out of date."""
+"""The sample configuration, written from the settings themselves: it cannot be out of date."""
 
 import json
 
@@ -7,7 +7,8 @@ from pydantic import BaseModel
 from daemon.config.model import AccountSettings, Settings
 
 _HEADER = """\
-# The configuration of cambistd. Every line shows its default: change what you need, delete the rest.
+# The configuration of cambistd. Every line shows its default: change what you need, delete
+# the rest.
 # Check it with: cambistd config check
 """
 

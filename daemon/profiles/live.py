@@ -8,7 +8,7 @@ from pathlib import Path
 from cex.engine.account import ExchangeAccount
 from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
-from cex.venues import VENUES
+from cex.venues import catalogue
 from chains.networks import NETWORKS
 from core.money import parse
 from daemon.config import ConfigError
@@ -40,7 +40,7 @@ class Live:
         for account in settings.accounts:
             await self._add_account(account)
         if settings.wallets.passphrase_file:
-            passphrase = private_file(Path(settings.wallets.passphrase_file).expanduser())
+            passphrase = private_file(Path(settings.wallets.passphrase_file))
             await self._parts.wallets.unlock(passphrase.strip())
         await self._parts.wallets.refresh(self._parts.registry)
 
@@ -48,9 +48,9 @@ class Live:
         """Nothing beyond what the parts stop themselves."""
 
     async def _add_venue(self, id_: str, settings: VenueSettings) -> None:
-        spec = VENUES.get(id_)
+        spec = catalogue().get(id_)
         if spec is None:
-            raise ConfigError(f"venues.{id_}: no such exchange{suggestion(id_, VENUES)}")
+            raise ConfigError(f"venues.{id_}: no such exchange{suggestion(id_, catalogue())}")
         await self._parts.add_venue(
             ExchangeVenue(spec, self._parts.clock, hosts=dict(settings.hosts))
         )
@@ -86,18 +86,22 @@ class Live:
         venue = parts.registry.venues.get(account.venue)
         where = f"accounts.{account.id}"
         if not isinstance(venue, ExchangeVenue):
-            known = [id_ for id_, v in parts.registry.venues.items() if isinstance(v, ExchangeVenue)]
+            known = [
+                id_ for id_, v in parts.registry.venues.items() if isinstance(v, ExchangeVenue)
+            ]
             raise ConfigError(
                 f"{where}.venue: {account.venue!r} is no enabled exchange"
                 + suggestion(account.venue, known)
             )
         if account.paper:
-            from cex.paper import LiveBookAccount
+            from cex.paper.clearing import Clearing
+            from cex.paper.live_book import LiveBookAccount
 
             initial = {asset: parse(amount) for asset, amount in account.balances.items()}
             path = parts.data_dir / f"paper-{account.id}-{account.venue}.sqlite"
+            clearing = Clearing(path, parts.clock)
             await parts.add_account(
-                LiveBookAccount(account.id, venue, path, parts.clock, initial or None)
+                LiveBookAccount(account.id, venue, clearing, parts.clock, initial or None)
             )
             return
         if not account.credentials_file:
@@ -109,6 +113,7 @@ class Live:
 
 def private_file(path: Path) -> str:
     """The text of a file that only its owner may read; ConfigError otherwise."""
+    path = path.expanduser()
     try:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise ConfigError(f"{path} can be read by others: 'chmod 600 {path}'")
@@ -119,12 +124,11 @@ def private_file(path: Path) -> str:
 
 def read_credentials(path: Path) -> Credentials:
     """An account's secrets: api_key, secret, and what else the venue asks for."""
-    path = path.expanduser()
     try:
         data = tomllib.loads(private_file(path))
     except tomllib.TOMLDecodeError:
         # The parser's message would quote the file.
-        raise ConfigError(f"{path} is not TOML: it needs api_key = \"…\" and secret = \"…\"") from None
+        raise ConfigError(f'{path} is not TOML: it needs api_key = "…" and secret = "…"') from None
     known = {"api_key", "secret", "passphrase", "user"}
     if unknown := set(data) - known:
         raise ConfigError(f"{path}: unknown keys {', '.join(sorted(unknown))}")
@@ -132,5 +136,5 @@ def read_credentials(path: Path) -> Credentials:
         "api_key",
         "secret",
     } <= set(data):
-        raise ConfigError(f"{path} needs api_key = \"…\" and secret = \"…\", as strings")
+        raise ConfigError(f'{path} needs api_key = "…" and secret = "…", as strings')
     return Credentials(**data)

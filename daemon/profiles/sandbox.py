@@ -5,19 +5,28 @@ Needs no key and no internet. What cannot run on this machine is left out, and s
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
-from cex.paper import PaperAccount, PaperExchange, PaperVenue
-from chains.localnet import Deployment, LeftOut, LocalChain
+from cex.paper.account import PaperAccount
+from cex.paper.exchange import PaperExchange
+from cex.paper.venue import PaperVenue
+from chains.localnet.chain import LocalChain
+from chains.localnet.deployment import Deployment
+from chains.localnet.packages import LeftOut
 from chains.networks import NETWORKS
 from chains.wallets.store import StoreState
 from core.errors import CambistError, Reason
 from core.ports import Condition, Health, VenueKind
 from daemon.lifecycle import Component
 from daemon.parts import Parts
+
+if TYPE_CHECKING:
+    from chains.evm.network import EvmNetwork
+    from chains.solana.localnet.local import LocalSolana
 
 log = structlog.get_logger("sandbox")
 
@@ -37,7 +46,7 @@ class Sandbox:
         self._conditions: dict[str, Condition] = {}
         self._exchange: PaperExchange | None = None
         self._chain: LocalChain | None = None
-        self._solana: object | None = None
+        self._solana: "LocalSolana | None" = None
 
     def components(self) -> Iterable[Component]:
         """The parts that are no venue and no network themselves."""
@@ -87,7 +96,9 @@ class Sandbox:
         if solana:
             await self._guard(SOLANA_NETWORK, self._start_solana)
 
-    async def _guard(self, id_: str, start: object, *venues: str) -> None:
+    async def _guard(
+        self, id_: str, start: Callable[[], Awaitable[None]], *venues: str
+    ) -> None:
         """A chain that fails to start is left out; the rest of the sandbox works on."""
         try:
             await start()
@@ -130,17 +141,17 @@ class Sandbox:
         await parts.wallets.refresh(parts.registry)
         self._say(EVM_NETWORK, Health.READY, "")
 
-    async def _add_pools(self, network: object, found: Deployment) -> None:
+    async def _add_pools(self, network: "EvmNetwork", found: Deployment) -> None:
         from dex.venue import PoolVenue
-        from dex.venues import local
+        from dex.venues.local import local_specs
 
-        for id_, spec in local.specs(found).items():
+        for spec in local_specs(found.contracts, EVM_NETWORK):
             venue = PoolVenue(spec, network, self._parts.tokens, self._parts.clock)
             await self._parts.add_venue(venue)
-            self._here(id_)
+            self._here(spec.id)
 
     async def _start_solana(self) -> None:
-        from chains.solana.localnet import LocalSolana
+        from chains.solana.localnet.local import LocalSolana
         from chains.solana.network import SolanaNetwork
 
         parts = self._parts
@@ -148,6 +159,7 @@ class Sandbox:
         solana = LocalSolana(parts.data_dir / "solana", parts.lock_file, parts.clock)
         url = await solana.start(fund=[parts.wallets.address(SOLANA_WALLET)])
         self._solana = solana
+        parts.tokens.bundle(solana.tokens)
         info = NETWORKS[SOLANA_NETWORK].info
         network = SolanaNetwork(
             info, [url], parts.clock, parts.wallets.store, parts.journal.transactions

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 import grpc
-from cambist.v1 import error_reason_pb2, options_pb2
 from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 
+from cambist.v1 import error_reason_pb2, options_pb2
 from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
 
 DOMAIN = "cambist"

@@ -26,7 +26,7 @@ def encode_token(scope: str, position: str) -> str:
 
 
 def decode_token(scope: str, token: str) -> str:
-    """The position in a page token; "" for the first page. Refused when it is not from this list."""
+    """The position in a page token, "" for the first page; Refused unless it is from this list."""
     if not token:
         return ""
     try:

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 
-from cambist.v1 import options_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from cambist.v1 import options_pb2
 from core.errors import Reason, Refused
 from core.money import parse
 

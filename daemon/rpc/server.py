@@ -1,23 +1,23 @@
 """The gRPC server: every method of cambist.v1 is registered from its descriptor.
 
 A service is an object with one coroutine (unary) or async generator (stream) a method, named in
-snake case, that takes the parsed request. Messages cross as bytes: requests are parsed here, so that
-garbage is answered with a reason, and a stream may yield bytes that were encoded once for all.
+snake case, that takes the parsed request. Messages cross as bytes: requests are parsed here, so
+that garbage is answered with a reason, and a stream may yield bytes that were encoded once for all.
 """
 
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import grpc
 import structlog
-from cambist.v1 import options_pb2
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from cambist.v1 import options_pb2
 from core.errors import CambistError, Reason, Refused
 from daemon.rpc.errors import status
 from daemon.rpc.rules import check
@@ -87,10 +87,10 @@ class Dispatcher:
 
     def handlers(
         self, services: Mapping[ServiceDescriptor, object | None]
-    ) -> "Iterable[grpc.GenericRpcHandler[Any, Any]]":
+    ) -> Iterable[grpc.GenericRpcHandler]:
         """One generic handler a service; methods that no object has answer NOT_BUILT."""
         for descriptor, service in services.items():
-            made = {}
+            made: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
             for one in descriptor.methods:
                 method = Method.of(one)
                 handler = getattr(service, snake_case(method.name), None)
@@ -116,8 +116,8 @@ class Dispatcher:
                     answer = await self._mutate(method, handler, request)
                 else:
                     answer = (await handler(request)).SerializeToString()
-            except Exception as error:
-                return await _abort(context, method, error)
+            except Exception as error:  # noqa: BLE001 - answered and logged, whatever it is
+                await _abort(context, method, error)
             log.debug("call", method=method.path, took_us=(time.monotonic_ns() - started) // 1000)
             return answer
 
@@ -150,7 +150,7 @@ class Dispatcher:
                     await context.write(
                         part if isinstance(part, bytes) else part.SerializeToString()
                     )
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - answered and logged, whatever it is
                 await _abort(context, method, error)
 
         return serve
@@ -186,7 +186,7 @@ class Dispatcher:
         return request
 
 
-async def _abort(context: Context, method: Method, error: Exception) -> Any:
+async def _abort(context: Context, method: Method, error: Exception) -> NoReturn:
     if not isinstance(error, CambistError):
         incident = secrets.token_hex(4)
         log.error("internal error", method=method.path, incident=incident, exc_info=error)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from cambist.v1 import accounts_pb2 as pb
-
+from core.accounts import Balance
 from core.errors import CambistError
 from core.ports import Account, Condition, Health, VenueKind
 from daemon.codec import accounts as codec
@@ -49,7 +49,7 @@ class AccountService:
         """Balances at venues, and of wallets on their networks."""
         venue = request.venue
         networks = self._registry.networks
-        asked = [
+        asked: list[tuple[str, str, Callable[[], Awaitable[Sequence[Balance]]]]] = [
             (account.id, account.venue.info.id, account.balances)
             for account in self._accounts(request.account, "" if venue in networks else venue)
             if account.venue.info.kind is not VenueKind.POOL

@@ -1,7 +1,7 @@
 """ChainService: networks, tokens, transactions."""
 
 from cambist.v1 import chains_pb2 as pb
-
+from core.transactions import Transaction
 from daemon.codec import chains as codec
 from daemon.journal import Journal
 from daemon.registry import Registry
@@ -99,6 +99,6 @@ class ChainService:
             next_page_token=encode_token(scope, position) if position else "",
         )
 
-    def _encode(self, transaction: codec.Transaction) -> pb.Transaction:
+    def _encode(self, transaction: Transaction) -> pb.Transaction:
         infos = {id_: network.info for id_, network in self._registry.networks.items()}
         return codec.transaction(transaction, infos)

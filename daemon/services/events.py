@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 
 from cambist.v1 import events_pb2 as pb
-
 from core.clock import SECOND
 from daemon.journal import Journal
 from daemon.registry import Registry
@@ -40,9 +39,7 @@ class EventService:
         page = rows[:size]
         return pb.ListEventsResponse(
             events=[pb.Event.FromString(row.data) for row in page],
-            next_page_token=encode_token(scope, str(page[-1].sequence))
-            if len(rows) > size
-            else "",
+            next_page_token=encode_token(scope, str(page[-1].sequence)) if len(rows) > size else "",
         )
 
     async def stream_events(self, request: pb.StreamEventsRequest) -> AsyncIterator[bytes]:

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 
-from cambist.v1 import market_data_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 
+from cambist.v1 import market_data_pb2 as pb
 from core.clock import SECOND
 from core.errors import Reason, Refused
 from core.ports import Channel

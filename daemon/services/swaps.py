@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 
 from cambist.v1 import swaps_pb2 as pb
-
 from core.clock import SECOND, Clock
 from core.errors import Reason, Refused
 from core.money import parse
@@ -29,9 +28,7 @@ KEPT_QUOTES = 10_000
 class SwapService:
     """Quotes come from pool state in memory; a swap is the venue's to send."""
 
-    def __init__(
-        self, registry: Registry, wallets: Wallets, clock: Clock, heartbeat: int
-    ) -> None:
+    def __init__(self, registry: Registry, wallets: Wallets, clock: Clock, heartbeat: int) -> None:
         self._registry = registry
         self._wallets = wallets
         self._clock = clock

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 
 from cambist.v1 import system_pb2 as pb
-
 from daemon.codec.scalars import timestamp
 from daemon.codec.venues import condition
 from daemon.lifecycle import Lifecycle, Status

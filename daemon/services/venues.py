@@ -1,7 +1,6 @@
 """VenueService: venues, their instruments, their rate limits."""
 
 from cambist.v1 import venues_pb2 as pb
-
 from daemon.codec import venues as codec
 from daemon.registry import Registry
 from daemon.rpc.paging import paginate

@@ -1,7 +1,7 @@
 """WalletService: keys in encrypted keystores, and what is done with them."""
 
+from cambist.v1 import chains_pb2
 from cambist.v1 import wallets_pb2 as pb
-
 from chains.wallets.catalogue import WalletInfo
 from chains.wallets.store import StoreState
 from core.money import parse
@@ -162,9 +162,10 @@ class WalletService:
 
 
 def _encode(wallet: WalletInfo) -> pb.Wallet:
+    unknown = chains_pb2.CHAIN_FAMILY_UNSPECIFIED  # the wallet's file is damaged
     return pb.Wallet(
         name=wallet.name,
-        family=family(wallet.family) if wallet.family else 0,
+        family=family(wallet.family) if wallet.family else unknown,
         address=wallet.address,
         watch_only=wallet.watch_only,
         is_default=wallet.is_default,
