@@ -139,7 +139,8 @@ class Observer:
         return any(row[0] is not None for row in rows)
 
     async def _why(self, one: Transaction, receipt: Receipt) -> str:
-        """The revert reason, from replaying the call on the state before the block."""
+        """The revert reason, from replaying the call on the state before the block; where it passes
+        there, something within the block broke it, and the state after the block shows what."""
         found = await self._rpc.call("eth_getTransactionByHash", [one.hash])
         if not isinstance(found, dict):
             return "reverted"
@@ -147,9 +148,10 @@ class Observer:
             return "out of gas"
         wire = {"from": found["from"], "to": found["to"], "data": found["input"]}
         wire["value"], wire["gas"] = found["value"], found["gas"]
-        try:
-            await self._rpc.call("eth_call", [wire, quantity(receipt.block - 1)])
-        except NodeError as error:
-            failed = failure(error.text, error.data)
-            return failed[0] if failed else f"reverted (no replay: {error.text[:200]})"
-        return "reverted; alone on the state before its block it would not have"
+        for block in (receipt.block - 1, receipt.block):
+            try:
+                await self._rpc.call("eth_call", [wire, quantity(block)])
+            except NodeError as error:
+                failed = failure(error.text, error.data)
+                return failed[0] if failed else f"reverted (no replay: {error.text[:200]})"
+        return "reverted; alone, before its block or after it, it would not have"
