@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from chains.evm import erc20
+from chains.evm.abi import address_word, selector, uint_word
 from chains.evm.codec import hexadecimal, quantity
 from chains.evm.model import Call
 from chains.evm.network import EvmNetwork
@@ -65,6 +66,19 @@ class Told:
         return self.orders(id)[-1]
 
 
+class OffsetClock(SystemClock):
+    """The machine's clock, and as much ahead as a test says."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def now(self) -> int:
+        return SystemClock.now() + self.ahead
+
+    def advance(self, nanoseconds: int) -> None:
+        self.ahead += nanoseconds
+
+
 @dataclass
 class PoolWorld:
     """A chain with exchanges, and BOB's and CAROL's wallets on it."""
@@ -74,6 +88,7 @@ class PoolWorld:
     net: EvmNetwork
     log: MemoryLog
     venues: dict[str, PoolVenue]
+    clock: OffsetClock
 
     @property
     def uniswap(self) -> PoolVenue:
@@ -117,6 +132,21 @@ class PoolWorld:
         )
         swap = common | {"to": router, "data": hexadecimal(call.calldata("ETH"))}
         return str(await self.node.rpc.call("eth_sendTransaction", [swap]))
+
+    async def create_pair(self, one: str, one_units: int, other: str, other_units: int) -> str:
+        """A new pool on Uniswap, with CAROL's tokens in it."""
+        router = self.uniswap.spec.deployment.router
+        first, second = self.token(one).address, self.token(other).address
+        for token, units in ((first, one_units), (second, other_units)):
+            data = hexadecimal(erc20.approve(router, units))
+            await self.node.send({"from": CAROL, "to": token, "data": data})
+        words = [*map(address_word, (first, second)), *map(uint_word, (one_units, other_units))]
+        words += [uint_word(1), uint_word(1), address_word(CAROL), uint_word(FOR_EVER)]
+        name = "addLiquidity(address,address,uint256,uint256,uint256,uint256,address,uint256)"
+        data = hexadecimal(selector(name) + b"".join(words))
+        gas = quantity(4_000_000)
+        await self.node.send({"from": CAROL, "to": router, "data": data, "gas": gas})
+        return self.uniswap.directory.address_of(self.token(one), self.token(other))
 
     async def synced(self, venue: PoolVenue) -> None:
         """Waits until a venue has read the node's head."""
@@ -170,12 +200,12 @@ async def connected(
     log = log or MemoryLog()
     info = replace(LOCAL, finality_depth=depth, wrapped=contracts.token("WETH"))
     async with network(urls or [node.url, node.websocket], log, signer, info) as net:
-        clock = SystemClock()
+        clock = OffsetClock()
         venues = {
             spec.id: PoolVenue(spec, net, contracts.tokens, clock)
             for spec in local_specs(contracts, NETWORK)
         }
-        world = PoolWorld(node, contracts, net, log, venues)
+        world = PoolWorld(node, contracts, net, log, venues, clock)
         for venue in venues.values():
             await venue.start()
         try:
