@@ -22,7 +22,7 @@ from core.accounts import Balance, FundingPayment, Position, PositionSide
 from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason, Refused, Unconfirmed
 from core.instruments import InstrumentKind
-from core.money import ZERO, text
+from core.money import ZERO
 from core.orders import (
     Fill,
     Liquidity,
@@ -281,6 +281,8 @@ class Clearing:
         if requeue:
             self.counters.number += 1
             order.priority = self.counters.number
+            orders = self.book(order.request.account).orders  # in order of priority, as loaded
+            orders[order.request.client_order_id] = orders.pop(order.request.client_order_id)
         if held:
             ledger.hold(order)
         self._batch.orders[order.number] = order
@@ -429,6 +431,6 @@ def report_of(order: OpenOrder) -> OrderReport:
 
 
 def describe(request: OrderRequest) -> str:
-    """An order in words, for messages."""
-    price = "market" if request.price is None else text(request.price)
-    return f"{request.side.name.lower()} {text(request.quantity)} {request.instrument} at {price}"
+    """An order in words, for messages; whatever its numbers are."""
+    price = "market" if request.price is None else f"{request.price:f}"
+    return f"{request.side.name.lower()} {request.quantity:f} {request.instrument} at {price}"

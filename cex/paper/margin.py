@@ -207,7 +207,8 @@ class MarginLedger:
 
     def due_liquidation(self) -> Holding | None:
         """The position to close now: the largest of an asset whose margin ran out."""
-        for asset in sorted({assets(h.instrument)[1] for h in self.holdings.values()}):
+        exposed = {assets(h.instrument)[1] for h in self.holdings.values() if h.quantity}
+        for asset in sorted(exposed):
             if self.equity(asset) < self.maintenance(asset):
                 open_ = [h for h in self._of(asset) if h.quantity]
                 return max(open_, key=lambda h: (abs(h.quantity * h.mark), h.instrument))

@@ -7,6 +7,7 @@ pass while the exchange is closed count as one: the market stood still.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from cex.paper.admission import reducible
@@ -61,11 +62,15 @@ def pay_due_funding(pits: Pits, clearing: Clearing, interval: int) -> None:
     now, due = clearing.now(), clearing.counters.funding
     if now < due:
         return
-    for id, pit in _perpetuals(pits).items():
-        for book in clearing.books():
-            if pit.tape.funding is not None and book.venue == pit.instrument.venue:
-                clearing.pay_funding(id, pit.tape.funding.rate, due, book)
     clearing.counters.funding = (now // interval + 1) * interval
+    for id, pit in _perpetuals(pits).items():
+        funding = pit.tape.funding
+        if funding is None:
+            continue
+        for book in clearing.books():
+            if book.venue == pit.instrument.venue:
+                clearing.pay_funding(id, funding.rate, due, book)
+        pit.tape.funding = replace(funding, next_time=clearing.counters.funding)
 
 
 def enforce(
