@@ -8,7 +8,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from solders.hash import Hash
+from solders.hash import Hash, ParseHashError
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import SanitizeError, VersionedTransaction
@@ -119,7 +119,7 @@ def blockhash(text: str) -> Hash:
     """A blockhash."""
     try:
         return Hash.from_string(text)
-    except ValueError:
+    except (ValueError, ParseHashError):
         raise RpcError(INVALID_PARAMS, "Invalid param: Invalid") from None
 
 
