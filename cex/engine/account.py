@@ -176,7 +176,9 @@ class ExchangeAccount:
         command = commands.ListFills(
             self._market.instrument(instrument), since, self._market.offset.now()
         )
-        return await self._market.caller.pages(command, self._scope, self._credentials)
+        found = await self._market.caller.pages(command, self._scope, self._credentials)
+        # Pages may overlap where a venue's windows do.
+        return list({fill.trade_id: fill for fill in found}.values())
 
     async def balances(self) -> Sequence[Balance]:
         """See core.ports.Account."""

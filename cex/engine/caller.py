@@ -138,6 +138,10 @@ class Caller:
         except wire.MALFORMED:
             readable = False
         if not readable or failure is not None or not 200 <= reply.status < 300:
+            exhausted = outcome.limited_pools(self._spec, reply, failure)
+            if exhausted is not None:
+                account = _account_scope(credentials)
+                self._limiter.pause(outcome.retry_after(reply), exhausted, account)
             if failure is not None and operation.effects is not None:
                 done, failure = _effects(operation, reply, command, scope)
                 for value in done:
@@ -167,8 +171,6 @@ class Caller:
             draft = request.build(self._spec, operation, command, credentials, self.moment())
             reply = await self._http.send(draft)
             usage = dict(self._spec.usage(reply.headers))
-            if outcome.is_limited(reply):
-                self._limiter.pause(outcome.retry_after(reply))
             return reply
         except NotSentError as error:
             raise outcome.not_sent(self._spec, str(error), command.mutates) from None

@@ -30,6 +30,7 @@ class Meter:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.in_flight = 0
+        self.closed_until = 0  # ns: the venue said that it is exhausted
         self._events: deque[tuple[int, int]] = deque()  # (when, cost), oldest first
         self._used = 0
         self._window = 0
@@ -72,6 +73,8 @@ class Meter:
 
     def delay(self, cost: int, share: int, now: int) -> int:
         """Nanoseconds until `cost` fits under `share` percent of the limit; 0 when it fits now."""
+        if now < self.closed_until:
+            return self.closed_until - now
         room = max(self.pool.limit * share // 100, 1)
         used = self.used(now)
         # Something larger than its share may still pass alone, or it would wait for ever.
@@ -157,9 +160,14 @@ class Limiter:
         """Nanoseconds for which the venue asked us to be silent; 0 when it did not."""
         return max(0, self._paused_until - self._now())
 
-    def pause(self, nanoseconds: int) -> None:
-        """Stops everything for so long: the venue said 429 or 418."""
-        self._paused_until = max(self._paused_until, self._now() + nanoseconds)
+    def pause(self, nanoseconds: int, pools: Sequence[str] = (), scope: str = "") -> None:
+        """Stops everything for so long, or what needs these pools: the venue said 429 or 418."""
+        until = self._now() + nanoseconds
+        for name in pools:
+            meter = self._meter(name, scope)
+            meter.closed_until = max(meter.closed_until, until)
+        if not pools:
+            self._paused_until = max(self._paused_until, until)
 
     async def acquire(
         self, costs: Mapping[str, int], scope: str, priority: Priority, patience: int | None = None

@@ -1,6 +1,6 @@
 """What a reply proves. The one place that decides between refused, rejected and unconfirmed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cex.engine.http import Reply
 from cex.engine.spec import ErrorRule, Failure, VenueSpec
@@ -83,6 +83,10 @@ def retry_after(reply: Reply) -> int:
     return max(seconds, 1) * SECOND
 
 
-def is_limited(reply: Reply) -> bool:
-    """Whether the venue turned the request down for its rate."""
-    return reply.status in _LIMITED
+def limited_pools(spec: VenueSpec, reply: Reply, failure: Failure | None) -> Sequence[str] | None:
+    """The budgets that the venue says are exhausted; empty means all, None that it says no such
+    thing. A ban (418) is always of everything."""
+    rule = rule_for(spec, failure) if failure is not None else _UNPROVEN
+    if reply.status not in _LIMITED and rule.reason is not Reason.RATE_LIMITED:
+        return None
+    return () if reply.status == 418 else rule.pools

@@ -95,7 +95,7 @@ class Failure:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Operation(Generic[C, R]):
     """How a venue answers one command.
 
@@ -127,13 +127,15 @@ class ErrorRule:
 
     `code` is exact, or a range `-1199..-1100`; `text` is a part of the venue's message. `unknown`
     marks an error that does not prove that nothing happened. An error that no rule knows proves
-    nothing either.
+    nothing either. `pools` are the budgets that a RATE_LIMITED error says are exhausted; none
+    named means all.
     """
 
     code: str
     reason: Reason
     text: str = ""
     unknown: bool = False
+    pools: tuple[str, ...] = ()
 
 
 class Window(Enum):

@@ -95,7 +95,7 @@ class TopicConnection:
         if entry is not None:
             entry[0].data(entry[1], payload, received)
 
-    def closed(self, reason: str) -> None:
+    def closed(self, reason: str, refused: FrameRefused | None) -> None:
         """All upstreams here are without data."""
         self._there.clear()
         self._renew.clear()

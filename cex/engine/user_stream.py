@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from cex.engine import wire
+from cex.engine import outcome, wire
 from cex.engine.condition import Conditions
 from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
 from cex.engine.messages import Restart
-from cex.engine.spec import PrivateSpec, Session
-from cex.engine.websocket import Connection
+from cex.engine.spec import Failure, PrivateSpec, Session
+from cex.engine.websocket import Connection, FrameRefused
 from core.clock import SECOND, Clock
+from core.errors import Reason
 from core.ports import AccountReport, Health, StreamState
 
 _QUIET_FAULTS = 5 * SECOND  # reconciling again for every bad frame of a flood helps nobody
@@ -43,6 +44,7 @@ class UserStream:
         self._id = 0
         self._told = False  # what was last said: connected or not
         self._faulted = 0
+        self._resynchronize = False  # the venue found our time wrong
         self.connection = Connection(
             f"{market.spec.id} account {account}",
             spec.stream,
@@ -61,6 +63,10 @@ class UserStream:
     async def token(self) -> str:
         """Waits until instruments are known, then gets what the stream asks for."""
         await self._market.loaded.wait()
+        if self._resynchronize:
+            self._market.offset.reset()
+            await self._market.caller.synchronize()
+            self._resynchronize = False
         command = self._spec.stream.token
         if command is None:
             return ""
@@ -100,9 +106,12 @@ class UserStream:
         except wire.MALFORMED as error:
             self.fault("account stream", error)
 
-    def closed(self, reason: str) -> None:
+    def closed(self, reason: str, refused: FrameRefused | None) -> None:
         """No reports arrive."""
         reason = self._credentials.redact(reason)
+        if refused is not None:
+            rule = outcome.rule_for(self._market.spec, Failure(refused.code, refused.text))
+            self._resynchronize = rule.reason is Reason.CLOCK_SKEW
         self._conditions.set("stream", Health.DOWN, f"account stream: {reason}")
         self._say(False, reason)
 

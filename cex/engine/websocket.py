@@ -37,6 +37,7 @@ class FrameRefused(Exception):
         super().__init__(f"{code} {text}".strip())
         self.key = key
         self.code = code
+        self.text = text
 
 
 class Owner(Protocol):
@@ -62,8 +63,9 @@ class Owner(Protocol):
         """One message of a topic."""
         ...
 
-    def closed(self, reason: str) -> None:
-        """The connection ended or did not come about; another attempt follows."""
+    def closed(self, reason: str, refused: FrameRefused | None) -> None:
+        """The connection ended or did not come about; another attempt follows. `refused` is the
+        venue's no to a frame of the opening."""
         ...
 
     def fault(self, what: str, error: BaseException) -> None:
@@ -119,11 +121,13 @@ class Connection:
         self.heard = 0  # monotonic ns of the last frame of any kind
         self.reason = ""  # why it is about to end
         self.live = False  # open and subscribed
+        self._refused: FrameRefused | None = None
         self._spec = spec
         self._base = base
         self._owner = owner
         self._awaited: dict[str, asyncio.Future[None]] = {}
         self._sending = asyncio.Lock()
+        self._sent = 0  # monotonic ns of our last frame
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -201,18 +205,24 @@ class Connection:
         async with self._sending:
             if self.transport is None:
                 raise ConnectionError("not connected")
+            pause = self._sent + self._spec.frame_interval - self.clock.monotonic()
+            if self._sent and pause > 0:
+                await asyncio.sleep(pause / SECOND)  # float: asyncio's unit
+                if self.transport is None:
+                    raise ConnectionError("not connected")
+            self._sent = self.clock.monotonic()
             self.transport.send(WSMsgType.TEXT, payload)
-            await asyncio.sleep(self._spec.frame_interval / SECOND)  # float: asyncio's unit
 
     async def _run(self) -> None:
         failures = 0
         while True:
             began = self.clock.monotonic()
             self.reason = ""
+            self._refused = None
             reason = await self._live()
             self.live = False
             failures = 0 if self.clock.monotonic() - began > _STEADY else failures + 1
-            self._owner.closed(reason)
+            self._owner.closed(reason, self._refused)
             pause = min(_FIRST_PAUSE << min(failures, 10), _LAST_PAUSE)
             pause = pause // 2 + random.randrange(pause // 2)
             await asyncio.sleep(pause / SECOND)  # float: asyncio's unit
@@ -238,6 +248,7 @@ class Connection:
         except CambistError as error:
             return error.message
         except FrameRefused as error:
+            self._refused = error
             return f"refused: {error}"
         except TimeoutError:
             return self.reason or "no answer in time"

@@ -1,5 +1,6 @@
 """From a venue's bytes to its structs, and the one error for bytes that are not as documented."""
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -7,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from core import money
+from core.clock import MILLISECOND
 from core.errors import CambistError, Reason
 
 T = TypeVar("T")
@@ -64,15 +65,36 @@ def protocol_error(venue: str, what: str, error: BaseException) -> CambistError:
     )
 
 
-number = money.parse
+_NUMBER = re.compile(r"-?[0-9]{1,60}(?:\.[0-9]{1,60})?(?:[eE][-+]?[0-9]{1,2})?", re.ASCII)
 
 
-def positive(text: str | None) -> Decimal | None:
-    """A price or quantity where zero, nothing or less means "none"."""
-    if text is None:
+def optional(raw: msgspec.Raw) -> Decimal | None:
+    """A number, bare or quoted; None for what is missing, null or empty."""
+    spelled = bytes(raw).decode().strip('"')
+    if spelled in ("", "null"):
         return None
-    value = money.parse(text)
-    return value if value > 0 else None
+    if not _NUMBER.fullmatch(spelled):
+        raise ValueError(f"not a number: {spelled[:60]!r}")
+    return Decimal(spelled)
+
+
+def number(raw: msgspec.Raw) -> Decimal:
+    """A number that must be there."""
+    value = optional(raw)
+    if value is None:
+        raise ValueError("a number is missing")
+    return value
+
+
+def positive(raw: msgspec.Raw) -> Decimal | None:
+    """A price or quantity, where zero or less is the venue's way of saying that there is none."""
+    value = optional(raw)
+    return value if value is not None and value > 0 else None
+
+
+def milliseconds(raw: msgspec.Raw) -> int:
+    """A time in milliseconds, perhaps with a fraction, in nanoseconds; 0 when it is missing."""
+    return int((optional(raw) or 0) * MILLISECOND)
 
 
 def lookup(table: Mapping[str, T], key: str, what: str) -> T:
