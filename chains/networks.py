@@ -156,7 +156,7 @@ _ENTRIES = (
         "Harmony Testnet",
         1666700000,
         _ONE,
-        None,
+        ("WONE", "0x7466d7d0C21Fa05F32F5a0Fa27e12bdC06348Ce2"),
         2 * SECOND,
         5,
         "https://explorer.testnet.harmony.one",
