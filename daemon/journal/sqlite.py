@@ -220,6 +220,11 @@ class SqliteStore:
             sql, values = f"{sql} AND venue = ?", [*values, venue]
         return self._one(OrderRow, f"{sql} ORDER BY create_time DESC LIMIT 1", values)
 
+    def order_of_venue(self, account: str, venue: str, venue_order_id: str) -> OrderRow | None:
+        sql = f"{_select('orders', OrderRow)} WHERE venue_order_id = ? AND account = ?"
+        sql = f"{sql} AND venue = ? ORDER BY create_time DESC LIMIT 1"
+        return self._one(OrderRow, sql, (venue_order_id, account, venue))
+
     def order_of_request(self, account: str, request_id: str) -> OrderRow | None:
         sql = f"{_select('orders', OrderRow)} WHERE request_id = ? AND account = ?"
         sql = f"{sql} ORDER BY create_time DESC, client_order_id DESC LIMIT 1"

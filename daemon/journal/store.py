@@ -69,6 +69,7 @@ class OrderRow:
     account: str
     venue: str
     client_order_id: str
+    venue_order_id: str
     request_id: str
     instrument: str
     open: int  # 1 while it is not final
@@ -179,6 +180,8 @@ class Store(Protocol):
     def order(self, account: str, venue: str, client_order_id: str) -> OrderRow | None:
         """Any venue's when `venue` is empty."""
         ...
+
+    def order_of_venue(self, account: str, venue: str, venue_order_id: str) -> OrderRow | None: ...
 
     def order_of_request(self, account: str, request_id: str) -> OrderRow | None:
         """The newest that a request placed."""

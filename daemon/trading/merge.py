@@ -1,0 +1,44 @@
+"""How a report or a fill changes an order: core.orders.advance, and whose sums count. Pure."""
+
+from dataclasses import replace
+
+from core.money import ZERO
+from core.orders import Order, OrderReport, OrderStatus, advance
+from daemon.trading.state import Tracked
+
+
+def after_report(tracked: Tracked, report: OrderReport, now: int) -> Order:
+    """The order after what the venue said; `now` stands in for a time that it did not tell."""
+    order = tracked.order
+    if not report.event_time:
+        report = replace(report, event_time=max(now, order.update_time))
+    after = advance(order, report)
+    if after is order:
+        return order
+    if after.filled_quantity > order.filled_quantity and report.filled_notional is None:
+        after = replace(after, filled_notional=ZERO)  # not known until the fills are here
+    return _with_sums(after, tracked)
+
+
+def after_fills(tracked: Tracked, time: int) -> Order:
+    """The order after its fills were counted: where the venue's reports lag, the facts are ahead.
+    `time` is the newest fill's."""
+    order, filled = tracked.order, tracked.quantity
+    if filled <= order.filled_quantity:
+        return _with_sums(order, tracked)
+    report = OrderReport(
+        client_order_id=order.client_order_id,
+        status=OrderStatus.PARTIALLY_FILLED,
+        filled_quantity=filled,
+        filled_notional=tracked.notional,
+        event_time=time,
+    )
+    return _with_sums(advance(order, report), tracked)
+
+
+def _with_sums(order: Order, tracked: Tracked) -> Order:
+    """Fills are exact; a venue's sum may be rounded. So they count as soon as they are complete."""
+    complete = tracked.quantity == order.filled_quantity and tracked.quantity > ZERO
+    if complete and order.filled_notional != tracked.notional:
+        return replace(order, filled_notional=tracked.notional)
+    return order

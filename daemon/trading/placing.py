@@ -1,0 +1,118 @@
+"""Placing orders: journaled first, sent once, and never thought rejected without proof."""
+
+from dataclasses import replace
+
+import structlog
+
+from core.errors import CambistError, Reason, Refused, Rejected
+from core.ids import client_order_id
+from core.orders import Order, OrderRequest, OrderStatus
+from daemon.trading.checks import check_request
+from daemon.trading.office import Office, Station
+from daemon.trading.state import UNANSWERED, OrderState, Tracked
+
+_log = structlog.get_logger("desk")
+
+
+async def place(
+    office: Office, request_id: str, request: OrderRequest, dry_run: bool
+) -> OrderState:
+    """See Desk.place."""
+    station = office.station(request.account, request.venue)
+    earlier = await station.ledger.of_request(request_id)
+    if earlier is not None:
+        _same_order(request_id, earlier.state, request)
+        if not earlier.state.refused:
+            return _outcome(earlier.state)
+    office.require_open(station)
+    check_request(request, office.directory.instrument(request.venue, request.instrument))
+    state = _state(office, station, request_id, request, earlier)
+    await station.account.check(state.order.request)
+    if dry_run:
+        return state
+    office.require_open(station)  # the check may have taken its time
+    tracked, written = station.ledger.begin(state)
+    with station.calling(tracked):
+        try:
+            await written
+        except BaseException:
+            station.ledger.withdraw(tracked)
+            raise
+        await _send(station, tracked)
+    return _outcome(tracked.state)
+
+
+def _state(
+    office: Office,
+    station: Station,
+    request_id: str,
+    request: OrderRequest,
+    earlier: Tracked | None,
+) -> OrderState:
+    """A new order. One of the same request that never left the daemon keeps its id to itself."""
+    attempt = earlier.state.attempt + 1 if earlier is not None else 0
+    rule = station.account.client_id_rule
+    # Even numbers: a replacement's order takes the odd one.
+    id = client_order_id(office.journal.daemon_id, request_id, rule, 2 * attempt)
+    now = office.clock.now()
+    order = Order(replace(request, client_order_id=id), create_time=now, update_time=now)
+    return OrderState(order, request_id, attempt=attempt)
+
+
+async def _send(station: Station, tracked: Tracked) -> None:
+    try:
+        report = await station.account.place(tracked.order.request)
+    except Refused as error:
+        _refused(station, tracked, error.message)
+        raise
+    except Rejected as error:
+        if tracked.order.status in UNANSWERED and not tracked.order.filled_quantity:
+            _conclude(station, tracked, OrderStatus.REJECTED, error.message)
+            raise
+        # The stream told that it is live, so the venue contradicts itself: ask.
+        tracked.query_needed = True
+    except CambistError as error:  # Unconfirmed, or as good as that
+        _conclude(station, tracked, OrderStatus.UNCONFIRMED, error.message)
+    except Exception:  # noqa: BLE001 - whatever it was, the order may be live
+        _log.exception("place_failed", order=tracked.id, venue=station.seat.venue)
+        words = "an internal error while it was sent: finding out"
+        _conclude(station, tracked, OrderStatus.UNCONFIRMED, words)
+    else:
+        station.seat.told(tracked, report)
+
+
+def _refused(station: Station, tracked: Tracked, reason: str) -> None:
+    if station.seat.has_room():
+        order = replace(
+            tracked.order,
+            status=OrderStatus.REJECTED,
+            reason=f"not sent: {reason}",
+            update_time=station.ledger.now,
+        )
+        station.ledger.change(tracked, replace(tracked.state, order=order, refused=True))
+
+
+def _conclude(station: Station, tracked: Tracked, status: OrderStatus, why: str) -> None:
+    if station.seat.has_room():
+        station.ledger.status(tracked, status, why)
+
+
+def _same_order(request_id: str, state: OrderState, request: OrderRequest) -> None:
+    now = state.order.request
+    # A venue or a replacement may have changed these; the journal's intents compare the whole body.
+    asked = replace(
+        request, client_order_id=now.client_order_id, quantity=now.quantity, price=now.price
+    )
+    if asked != now:
+        raise Refused(
+            Reason.REQUEST_ID_REUSED,
+            f"request_id {request_id!r} was used for another order: take a new one",
+            {"request_id": request_id},
+        )
+
+
+def _outcome(state: OrderState) -> OrderState:
+    """The state, or the error that a rejection is."""
+    if state.order.status is OrderStatus.REJECTED:
+        raise Rejected(Reason.ORDER_REJECTED, state.order.reason or "the venue rejected the order")
+    return state

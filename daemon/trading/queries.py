@@ -1,0 +1,134 @@
+"""What can be asked of the orders, fills and payments in the journal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from google.protobuf.json_format import MessageToDict
+
+from cambist.v1 import events_pb2 as pb
+from cambist.v1 import trading_pb2
+from core.accounts import FundingPayment
+from core.errors import Reason, Refused
+from core.orders import Fill
+from daemon.journal.positions import Position
+from daemon.journal.store import EventRow, Filter
+from daemon.journal.values import unpack
+from daemon.trading.checks import not_found
+from daemon.trading.office import Office
+from daemon.trading.state import OrderState
+
+_STORY = 1000  # steps at most
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an order's story; `kind` is "request", "reply" or "event"."""
+
+    time: int
+    kind: str
+    summary: str
+    detail: dict[str, object]
+
+
+async def get(office: Office, account: str, client_order_id: str, request_id: str) -> OrderState:
+    """See Desk.get."""
+    if not (client_order_id or request_id):
+        raise Refused(
+            Reason.FIELD_REQUIRED,
+            "name the order: client_order_id or request_id",
+            {"field": "client_order_id"},
+        )
+    row = await office.journal.read(
+        lambda store: (
+            store.order(account, "", client_order_id)
+            if client_order_id
+            else store.order_of_request(account, request_id)
+        )
+    )
+    if row is None:
+        raise not_found(account, client_order_id or request_id)
+    return _newest(office, OrderState.of(row))
+
+
+async def list_orders(
+    office: Office, where: Filter, size: int, before: str
+) -> tuple[Sequence[OrderState], str]:
+    """See Desk.list_orders."""
+    after = Position.parse(before)
+    rows = await office.journal.read(lambda store: store.orders(where, after, size + 1))
+    position = ""
+    if len(rows) > size:
+        last = rows[size - 1]
+        position = Position.text((last.create_time, last.account, last.venue, last.client_order_id))
+    states = [_newest(office, OrderState.of(row)) for row in rows[:size]]
+    if where.open_only:
+        states = [state for state in states if not state.order.is_final]
+    return states, position
+
+
+def _newest(office: Office, state: OrderState) -> OrderState:
+    """What memory knows may be ahead of the disk."""
+    request = state.order.request
+    tracked = office.known(request.account, request.venue, request.client_order_id)
+    return tracked.state if tracked is not None else state
+
+
+async def list_fills(
+    office: Office, where: Filter, size: int, before: str
+) -> tuple[Sequence[Fill], str]:
+    """See Desk.list_fills."""
+    after = Position.parse(before)
+    rows = await office.journal.read(lambda store: store.fills(where, after, size + 1))
+    position = ""
+    if len(rows) > size:
+        last = rows[size - 1]
+        position = Position.text((last.event_time, last.account, last.venue, last.trade_id))
+    return [unpack(row.data, Fill) for row in rows[:size]], position
+
+
+async def list_funding_payments(
+    office: Office, where: Filter, size: int, before: str
+) -> tuple[Sequence[FundingPayment], str]:
+    """See Desk.list_funding_payments."""
+    after = Position.parse(before)
+    rows = await office.journal.read(lambda store: store.funding(where, after, size + 1))
+    position = ""
+    if len(rows) > size:
+        last = rows[size - 1]
+        position = Position.text((last.event_time, last.account, last.venue, last.payment_id))
+    return [unpack(row.data, FundingPayment) for row in rows[:size]], position
+
+
+async def explain(office: Office, account: str, client_order_id: str) -> Sequence[Step]:
+    """See Desk.explain."""
+    rows = await office.journal.read(lambda store: store.story(account, client_order_id, _STORY))
+    if not rows:
+        raise not_found(account, client_order_id)
+    steps: list[Step] = []
+    for row in rows:
+        steps.append(_step(row, first=not steps, second=len(steps) == 1))
+    return steps
+
+
+def _step(row: EventRow, first: bool, second: bool) -> Step:
+    event = pb.Event.FromString(row.data)
+    detail = MessageToDict(event, preserving_proto_field_name=True)
+    if event.HasField("fill"):
+        fill = event.fill
+        side = trading_pb2.Side.Name(fill.side).removeprefix("SIDE_").lower()
+        words = f"filled: {side} {fill.quantity} at {fill.price}, fee {fill.fee} {fill.fee_asset}"
+        return Step(row.time, "event", words, detail)
+    order = event.order
+    status = trading_pb2.OrderStatus.Name(order.status).removeprefix("ORDER_STATUS_")
+    words = f"{status.lower()}: {order.filled_quantity} of {order.spec.quantity} filled"
+    if order.cancel_requested:
+        words += ", cancel requested"
+    if order.reason:
+        words += f"; {order.reason}"
+    kind = "event"
+    if first and status == "PENDING":
+        kind = "request"
+        words = f"checked and journaled as request {order.request_id}, then sent; {words}"
+    elif second:
+        kind = "reply"
+    return Step(row.time, kind, words, detail)
