@@ -106,28 +106,51 @@ class Desk:
 
     # Questions.
 
-    async def get(
-        self, account: str, client_order_id: str = "", request_id: str = ""
-    ) -> OrderState:
-        """One order, by either id; raises ORDER_NOT_FOUND."""
-        return await queries.get(self._office, account, client_order_id, request_id)
+    async def get(self, account: str, client_order_id: str) -> OrderState:
+        """One order; raises ORDER_NOT_FOUND."""
+        return await queries.get(self._office, account, client_order_id)
+
+    async def of_request(self, account: str, request_id: str) -> OrderState:
+        """The order that a request placed; raises ORDER_NOT_FOUND."""
+        return await queries.of_request(self._office, account, request_id)
 
     async def list_orders(
-        self, where: Filter, size: int = 100, before: str = ""
+        self,
+        account: str = "",
+        venue: str = "",
+        instrument: str = "",
+        open_only: bool = False,
+        size: int = 100,
+        before: str = "",
     ) -> tuple[Sequence[OrderState], str]:
-        """A page, newest first, and what to give as `before` for the next ("" on the last)."""
+        """A page, newest first, and what to give as `before` for the next ("" on the last); a
+        filter that is empty leaves out nothing."""
+        where = Filter(account, venue, instrument, open_only=open_only)
         return await queries.list_orders(self._office, where, size, before)
 
     async def list_fills(
-        self, where: Filter, size: int = 100, before: str = ""
+        self,
+        account: str = "",
+        venue: str = "",
+        instrument: str = "",
+        client_order_id: str = "",
+        size: int = 100,
+        before: str = "",
     ) -> tuple[Sequence[Fill], str]:
         """The same of fills."""
+        where = Filter(account, venue, instrument, client_order_id)
         return await queries.list_fills(self._office, where, size, before)
 
     async def list_funding_payments(
-        self, where: Filter, size: int = 100, before: str = ""
+        self,
+        account: str = "",
+        venue: str = "",
+        instrument: str = "",
+        size: int = 100,
+        before: str = "",
     ) -> tuple[Sequence[FundingPayment], str]:
         """The same of funding payments."""
+        where = Filter(account, venue, instrument)
         return await queries.list_funding_payments(self._office, where, size, before)
 
     async def explain(self, account: str, client_order_id: str) -> Sequence[Step]:

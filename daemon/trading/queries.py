@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToJson
 
 from cambist.v1 import events_pb2 as pb
 from cambist.v1 import trading_pb2
 from core.accounts import FundingPayment
-from core.errors import Reason, Refused
 from core.orders import Fill
 from daemon.journal.positions import Position
 from daemon.journal.store import EventRow, Filter
@@ -22,31 +21,27 @@ _STORY = 1000  # steps at most
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of an order's story; `kind` is "request", "reply" or "event"."""
+    """One step of an order's story; `kind` is "request", "reply" or "event", `detail` JSON."""
 
     time: int
     kind: str
     summary: str
-    detail: dict[str, object]
+    detail: str
 
 
-async def get(office: Office, account: str, client_order_id: str, request_id: str) -> OrderState:
+async def get(office: Office, account: str, client_order_id: str) -> OrderState:
     """See Desk.get."""
-    if not (client_order_id or request_id):
-        raise Refused(
-            Reason.FIELD_REQUIRED,
-            "name the order: client_order_id or request_id",
-            {"field": "client_order_id"},
-        )
-    row = await office.journal.read(
-        lambda store: (
-            store.order(account, "", client_order_id)
-            if client_order_id
-            else store.order_of_request(account, request_id)
-        )
-    )
+    row = await office.journal.read(lambda store: store.order(account, "", client_order_id))
     if row is None:
-        raise not_found(account, client_order_id or request_id)
+        raise not_found(account, client_order_id)
+    return _newest(office, OrderState.of(row))
+
+
+async def of_request(office: Office, account: str, request_id: str) -> OrderState:
+    """See Desk.of_request."""
+    row = await office.journal.read(lambda store: store.order_of_request(account, request_id))
+    if row is None:
+        raise not_found(account, request_id)
     return _newest(office, OrderState.of(row))
 
 
@@ -112,7 +107,7 @@ async def explain(office: Office, account: str, client_order_id: str) -> Sequenc
 
 def _step(row: EventRow, first: bool, second: bool) -> Step:
     event = pb.Event.FromString(row.data)
-    detail = MessageToDict(event, preserving_proto_field_name=True)
+    detail = MessageToJson(event, preserving_proto_field_name=True, indent=None)
     if event.HasField("fill"):
         fill = event.fill
         side = trading_pb2.Side.Name(fill.side).removeprefix("SIDE_").lower()
