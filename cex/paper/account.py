@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
-from cex.paper.clearing import Book, Clearing, report_of
+from cex.paper.book import Book, report_of
+from cex.paper.clearing import Clearing
 from cex.paper.exchange import PaperExchange
 from cex.paper.faults import FaultKind, Faults
-from cex.paper.store import as_order
+from cex.paper.rows import as_order
 from core.accounts import Balance, FeeRates, FundingPayment, Position
 from core.clock import SECOND
 from core.errors import Reason, Refused, Rejected, Unconfirmed

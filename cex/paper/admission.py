@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from cex.paper.clearing import Book, Clearing, describe
+from cex.paper.book import Book, describe
+from cex.paper.clearing import Clearing
 from cex.paper.ledger import OpenOrder
 from cex.paper.rules import MAX_OPEN_ORDERS, objection
 from core.errors import CambistError, Reason, Rejected

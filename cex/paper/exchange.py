@@ -17,7 +17,8 @@ from pathlib import Path
 
 from cex.paper import perpetuals
 from cex.paper.admission import check_change, check_rules, open_order, refuse_duplicate
-from cex.paper.clearing import Book, Clearing, TermsTable, describe, report_of
+from cex.paper.book import Book, TermsTable, describe, report_of
+from cex.paper.clearing import Clearing
 from cex.paper.faults import Faults
 from cex.paper.ledger import OpenOrder
 from cex.paper.markets import INITIAL_BALANCES, MARKETS, Market

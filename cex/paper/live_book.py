@@ -12,7 +12,8 @@ from decimal import Decimal
 from functools import partial
 
 from cex.paper.account import BookAccount, Sleep, kind_of
-from cex.paper.clearing import Clearing, TermsTable
+from cex.paper.book import TermsTable
+from cex.paper.clearing import Clearing
 from cex.paper.faults import Faults
 from cex.paper.live_executor import LiveExecutor
 from cex.paper.markets import INITIAL_BALANCES, Terms

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from cex.paper import perpetuals
 from cex.paper.admission import check_change, check_rules, open_order, reducible, refuse_duplicate
-from cex.paper.clearing import Book, Clearing, describe, report_of
+from cex.paper.book import Book, describe, report_of
+from cex.paper.clearing import Clearing
 from cex.paper.ledger import OpenOrder
 from cex.paper.live_market import Hit, LiveMarket
 from cex.paper.matching import Why

@@ -11,7 +11,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from cex.paper.admission import reducible
-from cex.paper.clearing import Book, Clearing
+from cex.paper.book import Book
+from cex.paper.clearing import Clearing
 from cex.paper.ledger import OpenOrder
 from cex.paper.matching import Why
 from cex.paper.pit import Pit

@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 from cex.paper.clearing import Clearing
+from cex.paper.ladder import Resting
 from cex.paper.ledger import OpenOrder
 from cex.paper.markets import Market
-from cex.paper.matching import PUBLIC, Ending, Incoming, MatchingEngine, Resting, Result, Why
+from cex.paper.matching import PUBLIC, Ending, Incoming, MatchingEngine, Result, Why
 from cex.paper.rules import BEYOND_SLIPPAGE, rises, worst_price
 from cex.paper.simulation import Simulation
 from cex.paper.tape import Tape

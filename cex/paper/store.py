@@ -5,30 +5,18 @@ machine's power). Amounts are canonical decimal strings. Final orders and fills 
 never in memory.
 """
 
-import json
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from cex.paper.ledger import OpenOrder
 from cex.paper.margin import Holding
+from cex.paper.rows import fill_of, fill_row, holding_row, open_order, order_row, payment_row
 from core.accounts import FundingPayment
 from core.instruments import InstrumentKind
 from core.money import parse, text
-from core.orders import (
-    FINAL,
-    Fill,
-    Liquidity,
-    Order,
-    OrderRequest,
-    OrderStatus,
-    OrderType,
-    Side,
-    TimeInForce,
-)
+from core.orders import Fill
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS counters (
@@ -145,16 +133,16 @@ class Store:
         execute("BEGIN IMMEDIATE")
         try:
             for order in batch.orders.values():
-                execute(_SAVE_ORDER, _order_row(order))
+                execute(_SAVE_ORDER, order_row(order))
             if batch.fills:
-                self._db.executemany(_SAVE_FILL, map(_fill_row, batch.fills))
+                self._db.executemany(_SAVE_FILL, map(fill_row, batch.fills))
             for payment in batch.payments:
-                execute("INSERT INTO payments VALUES (?,?,?,?,?,?,?,?)", _payment_row(payment))
+                execute("INSERT INTO payments VALUES (?,?,?,?,?,?,?,?)", payment_row(payment))
             for account, asset, total in batch.balances:
                 execute("REPLACE INTO balances VALUES (?,?,?)", (account, asset, text(total)))
             for account, holding in batch.holdings:
                 execute(
-                    "REPLACE INTO holdings VALUES (?,?,?,?,?,?,?)", _holding_row(account, holding)
+                    "REPLACE INTO holdings VALUES (?,?,?,?,?,?,?)", holding_row(account, holding)
                 )
             if batch.simulation is not None:
                 execute("REPLACE INTO simulation VALUES (1,?,?)", batch.simulation)
@@ -227,7 +215,7 @@ class Store:
     def open_orders(self) -> list[OpenOrder]:
         """All open orders of all accounts, first in the queue first."""
         rows = self._db.execute("SELECT * FROM orders WHERE is_open = 1 ORDER BY priority")
-        return [_open_order(row) for row in rows]
+        return [open_order(row) for row in rows]
 
     def order(self, account: str, client_order_id: str) -> OpenOrder | None:
         """One order, open or final."""
@@ -235,7 +223,7 @@ class Store:
             "SELECT * FROM orders WHERE account = ? AND client_order_id = ?",
             (account, client_order_id),
         ).fetchone()
-        return _open_order(row) if row else None
+        return open_order(row) if row else None
 
     def has_order(self, account: str, client_order_id: str) -> bool:
         """Whether the id was ever used."""
@@ -248,7 +236,7 @@ class Store:
             "SELECT * FROM fills WHERE account = ? AND instrument = ? AND time >= ? ORDER BY id",
             (account, instrument, since),
         )
-        return [_fill(row) for row in rows]
+        return [fill_of(row) for row in rows]
 
     def payments(self, account: str, since: int) -> list[FundingPayment]:
         """Funding payments from a time on, oldest first."""
@@ -261,141 +249,3 @@ class Store:
             FundingPayment(holder, venue, instrument, id, parse(amount), asset, parse(rate), time)
             for id, holder, venue, instrument, amount, asset, rate, time in rows
         ]
-
-
-def as_order(order: OpenOrder) -> Order:
-    """The record in the common vocabulary."""
-    return Order(
-        request=order.request,
-        status=order.status,
-        venue_order_id=str(order.number),
-        filled_quantity=order.filled,
-        filled_notional=order.notional,
-        reason=order.reason,
-        create_time=order.create_time,
-        update_time=order.update_time,
-    )
-
-
-def _optional(value: Decimal | None) -> str | None:
-    return None if value is None else text(value)
-
-
-def _order_row(order: OpenOrder) -> tuple[Any, ...]:
-    request = order.request
-    return (
-        order.number,
-        request.account,
-        request.client_order_id,
-        request.venue,
-        request.instrument,
-        request.side.value,
-        request.type.value,
-        text(request.quantity),
-        _optional(request.price),
-        _optional(request.trigger_price),
-        request.time_in_force.value,
-        int(request.reduce_only),
-        order.status.value,
-        text(order.filled),
-        text(order.notional),
-        order.reason,
-        int(order.active),
-        order.priority,
-        order.create_time,
-        order.update_time,
-        int(order.status not in FINAL),
-        _optional(request.max_slippage),
-    )
-
-
-def _open_order(row: Sequence[Any]) -> OpenOrder:
-    request = OrderRequest(
-        client_order_id=row[2],
-        account=row[1],
-        venue=row[3],
-        instrument=row[4],
-        side=Side(row[5]),
-        type=OrderType(row[6]),
-        quantity=parse(row[7]),
-        price=None if row[8] is None else parse(row[8]),
-        trigger_price=None if row[9] is None else parse(row[9]),
-        time_in_force=TimeInForce(row[10]),
-        reduce_only=bool(row[11]),
-        max_slippage=None if row[21] is None else parse(row[21]),
-    )
-    return OpenOrder(
-        number=row[0],
-        request=request,
-        priority=row[17],
-        create_time=row[18],
-        update_time=row[19],
-        status=OrderStatus(row[12]),
-        filled=parse(row[13]),
-        notional=parse(row[14]),
-        active=bool(row[16]),
-        reason=row[15],
-    )
-
-
-def _fill_row(fill: Fill) -> tuple[Any, ...]:
-    return (
-        fill.account,
-        fill.instrument,
-        fill.event_time,
-        fill.trade_id,
-        fill.venue,
-        fill.client_order_id,
-        fill.venue_order_id,
-        fill.side.value,
-        text(fill.price),
-        text(fill.quantity),
-        text(fill.fee),
-        fill.fee_asset,
-        fill.liquidity.value,
-        json.dumps(fill.details) if fill.details else "",
-    )
-
-
-def _fill(row: Sequence[Any]) -> Fill:
-    return Fill(
-        account=row[1],
-        instrument=row[2],
-        event_time=row[3],
-        trade_id=row[4],
-        venue=row[5],
-        client_order_id=row[6],
-        venue_order_id=row[7],
-        side=Side(row[8]),
-        price=parse(row[9]),
-        quantity=parse(row[10]),
-        fee=parse(row[11]),
-        fee_asset=row[12],
-        liquidity=Liquidity(row[13]),
-        details=json.loads(row[14]) if row[14] else {},
-    )
-
-
-def _holding_row(account: str, holding: Holding) -> tuple[Any, ...]:
-    return (
-        account,
-        holding.instrument,
-        text(holding.quantity),
-        text(holding.cost),
-        text(holding.realized),
-        holding.leverage,
-        text(holding.mark),
-    )
-
-
-def _payment_row(payment: FundingPayment) -> tuple[Any, ...]:
-    return (
-        payment.payment_id,
-        payment.account,
-        payment.venue,
-        payment.instrument,
-        text(payment.amount),
-        payment.asset,
-        text(payment.rate),
-        payment.event_time,
-    )

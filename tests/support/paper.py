@@ -8,7 +8,7 @@ from typing import Any
 from cex.paper.account import PaperAccount
 from cex.paper.exchange import PaperExchange
 from cex.paper.markets import MARKETS, Market
-from cex.paper.store import as_order
+from cex.paper.rows import as_order
 from cex.paper.venue import PaperVenue
 from core.clock import ManualClock
 from core.orders import Order, OrderRequest, OrderType, Side

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cex.paper.matching import PUBLIC, Ending, Incoming, MatchingEngine, Resting, Result, Why
+from cex.paper.ladder import Resting
+from cex.paper.matching import PUBLIC, Ending, Incoming, MatchingEngine, Result, Why
 from core.orders import Side, TimeInForce
 
 
