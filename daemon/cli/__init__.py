@@ -1,0 +1,1 @@
+"""The command lines: `cambistd` starts the daemon, `cambist` asks it."""

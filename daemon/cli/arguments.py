@@ -1,0 +1,108 @@
+"""Arguments and options that several commands have, with their completion."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from daemon.cli.complete import accounts, instruments, networks, venues, wallets
+
+
+class SideName(StrEnum):
+    """Which way an order trades."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class TimeInForceName(StrEnum):
+    """How long an order lives."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+    POST_ONLY = "post-only"
+
+
+class FamilyName(StrEnum):
+    """Kinds of chains."""
+
+    EVM = "evm"
+    SOLANA = "solana"
+
+
+class SpeedName(StrEnum):
+    """How soon a transaction should be included."""
+
+    SLOW = "slow"
+    NORMAL = "normal"
+    FAST = "fast"
+
+
+VENUE = typer.Argument(metavar="VENUE", help="Such as paper.", autocompletion=venues)
+INSTRUMENT = typer.Argument(
+    metavar="INSTRUMENT", help="Such as ETH-USDC.", autocompletion=instruments
+)
+NETWORK = typer.Argument(metavar="NETWORK", help="Such as ethereum_local.", autocompletion=networks)
+Venue = Annotated[str, VENUE]
+Instrument = Annotated[str, INSTRUMENT]
+Network = Annotated[str, NETWORK]
+OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="As 'cambist order list' shows.")]
+Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="In whole tokens.")]
+TokenArgument = Annotated[str, typer.Argument(metavar="TOKEN", help="Address or symbol.")]
+
+Account = Annotated[
+    str,
+    typer.Option(
+        "--account",
+        "-a",
+        metavar="ACCOUNT",
+        help="Needed only where several can be meant.",
+        autocompletion=accounts,
+    ),
+]
+Wallet = Annotated[
+    str,
+    typer.Option(
+        "--wallet",
+        "-w",
+        metavar="WALLET",
+        help="Needed only where several can be meant.",
+        autocompletion=wallets,
+    ),
+]
+OnlyVenue = Annotated[
+    str, typer.Option("--venue", metavar="VENUE", help="Only this venue.", autocompletion=venues)
+]
+OnlyInstrument = Annotated[
+    str, typer.Option("--instrument", metavar="INSTRUMENT", help="Only this instrument.")
+]
+OnlyAccount = Annotated[
+    str,
+    typer.Option(
+        "--account", "-a", metavar="ACCOUNT", help="Only this account.", autocompletion=accounts
+    ),
+]
+OnlyNetwork = Annotated[
+    str,
+    typer.Option(
+        "--network", metavar="NETWORK", help="Only this network.", autocompletion=networks
+    ),
+]
+Watch = Annotated[bool, typer.Option("--watch", help="Follow it until Ctrl-C.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at the most.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, send nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+RequestId = Annotated[
+    str,
+    typer.Option(
+        "--request-id",
+        metavar="ID",
+        help="The same id again has no second effect.",
+        show_default="a new one",
+    ),
+]
+Speed = Annotated[SpeedName | None, typer.Option("--speed", help="How soon to be included.")]
+MaxFee = Annotated[
+    str, typer.Option("--max-fee", metavar="AMOUNT", help="The most to pay, in the native coin.")
+]

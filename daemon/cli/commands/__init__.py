@@ -1,0 +1,1 @@
+"""The commands of `cambist`, one file an area of the contract."""

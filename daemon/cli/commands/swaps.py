@@ -1,0 +1,164 @@
+"""Pools, quotes and swaps."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemon.cli.arguments import (
+    Amount,
+    DryRun,
+    MaxFee,
+    RequestId,
+    Speed,
+    Venue,
+    Wallet,
+    Watch,
+    Yes,
+)
+from daemon.cli.commands.chains import finished, strategy
+from daemon.cli.resolve import wallet_for_venue
+from daemon.cli.session import Session, command, confirm, flat
+from daemon.cli.tables import details
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from cambist import Quote, SwapMode
+
+TokenIn = Annotated[str, typer.Argument(metavar="TOKEN_IN", help="Address or symbol.")]
+TokenOut = Annotated[str, typer.Argument(metavar="TOKEN_OUT", help="Address or symbol.")]
+ExactOut = Annotated[bool, typer.Option("--exact-out", help="AMOUNT is what comes out.")]
+Slippage = Annotated[
+    str,
+    typer.Option(metavar="FRACTION", help="0.005 is 0.5 %.", show_default="0.005"),
+]
+
+
+PANEL = "Trading"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for function in (pools, quote, swap):
+        command(app, function.__name__, rich_help_panel=PANEL)(function)
+
+
+async def pools(
+    session: Session,
+    venue: Venue,
+    pool: Annotated[str, typer.Argument(metavar="[POOL]", help="Its address or instrument.")] = "",
+) -> None:
+    """The pools of a venue, or one with all its fields."""
+    client = session.client
+    if pool:
+        session.one(await client.swaps.get_pool(venue, pool))
+    else:
+        session.rows("Pool", await client.swaps.list_pools(venue), "no pool is known")
+
+
+async def quote(
+    session: Session,
+    venue: Venue,
+    token_in: TokenIn,
+    token_out: TokenOut,
+    amount: Amount,
+    exact_out: ExactOut = False,
+    slippage: Slippage = "",
+    wallet: Wallet = "",
+    watch: Watch = False,
+) -> None:
+    """What a swap would give now; with --watch at each block."""
+    swaps = session.client.swaps
+    mode = _mode(exact_out)
+    if watch:
+        stream = swaps.quotes(
+            venue, token_in, token_out, amount, mode=mode, slippage=slippage or None
+        )
+        await session.follow(stream, _drawn)
+        return
+    found = await swaps.get_quote(
+        venue, token_in, token_out, amount, mode=mode, slippage=slippage or None, wallet=wallet
+    )
+    if session.json:
+        session.document(found)
+    else:
+        session.print(_drawn(found))
+
+
+async def swap(
+    session: Session,
+    venue: Venue,
+    token_in: TokenIn,
+    token_out: TokenOut,
+    amount: Amount,
+    exact_out: ExactOut = False,
+    slippage: Slippage = "",
+    wallet: Wallet = "",
+    speed: Speed = None,
+    max_fee: MaxFee = "",
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Until it is in a block.")] = False,
+    request_id: RequestId = "",
+) -> None:
+    """Swap tokens: shows the quote, asks, and executes exactly that quote."""
+    client = session.client
+    owner = await wallet_for_venue(session, wallet, venue)
+    found = await client.swaps.get_quote(
+        venue,
+        token_in,
+        token_out,
+        amount,
+        mode=_mode(exact_out),
+        slippage=slippage or None,
+        wallet=owner,
+    )
+    if not session.json:
+        session.print(_drawn(found))
+    if not dry_run:
+        confirm(f"Swap with wallet {owner}?", yes)
+    sent = await client.swaps.swap(
+        found,
+        wallet=owner,
+        strategy=strategy(speed),
+        max_fee=max_fee or None,
+        dry_run=dry_run,
+        request_id=request_id or None,
+    )
+    transaction = sent.transaction
+    if transaction is not None and wait:
+        transaction = await finished(session, transaction)
+    if session.json:
+        session.document({"transaction": transaction, "quote": sent.quote})
+    elif transaction is None:
+        session.print("it would succeed; nothing was sent")
+    else:
+        session.print(details(flat(transaction)))
+    if transaction is not None and transaction.succeeded is False:
+        raise typer.Exit(1)
+
+
+def _mode(exact_out: bool) -> "SwapMode":
+    from cambist import SwapMode
+
+    return SwapMode.EXACT_OUT if exact_out else SwapMode.EXACT_IN
+
+
+def _drawn(found: "Quote") -> "RenderableType":
+    exact_out = str(found.mode) == "exact_out"
+    least = "at the most in" if exact_out else "at the least out"
+    approval = found.required_approval
+    pairs = [
+        ("in", found.amount_in),
+        ("out", found.amount_out),
+        (least, found.guaranteed),
+        ("price", found.price),
+        ("price impact", found.price_impact),
+        ("slippage", found.slippage),
+        ("block", found.block),
+        ("until", found.expire_time),
+        ("approves first", approval and approval.amount),
+        ("plan", found.plan),
+        ("quote", found.id),
+    ]
+    return details(pairs)
