@@ -23,6 +23,10 @@ _REBROADCAST = 2 * SECOND
 _STATUSES = 256  # signatures a request, the RPC's own limit
 _FINISHED = 1_000  # kept in memory; older ones are in the journal
 _IDLE = 5 * SECOND  # between looks at the slot while nothing is pending
+_HEIGHT_AGE = 5 * SECOND
+_FINALITY_PATIENCE = 4  # times slower while everything pending is in a block already
+_CONFIRMED = {"commitment": "confirmed"}
+_FINALIZED = {"commitment": "finalized"}
 _log = logging.getLogger(__name__)
 
 Callback = Callable[[Transaction], None]
@@ -56,6 +60,8 @@ class Tracker:
         self._task: asyncio.Task[None] | None = None
         self.condition = Condition(Health.STARTING, "no slot seen yet", clock.now())
         self.slot = 0
+        self._known_height = 0
+        self._height_time: int | None = None
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -107,7 +113,11 @@ class Tracker:
         self._pending[signed.hash] = signed
         self._tell(signed)
         self._wake.set()
-        await self._broadcast(signed)
+        try:
+            await self._broadcast(signed)
+        except CambistError as error:
+            # It may be on its way: a refusal now would say that nothing was sent.
+            _log.warning("%s was sent, but the journal says: %s", signed.hash, error)
         return self.get(signed.hash) or signed
 
     def follow(self, transaction: Transaction) -> Transaction:
@@ -147,17 +157,22 @@ class Tracker:
         """Asks for everything once, and acts on it. Trouble with nodes shows in `condition`."""
         async with self._polling:
             try:
-                self.slot = await self._pool.call("getSlot", [{"commitment": "confirmed"}], int)
                 batch = list(self._pending.values())
                 for start in range(0, len(batch), _STATUSES):
                     await self._look(batch[start : start + _STATUSES])
+                if not batch:
+                    self.slot = await self._pool.call("getSlot", [_CONFIRMED], int)
             except CambistError as error:
                 self._note(Health.DOWN, error.message)
             else:
                 self._note(Health.READY, "")
 
     async def _look(self, batch: Sequence[Transaction]) -> None:
-        height, answer = await self._pool.with_one(lambda asker: self._ask(asker, batch))
+        height = await self._height()
+        search = any(self._is_old(transaction, height) for transaction in batch)
+        hashes = [transaction.hash for transaction in batch]
+        answer = await self._pool.with_one(lambda asker: self._statuses(asker, hashes, search))
+        self.slot = max(self.slot, answer.context.slot)
         for transaction, status in zip(batch, answer.value, strict=True):
             if status is not None:
                 await self._observe(transaction.hash, status, answer.context.slot)
@@ -186,16 +201,18 @@ class Tracker:
 
         await self._change(hash, step)
 
-    async def _ask(
-        self, asker: Asker, batch: Sequence[Transaction]
-    ) -> tuple[int, Valued[list[Status | None]]]:
-        height: int = await asker.call("getBlockHeight", [{"commitment": "confirmed"}], int)
-        # Without searching, a node knows what was included in the last two minutes or so.
-        search = any(self._is_old(transaction, height) for transaction in batch)
-        return height, await self._statuses(asker, [t.hash for t in batch], search)
+    async def _height(self) -> int:
+        """The block height, a little old: it only tells when to look closer."""
+        now = self._clock.monotonic()
+        if self._height_time is None or now - self._height_time >= _HEIGHT_AGE:
+            self._known_height = await self._pool.call("getBlockHeight", [_CONFIRMED], int)
+            self._height_time = now
+        return self._known_height
 
     @staticmethod
     def _is_old(transaction: Transaction, height: int) -> bool:
+        """Without searching their history, nodes know what was included in the last two minutes
+        or so: enough while its blockhash can be used."""
         last = transaction.last_valid_height
         return last is None or height > last
 
@@ -213,7 +230,7 @@ class Tracker:
         """Looks for proof of death; all from one node, and in this order."""
 
         async def ask(asker: Asker) -> tuple[Death, Valued[list[Status | None]]]:
-            height: int = await asker.call("getBlockHeight", [{"commitment": "finalized"}], int)
+            height: int = await asker.call("getBlockHeight", [_FINALIZED], int)
             first: int = await asker.call("getFirstAvailableBlock", [], int)
             # Last: a node that was past the deadline before it was asked.
             return Death(height, first), await self._statuses(asker, [hash], True)
@@ -297,13 +314,18 @@ class Tracker:
             except Exception as error:  # noqa: BLE001 - it must go on, and be seen
                 _log.exception("following transactions of %s failed", self._info.id)
                 self._note(Health.DEGRADED, f"{type(error).__name__}: see the log")
-            idle = _IDLE / SECOND  # float: seconds for asyncio
-            pause = self._poll if self._pending else idle  # float: seconds for asyncio
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), pause)
+                await asyncio.wait_for(self._wake.wait(), self._pause())
             except TimeoutError:
                 continue
+
+    def _pause(self) -> float:  # float: seconds for asyncio
+        if not self._pending:
+            return _IDLE / SECOND
+        if any(lifecycle.is_waiting(transaction) for transaction in self._pending.values()):
+            return self._poll
+        return self._poll * _FINALITY_PATIENCE
 
     def _note(self, health: Health, reason: str) -> None:
         if (health, reason) != (self.condition.health, self.condition.reason):

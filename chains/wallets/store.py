@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
 from chains.wallets import catalogue, files, index
-from chains.wallets.catalogue import WalletInfo
+from chains.wallets.catalogue import Entry, WalletInfo
 from chains.wallets.families import Family
 from chains.wallets.kdf import STANDARD, Cost, KeystoreError, WrongPassphrase
 from chains.wallets.opening import open_entry, read_keystore
@@ -25,6 +25,18 @@ class StoreState(Enum):
     UNLOCKED = 3
 
 
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    """What lay in the directory when it last changed, at `time` (ns; -1: look again)."""
+
+    time: int
+    entries: dict[str, Entry]
+    defaults: dict[str, str]
+
+
+_UNSEEN = _Directory(-1, {}, {})
+
+
 class WalletStore:
     """Keystores of one directory under one passphrase; implements core.ports.Signer.
 
@@ -40,6 +52,7 @@ class WalletStore:
         self._passphrase: Secret | None = None  # held while unlocked: new wallets need it
         self._signers: dict[tuple[str, str], Callable[[bytes], bytes]] = {}
         self._opened: dict[str, WalletInfo] = {}  # what unlocking found out
+        self._seen = _UNSEEN
 
     def __repr__(self) -> str:
         return f"WalletStore({str(self._directory)!r}, {self.state.name})"
@@ -65,7 +78,7 @@ class WalletStore:
                 raise invalid("passphrase", "choose a passphrase that is not empty")
             files.prepare(self._directory)
             made = await asyncio.to_thread(index.create, secret, self._cost, self._clock.now())
-            index.save(self._directory, made)
+            self._save(made)
             await self._open(secret)
 
     async def unlock(self, passphrase: str) -> None:
@@ -93,15 +106,13 @@ class WalletStore:
 
     def list(self) -> Sequence[WalletInfo]:
         """All wallets by name, also while locked."""
-        try:
-            present = index.load(self._directory)
-        except KeystoreError:
-            present = None
-        defaults = set(present.defaults.items()) if present else set()
+        seen = self._look()
         return [
-            replace(self._opened.get(name, entry.info), is_default=default)
-            for name, entry in catalogue.scan(self._directory).items()
-            for default in [(entry.info.family, name) in defaults]
+            replace(
+                self._opened.get(name, entry.info),
+                is_default=seen.defaults.get(entry.info.family) == name,
+            )
+            for name, entry in seen.entries.items()
         ]
 
     def get(self, name: str) -> WalletInfo:
@@ -120,7 +131,7 @@ class WalletStore:
         async with self._changing:
             wallet, present = self.get(name), self._index()
             defaults = present.defaults | {wallet.family: name}
-            index.save(self._directory, replace(present, defaults=defaults))
+            self._save(replace(present, defaults=defaults))
             return self.get(name)
 
     async def create(self, name: str, family: str) -> WalletInfo:
@@ -172,7 +183,7 @@ class WalletStore:
         async with self._changing:
             self._index()
             self._free(name, row, canonical)
-            files.write(self._path(name), catalogue.watch_only(family, canonical))
+            self._write(name, catalogue.watch_only(family, canonical))
             return self.get(name)
 
     async def remove(self, name: str) -> WalletInfo:
@@ -181,12 +192,13 @@ class WalletStore:
             self._unlocked()
             wallet, present = self.get(name), self._index()
             files.remove(self._path(name))
+            self._seen = _UNSEEN
             self._opened.pop(name, None)
             if not wallet.watch_only:
                 self._signers.pop((wallet.family, wallet.address), None)
             if present.defaults.get(wallet.family) == name:
                 defaults = {f: n for f, n in present.defaults.items() if n != name}
-                index.save(self._directory, replace(present, defaults=defaults))
+                self._save(replace(present, defaults=defaults))
             return wallet
 
     # --- signing (core.ports.Signer) ----------------------------------------------------------
@@ -218,13 +230,13 @@ class WalletStore:
             address = family.address(key)
             self._free(name, family, address)
             text = await asyncio.to_thread(family.encrypt, key, address, passphrase, self._cost)
-            files.write(self._path(name), text)
+            self._write(name, text)
             if self._passphrase is not None:  # locked meanwhile: it stays on disk only
                 self._signers[family.id, address] = family.signer(key)
             present = self._index()
             if family.id not in present.defaults:
                 defaults = present.defaults | {family.id: name}
-                index.save(self._directory, replace(present, defaults=defaults))
+                self._save(replace(present, defaults=defaults))
             return self.get(name)
 
     async def _read_keystore(self, text: Secret, passphrase: Secret) -> tuple[Family, Secret, str]:
@@ -237,7 +249,8 @@ class WalletStore:
         raise Refused(reason, f"the keystore: {message}", {"field": "keystore"})
 
     async def _open(self, passphrase: Secret) -> None:
-        entries = [e for e in catalogue.scan(self._directory).values() if e.document]
+        self._seen = _UNSEEN  # a file may have been edited in place
+        entries = [e for e in self._look().entries.values() if e.document]
         keyed = [e for e in entries if not e.info.watch_only and not e.info.problem]
         opened = await asyncio.to_thread(lambda: [open_entry(e, passphrase) for e in keyed])
         self._opened = {info.name: info for info, _ in opened}
@@ -251,6 +264,21 @@ class WalletStore:
             hint = "initialize" if self.state is StoreState.NON_EXISTING else "unlock"
             raise Refused(Reason.WALLETS_LOCKED, f"the wallet store is locked; {hint} it first")
         return self._passphrase
+
+    def _look(self) -> _Directory:
+        """The directory; read again when a file of it came, went or was replaced."""
+        try:
+            time = self._directory.stat().st_mtime_ns
+        except FileNotFoundError:
+            return _UNSEEN
+        if time != self._seen.time:
+            try:
+                present = index.load(self._directory)
+            except KeystoreError:
+                present = None  # unlocking will say so
+            defaults = present.defaults if present else {}
+            self._seen = _Directory(time, catalogue.scan(self._directory), defaults)
+        return self._seen
 
     def _index(self) -> index.Index:
         try:
@@ -273,6 +301,14 @@ class WalletStore:
                     f"{address} is here as {wallet.name}; remove that one first",
                     {"wallet": wallet.name, "address": address},
                 )
+
+    def _write(self, name: str, text: str) -> None:
+        files.write(self._path(name), text)
+        self._seen = _UNSEEN  # two changes may share a tick of the file system
+
+    def _save(self, present: index.Index) -> None:
+        index.save(self._directory, present)
+        self._seen = _UNSEEN
 
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}.json"

@@ -355,6 +355,29 @@ async def test_nobody_knows_in_time_is_unconfirmed_not_failed(here: Lab) -> None
     assert refused.value.reason is Reason.TRANSACTION_NOT_FOUND
 
 
+async def test_a_journal_that_breaks_after_sending_does_not_refuse_what_was_sent(
+    here: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, to, save = here.network(), somebody(), here.log.save
+
+    async def first_only(transaction: Transaction) -> None:
+        if transaction.status is not TransactionStatus.SIGNED:
+            raise Refused(Reason.JOURNAL_UNAVAILABLE, "no space left")
+        await save(transaction)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(here.log, "save", first_only)
+        sent = await network.transfer(here.address, to, SOL, 10**9, "intent", FEES)
+        assert sent.status is TransactionStatus.SIGNED
+        here.blocks(2)
+        await network.poll()
+        assert network.condition.health is Health.DOWN
+        assert "no space left" in network.condition.reason
+    await settle(here)
+    assert here.log.latest()[sent.hash].status is TransactionStatus.FINAL
+    assert here.lamports(to) == 10**9
+
+
 # --- refusals --------------------------------------------------------------------------------
 
 
