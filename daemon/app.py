@@ -4,13 +4,13 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import structlog
-from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 
 from cambist.v1 import (
     access_pb2,
@@ -26,9 +26,11 @@ from cambist.v1 import (
     venues_pb2,
     wallets_pb2,
 )
+from chains.wallets.catalogue import WalletInfo
 from chains.wallets.kdf import LIGHT, STANDARD
 from chains.wallets.store import WalletStore
 from core.clock import SECOND, SystemClock
+from core.ports import Account, Venue
 from daemon import version
 from daemon.config import ConfigError, Settings, load
 from daemon.config.model import home
@@ -98,6 +100,16 @@ def run(options: RunOptions) -> None:
             asyncio.run(daemon.run())
         else:
             uvloop.run(daemon.run())
+
+
+class Profile(Protocol):
+    """What brings up venues, networks and accounts."""
+
+    def components(self) -> Iterable[Component]: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 class Daemon:
@@ -175,7 +187,7 @@ class Daemon:
         await self._journal.close()
         log.info("stopped")
 
-    def _services(self) -> Mapping[object, object | None]:
+    def _services(self) -> Mapping[ServiceDescriptor, object | None]:
         """Every service of the contract, with what serves it; None for what is not built."""
         registry, journal = self._registry, self._journal
         self._events = EventStream(journal)
@@ -192,7 +204,7 @@ class Daemon:
             "VenueService": VenueService(registry),
             "MarketDataService": MarketDataService(registry, self._hub),
             "TradingService": TradingService(registry, self._desk),
-            "AccountService": AccountService(registry, self._wallets, self._desk.condition),
+            "AccountService": AccountService(registry, self._wallets, self._desk),
             "EventService": EventService(registry, journal, self._events, self._heartbeat),
             "ChainService": ChainService(registry, self._tokens, journal),
             "WalletService": WalletService(registry, self._wallets, self._tokens),
@@ -214,13 +226,15 @@ class Daemon:
         for (id_, where), account in registry.accounts.items():
             yield Component("account", f"{id_}@{where}", self._desk.condition(account))
 
-    def _pool_account(self, wallet, venue):
+    def _pool_account(self, wallet: WalletInfo, venue: Venue) -> Account:
         from dex.account import PoolAccount
+        from dex.venue import PoolVenue
 
+        assert isinstance(venue, PoolVenue)  # only venues with a network come here
         return PoolAccount(wallet.name, venue, wallet.address, self._journal.transactions)
 
 
-def _profile(name: str):
+def _profile(name: str) -> Callable[[Parts], Profile]:
     """Imported when it is chosen: the sandbox's parts cost memory that a live daemon saves."""
     if name == "sandbox":
         from daemon.profiles.sandbox import Sandbox

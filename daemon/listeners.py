@@ -5,7 +5,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import grpc
 from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
 
 from daemon.config import ConfigError
 from daemon.config.model import ServerSettings
@@ -23,7 +26,8 @@ class Listeners:
     def __init__(self, settings: ServerSettings, data_dir: Path) -> None:
         self._settings = settings
         self._socket = data_dir / SOCKET
-        self._server = None
+        self._server: grpc.aio.Server | None = None
+        self._health = health.aio.HealthServicer()
         self.addresses: list[str] = []
 
     async def start(
@@ -46,10 +50,11 @@ class Listeners:
     async def stop(self) -> None:
         """Lets running calls end, within bounds, and closes the sockets."""
         if self._server is not None:
+            await self._health.enter_graceful_shutdown()
             await self._server.stop(GRACE_SECONDS)
         self._socket.unlink(missing_ok=True)
 
-    def _bind_unix(self, server) -> None:
+    def _bind_unix(self, server: grpc.aio.Server) -> None:
         path = str(self._socket)
         if len(path.encode()) > MAX_SOCKET_PATH:
             raise ConfigError(
@@ -60,7 +65,7 @@ class Listeners:
         server.add_insecure_port(f"unix:{path}")
         self.addresses.append(f"unix://{path}")
 
-    def _bind_tcp(self, server, address: str) -> None:
+    def _bind_tcp(self, server: grpc.aio.Server, address: str) -> None:
         host, colon, port = address.rpartition(":")
         try:
             loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
@@ -82,11 +87,7 @@ class Listeners:
             )
         self.addresses.append(f"cambist://{host}:{bound}")
 
-    def _add_standard_services(self, server, names: list[str]) -> None:
-        from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-        from grpc_reflection.v1alpha import reflection
-
-        servicer = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    def _add_standard_services(self, server: grpc.aio.Server, names: list[str]) -> None:
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection((*names, health_name, reflection.SERVICE_NAME), server)

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -16,7 +17,6 @@ _SECRET_WORDS = (
     "mnemonic",
     "api_key",
     "signature",
-    "token_text",
     "credentials",
 )
 
@@ -24,34 +24,46 @@ _SECRET_WORDS = (
 def configure(level: str, style: str) -> None:
     """Sets up logging for the process: `style` is "console" or "json"."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(message)s")
-    # grpc logs whole stack traces of handler errors that are already answered and logged.
-    logging.getLogger("grpc").setLevel(logging.CRITICAL)
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
+    as_json = style == "json"
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             redact,
             # Tracebacks without the values of variables: those may be secrets.
-            structlog.processors.format_exc_info
-            if style == "json"
-            else structlog.dev.set_exc_info,
-            renderer,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer()
+            if as_json
+            else structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(level=number, handlers=[_Forward()], force=True)
+    # Libraries speak up when something is wrong; what they do all day is not for our log.
+    for library in ("asyncio", "aiohttp", "urllib3"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    # grpc logs handler errors that are answered and logged already.
+    logging.getLogger("grpc").setLevel(logging.CRITICAL)
 
 
-def redact(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+def redact(
+    logger: object, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
     """Replaces values under secret-sounding keys; a structlog processor."""
     for key in event:
         if any(word in key.lower() for word in _SECRET_WORDS):
             event[key] = "[redacted]"
     return event
+
+
+class _Forward(logging.Handler):
+    """Hands what libraries log with the standard module to the same log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger(record.name).log(
+            record.levelno, record.getMessage(), exc_info=record.exc_info
+        )

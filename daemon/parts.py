@@ -1,7 +1,7 @@
 """The daemon's parts, and how venues, networks and accounts are added to them while it runs."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import structlog
 
 from core.clock import Clock
 from core.ports import Account, Network, Venue
+from core.tokens import Token
 from daemon.config import Settings
 from daemon.journal import Journal
 from daemon.registry import Registry
@@ -46,8 +47,10 @@ class Parts:
         self.registry.venues[venue.info.id] = venue
         await venue.start()
 
-    async def add_network(self, network: Network) -> None:
-        """Makes a network known and starts it; it connects in the background."""
+    async def add_network(self, network: Network, tokens: Iterable[Token] = ()) -> None:
+        """Makes a network known, with `tokens` beside its bundled list, and starts it; it connects
+        in the background."""
+        self.tokens.open(network.info, tokens)
         self.registry.networks[network.info.id] = network
         await network.start()
 

@@ -46,7 +46,7 @@ class Sandbox:
         self._conditions: dict[str, Condition] = {}
         self._exchange: PaperExchange | None = None
         self._chain: LocalChain | None = None
-        self._solana: "LocalSolana | None" = None
+        self._solana: LocalSolana | None = None
 
     def components(self) -> Iterable[Component]:
         """The parts that are no venue and no network themselves."""
@@ -96,9 +96,7 @@ class Sandbox:
         if solana:
             await self._guard(SOLANA_NETWORK, self._start_solana)
 
-    async def _guard(
-        self, id_: str, start: Callable[[], Awaitable[None]], *venues: str
-    ) -> None:
+    async def _guard(self, id_: str, start: Callable[[], Awaitable[None]], *venues: str) -> None:
         """A chain that fails to start is left out; the rest of the sandbox works on."""
         try:
             await start()
@@ -131,11 +129,10 @@ class Sandbox:
             self._leave_out(EVM_NETWORK, found.reason, *EVM_VENUES)
             return
         self._chain = chain
-        parts.tokens.bundle(found.contracts.tokens)
         network = EvmNetwork(
             found.info, found.urls, parts.clock, parts.wallets.store, parts.journal.transactions
         )
-        await parts.add_network(network)
+        await parts.add_network(network, found.contracts.tokens)
         self._here(EVM_NETWORK)
         await self._add_pools(network, found)
         await parts.wallets.refresh(parts.registry)
@@ -159,12 +156,11 @@ class Sandbox:
         solana = LocalSolana(parts.data_dir / "solana", parts.lock_file, parts.clock)
         url = await solana.start(fund=[parts.wallets.address(SOLANA_WALLET)])
         self._solana = solana
-        parts.tokens.bundle(solana.tokens)
         info = NETWORKS[SOLANA_NETWORK].info
         network = SolanaNetwork(
             info, [url], parts.clock, parts.wallets.store, parts.journal.transactions
         )
-        await parts.add_network(network)
+        await parts.add_network(network, solana.tokens)
         self._here(SOLANA_NETWORK)
         self._say(SOLANA_NETWORK, Health.READY, "")
 

@@ -11,7 +11,8 @@ from core.ports import Account, Condition, Health, VenueKind
 from daemon.codec import accounts as codec
 from daemon.codec.venues import condition
 from daemon.registry import Registry
-from daemon.rpc.paging import paginate
+from daemon.rpc.paging import decode_token, encode_token, page_size, paginate
+from daemon.trading import Desk
 from daemon.wallets import Wallets
 
 Item = TypeVar("Item")
@@ -20,15 +21,10 @@ Item = TypeVar("Item")
 class AccountService:
     """Asks the accounts' venues. A venue that cannot be asked does not hide what the others say."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        wallets: Wallets,
-        account_condition: Callable[[Account], Condition],
-    ) -> None:
+    def __init__(self, registry: Registry, wallets: Wallets, desk: Desk) -> None:
         self._registry = registry
         self._wallets = wallets
-        self._condition = account_condition
+        self._desk = desk
 
     async def list_accounts(self, request: pb.ListAccountsRequest) -> pb.ListAccountsResponse:
         """The accounts, by id."""
@@ -102,6 +98,24 @@ class AccountService:
             fee_rates=codec.fee_rates(await account.fee_rates(instrument))
         )
 
+    async def list_funding_payments(
+        self, request: pb.ListFundingPaymentsRequest
+    ) -> pb.ListFundingPaymentsResponse:
+        """Paid and received, newest first, as far as the daemon has heard of it."""
+        self._accounts(request.account, request.venue)
+        scope = f"funding/{request.account}/{request.venue}/{request.instrument}"
+        payments, position = await self._desk.list_funding_payments(
+            account=request.account,
+            venue=request.venue,
+            instrument=request.instrument,
+            size=page_size(request.page_size),
+            before=decode_token(scope, request.page_token),
+        )
+        return pb.ListFundingPaymentsResponse(
+            funding_payments=[codec.funding_payment(one) for one in payments],
+            next_page_token=encode_token(scope, position) if position else "",
+        )
+
     def _accounts(self, account: str, venue: str) -> list[Account]:
         if account:
             self._registry.account_venues(account)
@@ -119,7 +133,7 @@ class AccountService:
             id=account,
             venues=sorted(one.venue.info.id for one in parts),
             paper=all(getattr(one, "paper", False) for one in parts),
-            condition=condition(_worst(self._condition(one) for one in parts)),
+            condition=condition(_worst(self._desk.condition(one) for one in parts)),
             address=self._wallets.address(account),
         )
 

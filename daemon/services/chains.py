@@ -44,7 +44,7 @@ class ChainService:
         ]
         page, next_token = paginate(
             found,
-            lambda token: f"{token.symbol}/{token.address}",
+            lambda token: f"{'~' if token.address else ' '}{token.symbol}/{token.address}",
             f"tokens/{request.network}/{request.symbol}",
             request.page_size,
             request.page_token,
