@@ -1,0 +1,83 @@
+"""`cambistd` without a running daemon: configuration and what run hands on."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import daemon.app
+from daemon.cli.cambistd import app
+from daemon.config import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CAMBIST_HOME", str(tmp_path))
+    return tmp_path
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_init_writes_a_sample_that_check_accepts(home: Path) -> None:
+    result = run("config", "init")
+    assert result.exit_code == 0, result.stderr
+    written = home / "cambist.toml"
+    assert tomllib.loads(written.read_text())
+    assert run("config", "check").exit_code == 0
+    assert run("config", "init").exit_code == 1  # nothing is overwritten
+    assert run("config", "init", "--force").exit_code == 0
+    assert run("config", "init", "-").stdout == written.read_text()
+
+
+def test_check_names_mistakes(home: Path) -> None:
+    (home / "cambist.toml").write_text("[server]\ntpc = 1\n")
+    result = run("config", "check")
+    assert result.exit_code == 1
+    assert "server.tpc" in result.stderr
+    assert "cambistd config init" in run("config", "check", str(home / "none.toml")).stderr
+
+
+def test_show_without_a_file_shows_the_defaults(home: Path) -> None:
+    assert "server.tcp = '127.0.0.1:7177'" in run("config", "show").stdout
+    shown = json.loads(run("config", "show", "--json").stdout)
+    assert shown["server"]["tcp"] == "127.0.0.1:7177"
+    (home / "cambist.toml").write_text('[server]\ntcp = "off"\n')
+    assert json.loads(run("config", "show", "--json").stdout)["server"]["tcp"] == "off"
+
+
+def test_run_hands_its_options_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[daemon.app.RunOptions] = []
+    monkeypatch.setattr(daemon.app, "run", seen.append)
+    assert run("run").exit_code == 0
+    arguments = ["--profile", "sandbox", "--seed", "7", "--tcp", "off", "--log-level", "debug"]
+    assert run("run", *arguments, "--data-dir", str(home), "--config", "a.toml").exit_code == 0
+    default, full = seen
+    assert default == daemon.app.RunOptions(profile="live")
+    assert full == daemon.app.RunOptions(
+        profile="sandbox",
+        config_path=Path("a.toml"),
+        data_dir=home,
+        tcp="off",
+        seed=7,
+        log_level="debug",
+    )
+    assert run("run", "--seed", "-1").exit_code == 2
+
+
+def test_a_daemon_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise ConfigError("another cambistd uses it")
+
+    monkeypatch.setattr(daemon.app, "run", refuse)
+    result = run("run")
+    assert result.exit_code == 1
+    assert "another cambistd uses it" in result.stderr
+
+
+def test_version() -> None:
+    assert "cambist.v1" in run("version").stdout
