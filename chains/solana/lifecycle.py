@@ -26,10 +26,13 @@ _WAITING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """What one node says, in this order, of a transaction that it does not know."""
+    """What a node says of a transaction that it does not know. `answer_slot` is where it was when
+    it said so: behind one url there may be several machines, and one of them may lag."""
 
     finalized_height: int
+    finalized_slot: int
     first_available_slot: int
+    answer_slot: int
 
 
 def is_waiting(transaction: Transaction) -> bool:
@@ -106,13 +109,13 @@ def bury(transaction: Transaction, death: Death, last_trouble: str, now: int) ->
     """DROPPED if there is proof; the same object if there is none.
 
     The finalized chain is higher than the last height at which it could be included, and the node
-    that does not know it has every block since it was signed.
+    that does not know it has every block from when it was signed to there.
     """
     last = transaction.last_valid_height
     signed_slot = int(transaction.details.get(SIGNED_SLOT, "-1"))
     if last is None or death.finalized_height <= last:
         return transaction
-    if death.first_available_slot > signed_slot:
+    if death.first_available_slot > signed_slot or death.answer_slot < death.finalized_slot:
         return transaction
     said = f"; nodes said: {last_trouble}" if last_trouble else ""
     return replace(

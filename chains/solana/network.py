@@ -141,7 +141,7 @@ class SolanaNetwork:
         except ValueError:
             message = f"{hash[:100]!r} is not a Solana signature (base58 of 64 bytes)"
             raise Refused(Reason.FIELD_INVALID, message, {"field": "hash"}) from None
-        known = self._tracker.get(hash)
+        known = self._tracker.book.get(hash)
         return known or await self._reader.transaction(hash)
 
     # --- besides ------------------------------------------------------------------------------
@@ -160,15 +160,15 @@ class SolanaNetwork:
     def on_transaction(self, callback: Callable[[Transaction], None]) -> Callable[[], None]:
         """Calls back, on the loop, with each change of a transaction of ours, journaled already.
         Returns the unsubscription."""
-        return self._tracker.subscribe(callback)
+        return self._tracker.book.subscribe(callback)
 
     async def wait_included(self, hash: str, timeout: float) -> Transaction:  # float: seconds
         """Once in a confirmed block or otherwise ended; Unconfirmed after `timeout`."""
-        return await self._tracker.wait_included(hash, timeout)
+        return await self._tracker.book.wait_included(hash, timeout)
 
     def pending(self, address: str) -> Sequence[Transaction]:
         """Transactions of a signer that are not final."""
-        return self._tracker.pending(address)
+        return self._tracker.book.pending(address)
 
     async def poll(self) -> None:
         """Asks for all pending transactions now; runs by itself once started."""

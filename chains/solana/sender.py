@@ -88,10 +88,10 @@ class TransactionSender:
         async with self._alone(plan.intent, plan.purpose):
             for earlier in reversed(await self._log.by_intent(self._info.id, plan.intent)):
                 if earlier.purpose == plan.purpose:
-                    known = self._tracker.follow(earlier)
+                    known = self._tracker.book.follow(earlier)
                     if known.status is not TransactionStatus.DROPPED:
                         return known
-            self._tracker.check_room()
+            self._tracker.book.check_room()
             return await self._tracker.send(await self._signed(plan, options))
 
     async def simulate(self, plan: Plan) -> Simulation:

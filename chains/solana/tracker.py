@@ -5,23 +5,21 @@ One pass is `poll`; a task runs it at an interval, and tests run it by hand.
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from chains.solana import lifecycle
+from chains.solana.book import TransactionBook
 from chains.solana.lifecycle import Death
 from chains.solana.pool import Asker, RpcPool
-from chains.solana.wire import Included, Meta, Status, Valued
+from chains.solana.wire import EpochInfo, Included, Meta, Status, Valued
 from core.clock import SECOND, Clock
-from core.errors import CambistError, Reason, Refused, Unconfirmed
+from core.errors import CambistError
 from core.ports import Condition, Health, NetworkInfo, TransactionLog
 from core.transactions import Transaction
 
-MAX_PENDING = 10_000
 _REBROADCAST = 2 * SECOND
 _STATUSES = 256  # signatures a request, the RPC's own limit
-_FINISHED = 1_000  # kept in memory; older ones are in the journal
 _IDLE = 5 * SECOND  # between looks at the slot while nothing is pending
 _HEIGHT_AGE = 5 * SECOND
 _FINALITY_PATIENCE = 4  # times slower while everything pending is in a block already
@@ -29,11 +27,9 @@ _CONFIRMED = {"commitment": "confirmed"}
 _FINALIZED = {"commitment": "finalized"}
 _log = logging.getLogger(__name__)
 
-Callback = Callable[[Transaction], None]
-
 
 class Tracker:
-    """All transactions of ours that are not final, and lately were."""
+    """Follows what is pending in `book`."""
 
     def __init__(
         self,
@@ -45,18 +41,12 @@ class Tracker:
     ) -> None:
         self._info = info
         self._pool = pool
-        self._log = log
         self._clock = clock
         self._poll = poll
-        self._pending: dict[str, Transaction] = {}
-        self._finished: OrderedDict[str, Transaction] = OrderedDict()
+        self.book = TransactionBook(info.id, log)
         self._sent: dict[str, int] = {}  # hash -> monotonic time of the last broadcast
         self._troubles: dict[str, str] = {}  # hash -> what nodes last said against it
-        self._callbacks: list[Callback] = []
-        self._waiters: dict[str, set[asyncio.Future[Transaction]]] = {}
         self._polling = asyncio.Lock()
-        self._changing = asyncio.Lock()
-        self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.condition = Condition(Health.STARTING, "no slot seen yet", clock.now())
         self.slot = 0
@@ -67,8 +57,7 @@ class Tracker:
 
     async def start(self) -> None:
         """Takes up what was pending when the daemon ended, and begins to ask."""
-        for transaction in await self._log.pending(self._info.id):
-            self._pending.setdefault(transaction.hash, transaction)
+        await self.book.load()
         self._task = asyncio.create_task(self._run(), name=f"{self._info.id} transactions")
 
     async def stop(self) -> None:
@@ -78,78 +67,16 @@ class Tracker:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    def subscribe(self, callback: Callback) -> Callable[[], None]:
-        """Calls back, on the loop, with each change, journaled already."""
-        self._callbacks.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in self._callbacks:
-                self._callbacks.remove(callback)
-
-        return unsubscribe
-
-    # --- transactions ---------------------------------------------------------------------------
-
-    def get(self, hash: str) -> Transaction | None:
-        """A transaction of ours as it is now, if it is or lately was followed."""
-        return self._pending.get(hash) or self._finished.get(hash)
-
-    def pending(self, address: str | None = None) -> Sequence[Transaction]:
-        """What is not final, of one signer or of all."""
-        return [t for t in self._pending.values() if address in (None, t.address)]
-
-    def check_room(self) -> None:
-        """Refused if too many transactions are pending already."""
-        if len(self._pending) >= MAX_PENDING:
-            raise Refused(
-                Reason.RATE_LIMITED,
-                f"{MAX_PENDING} transactions are pending on {self._info.id}; wait for some to end",
-            )
-
     async def send(self, signed: Transaction) -> Transaction:
         """Journals a signed transaction, and only then sends it. Whatever nodes answer, it is
         followed from here on: an error of theirs proves nothing."""
-        await self._log.save(signed)
-        self._pending[signed.hash] = signed
-        self._tell(signed)
-        self._wake.set()
+        await self.book.add(signed)
         try:
             await self._broadcast(signed)
         except CambistError as error:
             # It may be on its way: a refusal now would say that nothing was sent.
             _log.warning("%s was sent, but the journal says: %s", signed.hash, error)
-        return self.get(signed.hash) or signed
-
-    def follow(self, transaction: Transaction) -> Transaction:
-        """Sees to it that a journaled transaction is followed; returns what is known of it."""
-        known = self.get(transaction.hash)
-        if known is None and not transaction.is_final:
-            self._pending[transaction.hash] = transaction
-            self._wake.set()
-        return known or transaction
-
-    async def wait_included(self, hash: str, timeout: float) -> Transaction:  # float: seconds
-        """Once in a confirmed block or otherwise ended. Unconfirmed after `timeout`;
-        TRANSACTION_NOT_FOUND if it is none of ours."""
-        known = self.get(hash)
-        if known is None:
-            raise Refused(Reason.TRANSACTION_NOT_FOUND, f"{hash[:100]} is not followed here")
-        if not lifecycle.is_waiting(known):
-            return known
-        future: asyncio.Future[Transaction] = asyncio.get_running_loop().create_future()
-        waiters = self._waiters.setdefault(hash, set())
-        waiters.add(future)
-        try:
-            return await asyncio.wait_for(future, timeout)
-        except TimeoutError:
-            known = self.get(hash) or known
-            message = f"{hash} was not seen in a block in {timeout} s; it is sent and followed on"
-            metadata = {"hash": hash, "status": known.status.name}
-            raise Unconfirmed(Reason.OUTCOME_UNKNOWN, message, metadata) from None
-        finally:
-            waiters.discard(future)
-            if not waiters:
-                self._waiters.pop(hash, None)
+        return self.book.get(signed.hash) or signed
 
     # --- one pass ------------------------------------------------------------------------------
 
@@ -157,7 +84,8 @@ class Tracker:
         """Asks for everything once, and acts on it. Trouble with nodes shows in `condition`."""
         async with self._polling:
             try:
-                batch = list(self._pending.values())
+                self._tidy()
+                batch = self.book.pending()
                 for start in range(0, len(batch), _STATUSES):
                     await self._look(batch[start : start + _STATUSES])
                 if not batch:
@@ -180,14 +108,14 @@ class Tracker:
                 await self._autopsy(transaction.hash)
             else:
                 await self._observe(transaction.hash, None, answer.context.slot)
-            present = self._pending.get(transaction.hash)
+            present = self.book.find_pending(transaction.hash)
             if status is None and present is not None and lifecycle.is_waiting(present):
                 await self._send_again(present)
 
     async def _observe(self, hash: str, status: Status | None, slot: int) -> None:
         now = self._clock.now()
         meta: Meta | None = None
-        present = self._pending.get(hash)
+        present = self.book.find_pending(hash)
         if present is not None and present.fee is None:
             expected = lifecycle.follow(present, status, slot, now)
             if expected is not present and not lifecycle.is_waiting(expected):
@@ -199,7 +127,7 @@ class Tracker:
                 return followed
             return lifecycle.receipt(followed, meta, self._info.native.decimals)
 
-        await self._change(hash, step)
+        await self.book.change(hash, step)
 
     async def _height(self) -> int:
         """The block height, a little old: it only tells when to look closer."""
@@ -230,10 +158,12 @@ class Tracker:
         """Looks for proof of death; all from one node, and in this order."""
 
         async def ask(asker: Asker) -> tuple[Death, Valued[list[Status | None]]]:
-            height: int = await asker.call("getBlockHeight", [_FINALIZED], int)
+            end: EpochInfo = await asker.call("getEpochInfo", [_FINALIZED], EpochInfo)
             first: int = await asker.call("getFirstAvailableBlock", [], int)
-            # Last: a node that was past the deadline before it was asked.
-            return Death(height, first), await self._statuses(asker, [hash], True)
+            # Last: it must have been past the deadline before it was asked.
+            answer = await self._statuses(asker, [hash], True)
+            slot = answer.context.slot
+            return Death(end.block_height, end.absolute_slot, first, slot), answer
 
         death, answer = await self._pool.with_one(ask)
         status, now = answer.value[0], self._clock.now()
@@ -241,7 +171,7 @@ class Tracker:
             await self._observe(hash, status, answer.context.slot)
             return
         trouble = self._troubles.get(hash, "")
-        await self._change(hash, lambda t: lifecycle.bury(t, death, trouble, now))
+        await self.book.change(hash, lambda t: lifecycle.bury(t, death, trouble, now))
 
     async def _receipt(self, hash: str) -> Meta | None:
         """What an included transaction did; None if the node does not have it yet."""
@@ -264,6 +194,12 @@ class Tracker:
         if last is None or self._clock.monotonic() - last >= _REBROADCAST:
             await self._broadcast(transaction)
 
+    def _tidy(self) -> None:
+        """Forgets what belongs to transactions that have ended."""
+        for table in (self._sent, self._troubles):
+            for hash in [hash for hash in table if self.book.find_pending(hash) is None]:
+                del table[hash]
+
     async def _broadcast(self, transaction: Transaction) -> None:
         self._sent[transaction.hash] = self._clock.monotonic()
         trouble = await self._pool.broadcast(transaction.raw)
@@ -271,39 +207,7 @@ class Tracker:
             self._troubles[transaction.hash] = trouble
         else:
             now = self._clock.now()
-            await self._change(transaction.hash, lambda t: lifecycle.taken(t, now))
-
-    async def _change(self, hash: str, step: Callable[[Transaction], Transaction]) -> None:
-        """Applies a step to what a transaction is by then: observations may overtake each other
-        while the journal is written, and none may undo a later one."""
-        async with self._changing:
-            present = self._pending.get(hash)
-            if present is None or (changed := step(present)) is present:
-                return
-            await self._log.save(changed)
-            if changed.is_final:
-                self._forget(changed)
-            else:
-                self._pending[hash] = changed
-        self._tell(changed)
-
-    def _forget(self, transaction: Transaction) -> None:
-        for table in (self._pending, self._sent, self._troubles):
-            table.pop(transaction.hash, None)
-        self._finished[transaction.hash] = transaction
-        while len(self._finished) > _FINISHED:
-            self._finished.popitem(last=False)
-
-    def _tell(self, transaction: Transaction) -> None:
-        for callback in list(self._callbacks):
-            try:
-                callback(transaction)
-            except Exception:  # noqa: BLE001 - one listener's fault must not stop the others
-                _log.exception("a listener failed on %s", transaction.hash)
-        if not lifecycle.is_waiting(transaction):
-            for future in self._waiters.pop(transaction.hash, set()):
-                if not future.done():
-                    future.set_result(transaction)
+            await self.book.change(transaction.hash, lambda t: lifecycle.taken(t, now))
 
     # --- the task ------------------------------------------------------------------------------
 
@@ -314,16 +218,17 @@ class Tracker:
             except Exception as error:  # noqa: BLE001 - it must go on, and be seen
                 _log.exception("following transactions of %s failed", self._info.id)
                 self._note(Health.DEGRADED, f"{type(error).__name__}: see the log")
-            self._wake.clear()
+            self.book.news.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), self._pause())
+                await asyncio.wait_for(self.book.news.wait(), self._pause())
             except TimeoutError:
                 continue
 
     def _pause(self) -> float:  # float: seconds for asyncio
-        if not self._pending:
+        pending = self.book.pending()
+        if not pending:
             return _IDLE / SECOND
-        if any(lifecycle.is_waiting(transaction) for transaction in self._pending.values()):
+        if any(lifecycle.is_waiting(transaction) for transaction in pending):
             return self._poll
         return self._poll * _FINALITY_PATIENCE
 

@@ -27,6 +27,13 @@ class Blockhash(msgspec.Struct, rename="camel"):
     last_valid_block_height: int
 
 
+class EpochInfo(msgspec.Struct, rename="camel"):
+    """Where a chain is; slots without a block make the height lag behind."""
+
+    absolute_slot: int
+    block_height: int
+
+
 class Account(msgspec.Struct):
     """An account; `data` is base64 and its encoding's name."""
 

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
 from chains.wallets import catalogue, files, index
-from chains.wallets.catalogue import Entry, WalletInfo
+from chains.wallets.catalogue import Catalogue, WalletInfo
 from chains.wallets.families import Family
 from chains.wallets.kdf import STANDARD, Cost, KeystoreError, WrongPassphrase
 from chains.wallets.opening import open_entry, read_keystore
@@ -25,18 +25,6 @@ class StoreState(Enum):
     UNLOCKED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Directory:
-    """What lay in the directory when it last changed, at `time` (ns; -1: look again)."""
-
-    time: int
-    entries: dict[str, Entry]
-    defaults: dict[str, str]
-
-
-_UNSEEN = _Directory(-1, {}, {})
-
-
 class WalletStore:
     """Keystores of one directory under one passphrase; implements core.ports.Signer.
 
@@ -45,25 +33,23 @@ class WalletStore:
     """
 
     def __init__(self, directory: Path, clock: Clock, cost: Cost = STANDARD) -> None:
-        self._directory = directory
+        self._catalogue = Catalogue(directory)
         self._clock = clock
         self._cost = cost
         self._changing = asyncio.Lock()
         self._passphrase: Secret | None = None  # held while unlocked: new wallets need it
         self._signers: dict[tuple[str, str], Callable[[bytes], bytes]] = {}
         self._opened: dict[str, WalletInfo] = {}  # what unlocking found out
-        self._seen = _UNSEEN
 
     def __repr__(self) -> str:
-        return f"WalletStore({str(self._directory)!r}, {self.state.name})"
+        return f"WalletStore({str(self._catalogue.directory)!r}, {self.state.name})"
 
     @property
     def state(self) -> StoreState:
         """As lnd names it; a bot may watch it."""
         if self._passphrase is not None:
             return StoreState.UNLOCKED
-        exists = (self._directory / index.FILE).exists()
-        return StoreState.LOCKED if exists else StoreState.NON_EXISTING
+        return StoreState.LOCKED if self._catalogue.exists else StoreState.NON_EXISTING
 
     # --- the store as a whole -----------------------------------------------------------------
 
@@ -76,9 +62,9 @@ class WalletStore:
                 raise Refused(Reason.WALLET_EXISTS, "the wallet store exists; unlock it")
             if not secret.reveal():
                 raise invalid("passphrase", "choose a passphrase that is not empty")
-            files.prepare(self._directory)
+            files.prepare(self._catalogue.directory)
             made = await asyncio.to_thread(index.create, secret, self._cost, self._clock.now())
-            self._save(made)
+            self._catalogue.save_index(made)
             await self._open(secret)
 
     async def unlock(self, passphrase: str) -> None:
@@ -106,13 +92,13 @@ class WalletStore:
 
     def list(self) -> Sequence[WalletInfo]:
         """All wallets by name, also while locked."""
-        seen = self._look()
+        defaults = self._catalogue.defaults()
         return [
             replace(
                 self._opened.get(name, entry.info),
-                is_default=seen.defaults.get(entry.info.family) == name,
+                is_default=defaults.get(entry.info.family) == name,
             )
-            for name, entry in seen.entries.items()
+            for name, entry in self._catalogue.entries().items()
         ]
 
     def get(self, name: str) -> WalletInfo:
@@ -131,7 +117,7 @@ class WalletStore:
         async with self._changing:
             wallet, present = self.get(name), self._index()
             defaults = present.defaults | {wallet.family: name}
-            self._save(replace(present, defaults=defaults))
+            self._catalogue.save_index(replace(present, defaults=defaults))
             return self.get(name)
 
     async def create(self, name: str, family: str) -> WalletInfo:
@@ -183,7 +169,7 @@ class WalletStore:
         async with self._changing:
             self._index()
             self._free(name, row, canonical)
-            self._write(name, catalogue.watch_only(family, canonical))
+            self._catalogue.write(name, catalogue.watch_only(family, canonical))
             return self.get(name)
 
     async def remove(self, name: str) -> WalletInfo:
@@ -191,14 +177,13 @@ class WalletStore:
         async with self._changing:
             self._unlocked()
             wallet, present = self.get(name), self._index()
-            files.remove(self._path(name))
-            self._seen = _UNSEEN
+            self._catalogue.remove(name)
             self._opened.pop(name, None)
             if not wallet.watch_only:
                 self._signers.pop((wallet.family, wallet.address), None)
             if present.defaults.get(wallet.family) == name:
                 defaults = {f: n for f, n in present.defaults.items() if n != name}
-                self._save(replace(present, defaults=defaults))
+                self._catalogue.save_index(replace(present, defaults=defaults))
             return wallet
 
     # --- signing (core.ports.Signer) ----------------------------------------------------------
@@ -230,13 +215,13 @@ class WalletStore:
             address = family.address(key)
             self._free(name, family, address)
             text = await asyncio.to_thread(family.encrypt, key, address, passphrase, self._cost)
-            self._write(name, text)
+            self._catalogue.write(name, text)
             if self._passphrase is not None:  # locked meanwhile: it stays on disk only
                 self._signers[family.id, address] = family.signer(key)
             present = self._index()
             if family.id not in present.defaults:
                 defaults = present.defaults | {family.id: name}
-                self._save(replace(present, defaults=defaults))
+                self._catalogue.save_index(replace(present, defaults=defaults))
             return self.get(name)
 
     async def _read_keystore(self, text: Secret, passphrase: Secret) -> tuple[Family, Secret, str]:
@@ -249,8 +234,8 @@ class WalletStore:
         raise Refused(reason, f"the keystore: {message}", {"field": "keystore"})
 
     async def _open(self, passphrase: Secret) -> None:
-        self._seen = _UNSEEN  # a file may have been edited in place
-        entries = [e for e in self._look().entries.values() if e.document]
+        self._catalogue.forget()
+        entries = [e for e in self._catalogue.entries().values() if e.document]
         keyed = [e for e in entries if not e.info.watch_only and not e.info.problem]
         opened = await asyncio.to_thread(lambda: [open_entry(e, passphrase) for e in keyed])
         self._opened = {info.name: info for info, _ in opened}
@@ -265,24 +250,9 @@ class WalletStore:
             raise Refused(Reason.WALLETS_LOCKED, f"the wallet store is locked; {hint} it first")
         return self._passphrase
 
-    def _look(self) -> _Directory:
-        """The directory; read again when a file of it came, went or was replaced."""
-        try:
-            time = self._directory.stat().st_mtime_ns
-        except FileNotFoundError:
-            return _UNSEEN
-        if time != self._seen.time:
-            try:
-                present = index.load(self._directory)
-            except KeystoreError:
-                present = None  # unlocking will say so
-            defaults = present.defaults if present else {}
-            self._seen = _Directory(time, catalogue.scan(self._directory), defaults)
-        return self._seen
-
     def _index(self) -> index.Index:
         try:
-            present = index.load(self._directory)
+            present = self._catalogue.index()
         except KeystoreError as error:
             raise damaged_index(error) from None
         if present is None:
@@ -301,14 +271,3 @@ class WalletStore:
                     f"{address} is here as {wallet.name}; remove that one first",
                     {"wallet": wallet.name, "address": address},
                 )
-
-    def _write(self, name: str, text: str) -> None:
-        files.write(self._path(name), text)
-        self._seen = _UNSEEN  # two changes may share a tick of the file system
-
-    def _save(self, present: index.Index) -> None:
-        index.save(self._directory, present)
-        self._seen = _UNSEEN
-
-    def _path(self, name: str) -> Path:
-        return self._directory / f"{name}.json"

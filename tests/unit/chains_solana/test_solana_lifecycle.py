@@ -71,23 +71,25 @@ def test_an_abandoned_block_is_a_reorganisation_unless_the_node_lags() -> None:
 
 def test_death_needs_a_finalized_height_and_the_history() -> None:
     cases = {
-        (1_000, 0): False,  # may still be included
-        (1_001, 901): False,  # the node lacks the blocks in which it could be
-        (1_001, 900): True,
-        (1_001, 0): True,
+        Death(1_000, 2_000, 0, 2_010): False,  # may still be included
+        Death(1_001, 2_000, 901, 2_010): False,  # the node lacks blocks in which it could be
+        Death(1_001, 2_000, 0, 1_999): False,  # the node that does not know it lags behind
+        Death(1_001, 2_000, 900, 2_000): True,
+        Death(1_001, 2_000, 0, 2_010): True,
     }
-    for (height, first), dead in cases.items():
-        buried = lifecycle.bury(SIGNED, Death(height, first), "", 5)
-        assert (buried.status is S.DROPPED) is dead
+    for death, dead in cases.items():
+        buried = lifecycle.bury(SIGNED, death, "", 5)
+        assert (buried.status is S.DROPPED) is dead, death
         assert (buried is SIGNED) is not dead
+    proof = Death(9_999, 0, 0, 0)
     unknown_slot = replace(SIGNED, details={})
-    assert lifecycle.bury(unknown_slot, Death(9_999, 0), "", 5) is unknown_slot
+    assert lifecycle.bury(unknown_slot, proof, "", 5) is unknown_slot
     no_height = replace(SIGNED, last_valid_height=None)
-    assert lifecycle.bury(no_height, Death(9_999, 0), "", 5) is no_height
+    assert lifecycle.bury(no_height, proof, "", 5) is no_height
 
 
 def test_what_nodes_said_is_kept_for_the_reader() -> None:
-    buried = lifecycle.bury(SIGNED, Death(1_001, 0), "node: Blockhash not found", 5)
+    buried = lifecycle.bury(SIGNED, Death(1_001, 0, 0, 0), "node: Blockhash not found", 5)
     assert "1000" in buried.reason
     assert buried.reason.endswith("node: Blockhash not found")
 
