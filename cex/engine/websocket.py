@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
-from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSError, WSMsgType, WSTransport, ws_connect
 
+from cex.engine.listener import Listener
 from cex.engine.messages import Ack, Nack, Outgoing, Restart, Routed
 from cex.engine.spec import Session, StreamSpec
 from cex.engine.wire import MALFORMED
@@ -79,44 +80,13 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-class _Listener(WSListener):
-    """picows' callbacks; kept thin."""
-
-    def __init__(self, connection: "Connection") -> None:
-        super().__init__()
-        self._connection = connection
-        self._parts: list[bytes] = []
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self._connection.transport = transport
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        connection = self._connection
-        connection.heard = connection.clock.monotonic()
-        kind = frame.msg_type
-        if kind == WSMsgType.TEXT or kind == WSMsgType.BINARY or kind == WSMsgType.CONTINUATION:
-            payload = frame.get_payload_as_bytes()
-            if not frame.fin or self._parts:
-                self._parts.append(payload)
-                if not frame.fin:
-                    return
-                payload = b"".join(self._parts)
-                self._parts.clear()
-            connection.receive(payload, kind == WSMsgType.BINARY)
-        elif kind == WSMsgType.PING:
-            transport.send_pong(frame.get_payload_as_bytes())
-        elif kind == WSMsgType.CLOSE:
-            connection.reason = f"closed by the venue: {frame.get_close_code()}"
-            transport.send_close(frame.get_close_code(), frame.get_close_message())
-            transport.disconnect()
-
-
 class Connection:
     """See the module. `start` returns at once; `stop` ends it for good."""
 
     def __init__(self, name: str, spec: StreamSpec, base: str, owner: Owner, clock: Clock) -> None:
         self.name = name
         self.clock = clock
+        self.now, self.monotonic = clock.now, clock.monotonic
         self.transport: WSTransport | None = None
         self.heard = 0  # monotonic ns of the last frame of any kind
         self.reason = ""  # why it is about to end
@@ -142,9 +112,8 @@ class Connection:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    def receive(self, payload: bytes, binary: bool = False) -> None:
-        """Sorts one frame. Data goes to the owner at once."""
-        received = self.clock.now()
+    def receive(self, payload: bytes, binary: bool, received: int) -> None:
+        """Sorts one frame, received at a time in ns. Data goes to the owner at once."""
         owner = self._owner
         try:
             if binary and self._spec.inflate is not None:
@@ -273,7 +242,7 @@ class Connection:
         url = path if path.startswith("ws") else self._base + path
         self.heard = self.clock.monotonic()
         transport, _ = await ws_connect(
-            lambda: _Listener(self),
+            lambda: Listener(self),
             url,
             ssl_context=_tls() if url.startswith("wss:") else None,
             websocket_handshake_timeout=_HANDSHAKE,
