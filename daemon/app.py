@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,8 @@ from daemon.trading import Desk
 from daemon.wallets import Wallets
 
 log = structlog.get_logger("cambistd")
+
+LOCK_TRIES = 10
 
 CONTRACT: tuple[FileDescriptor, ...] = (
     access_pb2.DESCRIPTOR,
@@ -272,16 +275,14 @@ class _DirectoryLock:
 
     def __enter__(self) -> None:
         file = self._path.open("a+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _lock(file):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             file.close()
             raise ConfigError(
                 f"another cambistd (process {holder}) uses {self._path.parent}: stop it with "
                 "'cambist stop', or choose another --data-dir"
-            ) from None
+            )
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -291,3 +292,15 @@ class _DirectoryLock:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _lock(file: IO[str]) -> bool:
+    """Whether the lock could be had. Keepers of local chains probe it for an instant: try again."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("sandbox")
 
-ACCOUNT = "paper"
 EVM_WALLET = "trader"
 SOLANA_WALLET = "trader_solana"
 EVM_NETWORK = "ethereum_local"
@@ -86,7 +85,8 @@ class Sandbox:
         for kind in (VenueKind.SPOT, VenueKind.PERPETUAL):
             venue = PaperVenue(exchange, kind)
             await parts.add_venue(venue)
-            await parts.add_account(PaperAccount(ACCOUNT, venue, exchange))
+            # One account a venue, of the same name: spot money is no margin.
+            await parts.add_account(PaperAccount(venue.info.id, venue, exchange))
         await exchange.start()
 
     async def _start_chains(self, evm: bool, solana: bool) -> None:
@@ -158,7 +158,12 @@ class Sandbox:
         self._solana = solana
         info = NETWORKS[SOLANA_NETWORK].info
         network = SolanaNetwork(
-            info, [url], parts.clock, parts.wallets.store, parts.journal.transactions
+            info,
+            [url],
+            parts.clock,
+            parts.wallets.store,
+            parts.journal.transactions,
+            tokens=solana.tokens,
         )
         await parts.add_network(network, solana.tokens)
         self._here(SOLANA_NETWORK)
