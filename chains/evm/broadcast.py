@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from chains.evm.codec import is_hash
 from chains.evm.nodes import Answer, NodeError, NodeTrouble
 
 
@@ -36,7 +37,8 @@ def verdict(answer: Answer | NodeTrouble) -> Verdict:
     if isinstance(answer, NodeTrouble):
         return Verdict.SILENT
     if not isinstance(answer, NodeError):
-        return Verdict.ACCEPTED
+        known = isinstance(answer, str) and is_hash(answer)
+        return Verdict.ACCEPTED if known else Verdict.LOOK
     if _KNOWN.search(answer.text):
         return Verdict.ACCEPTED
     if _REFUSED.search(answer.text):

@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 
 
@@ -23,8 +24,8 @@ def quantity(value: int) -> str:
 
 
 def integer(text: object) -> int:
-    """The value of a JSON-RPC quantity; ValueError for anything else."""
-    if not isinstance(text, str) or not text.startswith("0x") or "_" in text:
+    """The value of a JSON-RPC quantity, of at most 256 bits; ValueError for anything else."""
+    if not isinstance(text, str) or not _QUANTITY.fullmatch(text):
         raise ValueError(f"not a hex quantity: {text!r:.80}")
     return int(text, 16)
 

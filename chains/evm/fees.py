@@ -7,8 +7,10 @@ https://eips.ethereum.org/EIPS/eip-1559, https://ethereum.github.io/execution-ap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chains.evm.codec import integer
 from core.errors import Reason, Refused
 from core.money import from_units, text
+from core.tokens import Token
 
 HISTORY_BLOCKS = 10
 
@@ -53,14 +55,18 @@ def strategy_of(name: str) -> Strategy:
 
 def typical_tip(history: Mapping[str, object], percentile: int) -> int | None:
     """The median, over the blocks of an eth_feeHistory answer that had transactions, of the tip at
-    a percentile; None if all were empty."""
+    a percentile; None if all were empty, or the
+    answer makes no sense."""
     rewards, used = history.get("reward"), history.get("gasUsedRatio")
     if not isinstance(rewards, list) or not isinstance(used, list):
         return None
     column = PERCENTILES.index(percentile)
-    tips = sorted(
-        int(reward[column], 16) for reward, ratio in zip(rewards, used, strict=False) if ratio
-    )
+    try:
+        tips = sorted(
+            integer(reward[column]) for reward, ratio in zip(rewards, used, strict=False) if ratio
+        )
+    except (IndexError, TypeError, ValueError):
+        return None
     return tips[len(tips) // 2] if tips else None
 
 
@@ -75,7 +81,7 @@ def legacy(gas_price: int, strategy: Strategy) -> Fees:
 
 
 def under_cap(
-    fees: Fees, gas_limit: int, base_fee: int | None, cap: int | None, decimals: int, symbol: str
+    fees: Fees, gas_limit: int, base_fee: int | None, cap: int | None, native: Token
 ) -> Fees:
     """The fees, with headroom given up where the cap asks for it.
 
@@ -91,13 +97,13 @@ def under_cap(
             return Fees(price=affordable, priority=fees.priority)
     else:
         needed = fees.price
-    wanted = text(from_units(needed * gas_limit, decimals))
-    limit = text(from_units(cap, decimals))
+    wanted = text(from_units(needed * gas_limit, native.decimals))
+    limit = text(from_units(cap, native.decimals))
     raise Refused(
         Reason.FEE_CAP_EXCEEDED,
-        f"the fee could reach {wanted} {symbol}, the cap is {limit} {symbol}; "
+        f"the fee could reach {wanted} {native.symbol}, the cap is {limit} {native.symbol}; "
         "raise the cap, choose a slower strategy, or wait for a lower base fee",
-        {"needed": wanted, "max_fee": limit, "asset": symbol, "gas_limit": str(gas_limit)},
+        {"network": native.network, "fee": wanted, "cap": limit, "gas_limit": str(gas_limit)},
     )
 
 

@@ -13,9 +13,9 @@ import aiohttp
 import msgspec
 
 from chains.evm import model
-from chains.evm.codec import quantity
+from chains.evm.codec import integer, quantity
 from chains.evm.model import Block, BlockCallback
-from chains.evm.nodes import NodeError
+from chains.evm.nodes import parsed
 from chains.evm.rpc import RpcPool
 from core.errors import CambistError
 
@@ -23,6 +23,16 @@ _KEPT = 512  # blocks whose hashes are remembered
 _DEEPEST = 128  # a longer gap or fork starts anew
 _PATIENCE = 4  # polls in a row that must say that the chain became shorter
 _PROBE_EVERY = 10  # polls between looks at how far the other nodes are
+_BROKEN = (  # what a socket and the messages on it can fail with
+    aiohttp.ClientError,
+    CambistError,
+    OSError,
+    msgspec.MsgspecError,
+    AttributeError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
 _log = logging.getLogger(__name__)
 
 
@@ -99,23 +109,28 @@ class HeadTracker:
                 async with aiohttp.ClientSession() as session:
                     async with session.ws_connect(url, heartbeat=20) as socket:
                         await self._listen(socket)
-            except (aiohttp.ClientError, CambistError, OSError, ValueError) as error:
+            except _BROKEN as error:
                 _log.info("heads websocket broke: %s", type(error).__name__)
+            turns = 0 if self._pushed else turns + 1
             self._pushed = False
-            turns += 1
-            await asyncio.sleep(min(self._interval * 2**turns, 30))
+            await asyncio.sleep(min(self._interval * 2 ** min(turns, 10), 30))
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Takes heads from a socket until it closes, if the node is on the right chain."""
+        await socket.send_json({"jsonrpc": "2.0", "id": 0, "method": "eth_chainId", "params": []})
         await socket.send_json(
             {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
         )
+        trusted = False
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
             wire: Any = msgspec.json.decode(message.data)
-            if wire.get("id") == 1:
-                self._pushed = "result" in wire
-            elif wire.get("method") == "eth_subscription":
+            if wire.get("id") == 0:
+                trusted = integer(wire.get("result")) == self._rpc.chain_id
+            elif wire.get("id") == 1:
+                self._pushed = trusted and "result" in wire
+            elif wire.get("method") == "eth_subscription" and trusted:
                 await self.accept(_parse(wire["params"]["result"]))
 
     async def accept(self, block: Block, polled: bool = False) -> None:
@@ -169,9 +184,4 @@ class HeadTracker:
 
 
 def _parse(wire: object) -> Block:
-    if not isinstance(wire, dict):
-        raise NodeError(0, "no block where one was due")
-    try:
-        return model.block(wire)
-    except (KeyError, ValueError) as error:
-        raise NodeError(0, f"malformed block: {error}") from error
+    return parsed(model.block, wire, "block")

@@ -9,8 +9,7 @@ from chains.evm.codec import integer, quantity
 from chains.evm.heads import HeadTracker
 from chains.evm.lifecycle import BLOCK_HASH, Observation
 from chains.evm.model import Receipt
-from chains.evm.nodes import Answer, NodeError
-from chains.evm.nonces import Counts
+from chains.evm.nodes import Answer, NodeError, parsed
 from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
 from core.transactions import Transaction
@@ -32,14 +31,7 @@ class Look:
 
 def as_receipt(answer: Answer) -> Receipt | None:
     """None for no receipt; NodeError for a malformed one, or for a node's own error."""
-    if answer is None:
-        return None
-    if isinstance(answer, NodeError):
-        raise answer
-    try:
-        return model.receipt(answer)
-    except (KeyError, TypeError, ValueError) as error:
-        raise NodeError(0, f"malformed receipt: {error}") from error
+    return None if answer is None else parsed(model.receipt, answer, "receipt")
 
 
 class Observer:
@@ -73,16 +65,6 @@ class Observer:
                     looks.append(await self._included(one, receipt, self._heads.head.number))
         return looks + await self._without_receipt(unknown, self._heads.head.number)
 
-    async def counts(self, address: str) -> Counts:
-        """The nonce counts of an address, as one node sees them."""
-        latest, pending = await self._rpc.batch(
-            [("eth_getTransactionCount", [address, block]) for block in ("latest", "pending")]
-        )
-        if not isinstance(latest, str):
-            raise NodeError(0, "no transaction count")
-        used = integer(latest)
-        return Counts(used, integer(pending) if isinstance(pending, str) else used, 0)
-
     def _is_open(self, one: Transaction, head: int) -> bool:
         """Whether there is anything to ask: not for one in a block that is still there and is not
         deep enough."""
@@ -113,8 +95,7 @@ class Observer:
         looks = []
         for index, one in enumerate(unknown):
             found, count, block = answers[index * 3 : index * 3 + 3]
-            used = isinstance(count, str) and integer(count) > (one.nonce or 0)
-            used = used and one.block is None and not await self._anywhere(one)
+            used = one.block is None and await self._is_replaced(one, count)
             seen = Observation(
                 head,
                 in_pool=isinstance(found, dict),
@@ -132,11 +113,13 @@ class Observer:
             return isinstance(block, dict) and block.get("hash") != known
         return not canonical
 
-    async def _anywhere(self, one: Transaction) -> bool:
-        """Whether any node has a receipt. Asked after the count, so that an inclusion between the
-        two questions does not look like a replacement."""
+    async def _is_replaced(self, one: Transaction, count: Answer) -> bool:
+        """Whether the nonce is used, and no node has a receipt. The receipt is asked for after the
+        count, so that an inclusion between the two questions does not look like a replacement."""
+        if isinstance(count, NodeError) or parsed(integer, count, "count") <= (one.nonce or 0):
+            return False
         rows = await self._rpc.ask_all([("eth_getTransactionReceipt", [one.hash])])
-        return any(row[0] is not None for row in rows)
+        return all(row[0] is None for row in rows)
 
     async def _why(self, one: Transaction, receipt: Receipt) -> str:
         """The revert reason, from replaying the call on the state before the block; where it passes
@@ -144,10 +127,10 @@ class Observer:
         found = await self._rpc.call("eth_getTransactionByHash", [one.hash])
         if not isinstance(found, dict):
             return "reverted"
-        if integer(found["gas"]) == receipt.gas_used:
+        if parsed(lambda wire: integer(wire["gas"]), found, "transaction") == receipt.gas_used:
             return "out of gas"
-        wire = {"from": found["from"], "to": found["to"], "data": found["input"]}
-        wire["value"], wire["gas"] = found["value"], found["gas"]
+        wire = {"data": found.get("input")}
+        wire |= {key: found.get(key) for key in ("from", "to", "value", "gas")}
         for block in (receipt.block - 1, receipt.block):
             try:
                 await self._rpc.call("eth_call", [wire, quantity(block)])

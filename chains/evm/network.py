@@ -5,6 +5,7 @@ await network.start()
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from chains.evm import erc20, reading
 from chains.evm.codec import checksum, is_address
@@ -44,10 +45,10 @@ class EvmNetwork:
         interval = poll or min(max(info.block_time / SECOND / 4, 0.05), 3.0)  # float: seconds
         http = [url for url in urls if url.startswith("http")]
         push = [url for url in urls if url.startswith("ws")]
-        self.rpc = RpcPool(http, info.chain_id, clock, timeout)
+        self.rpc = RpcPool(http, info.chain_id, clock, timeout, info.id)
         self._heads = HeadTracker(self.rpc, interval, push)
         self._watcher = TransactionWatcher(
-            info, self.rpc, self._heads, log, clock, tick=max(interval * 4, 0.2)
+            info, self.rpc, self._heads, log, clock, tick=interval * 4
         )
         self._sender = TransactionSender(
             info, self.rpc, self._heads, self._watcher, signer, log, clock
@@ -71,7 +72,9 @@ class EvmNetwork:
             return Condition(Health.DOWN, trouble.message, self._head_time)
         if self._heads.head is None:
             return Condition(Health.STARTING, "no block seen yet", self._started)
-        notices = "; ".join(self._watcher.notices.values())
+        if self._is_stale():
+            return Condition(Health.DEGRADED, "no new block for long", self._head_time)
+        notices = "; ".join(self._watcher.notices)
         if notices:
             return Condition(Health.DEGRADED, notices, self._head_time)
         return Condition(Health.READY, "", self._head_time)
@@ -118,9 +121,9 @@ class EvmNetwork:
         target = self._address(to, "to")
         _positive(units)
         if token.network != self._info.id:
-            raise _invalid("token", f"{token.symbol} is a token of {token.network}")
+            raise _invalid("token", token.symbol, f"is a token of {token.network}")
         if target == _ZERO or (token.address and target == checksum(token.address)):
-            raise _invalid("to", "coins sent there would be lost")
+            raise _invalid("to", to, "would lose what is sent there")
         details = {"asset": token.symbol, "token": token.address, "units": str(units), "to": target}
         if token.is_native:
             plan = self._plan(sender, target, b"", units, intent, "transfer", details)
@@ -178,6 +181,8 @@ class EvmNetwork:
     async def send(self, plan: TransactionPlan, fees: FeeOptions) -> Transaction:
         """Simulates, signs, journals, broadcasts. An intent (with its purpose) that is in the log
         already gives that transaction. Refused: nothing was signed; Rejected: no node took it."""
+        sender = self._address(plan.sender, "sender")
+        plan = replace(plan, sender=sender, to=self._address(plan.to, "to"))
         return await self._sender.send(plan, fees)
 
     async def receipt(self, hash: str) -> Receipt | None:
@@ -213,7 +218,7 @@ class EvmNetwork:
 
     def _address(self, text: str, field: str) -> str:
         if not is_address(text):
-            raise _invalid(field, f"{text[:80]!r} is not an address of {self._info.name}")
+            raise _invalid(field, text, f"is not an address of {self._info.name}")
         return checksum(text)
 
     def _wrapped(self) -> str:
@@ -221,18 +226,27 @@ class EvmNetwork:
             raise Refused(
                 Reason.UNSUPPORTED_BY_VENUE,
                 f"no wrapped {self._info.native.symbol} is known on {self._info.name}",
-                {"network": self._info.id},
+                {"venue": self._info.id, "capability": "wrap"},
             )
         return self._info.wrapped.address
+
+    def _is_stale(self) -> bool:
+        """Blocks of a chain without finality depth come with transactions only: none are late."""
+        waited = self._clock.now() - self._head_time
+        return self._info.finality_depth > 0 and waited > _STALE_BLOCKS * self._info.block_time
 
     def _note_head(self, block: Block) -> None:
         self._head_time = self._clock.now()
 
 
-def _invalid(field: str, why: str) -> Refused:
-    return Refused(Reason.FIELD_INVALID, f"{field}: {why}", {"field": field})
+def _invalid(field: str, value: str, why: str) -> Refused:
+    return Refused(
+        Reason.FIELD_INVALID,
+        f"{field}: {value[:80]!r} {why}",
+        {"field": field, "value": value[:80]},
+    )
 
 
 def _positive(units: int) -> None:
     if not 0 < units <= erc20.MAX_UINT:
-        raise _invalid("units", f"{units} is not a positive amount of a token")
+        raise _invalid("units", str(units), "is not a positive amount of a token")

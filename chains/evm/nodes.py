@@ -4,8 +4,9 @@ JSON-RPC 2.0 over HTTP: https://www.jsonrpc.org/specification, https://ethereum.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -17,7 +18,7 @@ from core.errors import CambistError, Reason
 MAX_ANSWER = 64 * 1024 * 1024
 _FIRST_PAUSE = 250 * MILLISECOND
 _LONGEST_PAUSE = 30 * SECOND
-_THROTTLED_PAUSE = 2 * SECOND
+THROTTLED = 2 * SECOND
 
 # Error answers that speak of the node and not of the request: another node may well answer.
 _NODE_TROUBLE = re.compile(
@@ -26,6 +27,7 @@ _NODE_TROUBLE = re.compile(
     r"method not found|not supported|does not exist/is not available|block not found|quota",
     re.IGNORECASE,
 )
+_THROTTLING = re.compile(r"rate.?limit|too many requests|request count|quota", re.IGNORECASE)
 _ABOUT_THE_REQUEST = re.compile(
     r"revert|insufficient funds|nonce|gas|opcode|evm error", re.IGNORECASE
 )
@@ -51,6 +53,11 @@ class NodeError(CambistError):
             return False
         return self.code in (-32005, -32601, -32603, 429) or bool(_NODE_TROUBLE.search(self.text))
 
+    @property
+    def is_throttling(self) -> bool:
+        """Whether the node asks for fewer requests."""
+        return self.code == 429 or (self.is_node_trouble and bool(_THROTTLING.search(self.text)))
+
 
 class NodeTrouble(Exception):
     """A node that did not answer the question: unreachable, throttled, unparsable, wrong chain."""
@@ -68,10 +75,21 @@ class Wire(msgspec.Struct):
     error: Any = None
 
 
+T = TypeVar("T")
 Answer = Any  # a JSON value, or a NodeError in its place
 _ENCODE = msgspec.json.Encoder()
 _ONE = msgspec.json.Decoder(Wire)
 _MANY = msgspec.json.Decoder(list[Wire])
+
+
+def parsed(parse: Callable[[Any], T], answer: Answer, what: str) -> T:
+    """What an answer means; NodeError for the node's own error, and for what makes no sense."""
+    if isinstance(answer, NodeError):
+        raise answer
+    try:
+        return parse(answer)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise NodeError(0, f"malformed {what}: {error!r}"[:200]) from error
 
 
 @dataclass(slots=True)
@@ -181,4 +199,4 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 def _retry_after(headers: Any) -> int:
     text = headers.get("Retry-After", "")
-    return int(text) * SECOND if text.isdecimal() and len(text) < 4 else _THROTTLED_PAUSE
+    return int(text) * SECOND if text.isdecimal() and len(text) < 4 else THROTTLED

@@ -6,7 +6,7 @@ from typing import Any
 from chains.evm.codec import hexadecimal, integer, quantity, unhex
 from chains.evm.fees import Fees, under_cap, with_margin
 from chains.evm.model import Block, TransactionPlan
-from chains.evm.nodes import Answer, NodeError
+from chains.evm.nodes import Answer, NodeError, parsed
 from chains.evm.nonces import Counts, NonceLedger, agreed
 from chains.evm.prices import GasPrices
 from chains.evm.reverts import failure
@@ -37,7 +37,7 @@ def call_object(plan: TransactionPlan) -> dict[str, str]:
     return wire
 
 
-def refusal(error: NodeError) -> CambistError:
+def refusal(error: NodeError, network: str) -> CambistError:
     """A node's refusal of a simulation as ours: nothing was sent."""
     failed = failure(error.text, error.data)
     if "insufficient funds" in error.text.lower():
@@ -54,6 +54,8 @@ def refusal(error: NodeError) -> CambistError:
         f"the transaction would revert: {reason}",
         {
             **error.metadata,
+            "network": network,
+            "revert": reason[:500],
             "revert_reason": reason[:500],
             "revert_data": hexadecimal(data)[:1000],
         },
@@ -63,9 +65,10 @@ def refusal(error: NodeError) -> CambistError:
 async def simulate(rpc: RpcPool, plan: TransactionPlan, block: str = "latest") -> bytes:
     """What the call would return; Refused with SIMULATION_FAILED and the decoded reason."""
     try:
-        return unhex(await rpc.call("eth_call", [call_object(plan), block]))
+        answer = await rpc.call("eth_call", [call_object(plan), block])
+        return parsed(unhex, answer, "result")
     except NodeError as error:
-        raise refusal(error) from error
+        raise refusal(error, rpc.network) from error
 
 
 async def prepare(
@@ -91,14 +94,14 @@ async def prepare(
     call, balance, latest, pending, *estimate = await rpc.batch(questions)
     for answer in (call, *estimate):
         if isinstance(answer, NodeError):
-            raise refusal(answer) from answer
+            raise refusal(answer, info.id) from answer
     counts = [[latest, pending]]
     if len(rpc.nodes) > 1:
         counts += await rpc.ask_all(_counts(plan.sender), _COUNT_TIMEOUT)
     gas_limit = plan.gas_limit or with_margin(_number(estimate[0]), bool(plan.data))
     native = info.native
     cap = None if options.max_fee is None else to_units(options.max_fee, native.decimals)
-    fees = under_cap(fees, gas_limit, head.base_fee, cap, native.decimals, native.symbol)
+    fees = under_cap(fees, gas_limit, head.base_fee, cap, native)
     _afford(_number(balance), plan.value + fees.price * gas_limit, info)
     return Prepared(fees, gas_limit, _agree(counts, asked))
 
@@ -126,9 +129,4 @@ def _afford(balance: int, needed: int, info: NetworkInfo) -> None:
 
 
 def _number(answer: Answer) -> int:
-    if isinstance(answer, NodeError):
-        raise answer
-    try:
-        return integer(answer)
-    except ValueError as error:
-        raise NodeError(0, f"not a number: {error}") from error
+    return parsed(integer, answer, "number")

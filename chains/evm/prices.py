@@ -14,7 +14,7 @@ from chains.evm.fees import (
     typical_tip,
 )
 from chains.evm.model import Block
-from chains.evm.nodes import NodeError
+from chains.evm.nodes import NodeError, parsed
 from chains.evm.rpc import RpcPool
 
 
@@ -33,13 +33,13 @@ class GasPrices:
             self._answers = await self._rpc.batch(_questions(head))
             self._block = head.hash
         if head.base_fee is None:
-            return legacy(_integer(self._answers[0]), strategy)
+            return legacy(parsed(integer, self._answers[0], "gas price"), strategy)
         history, suggestion = self._answers
         tip = None
         if isinstance(history, Mapping):
             tip = typical_tip(history, strategy.percentile)
         if tip is None:
-            tip = 0 if isinstance(suggestion, NodeError) else _integer(suggestion)
+            tip = 0 if isinstance(suggestion, NodeError) else parsed(integer, suggestion, "tip")
         return dynamic(head.base_fee, tip, strategy)
 
 
@@ -50,12 +50,3 @@ def _questions(head: Block) -> list[tuple[str, list[Any]]]:
         ("eth_feeHistory", [quantity(HISTORY_BLOCKS), "latest", PERCENTILES]),
         ("eth_maxPriorityFeePerGas", []),
     ]
-
-
-def _integer(answer: object) -> int:
-    if isinstance(answer, NodeError):
-        raise answer
-    try:
-        return integer(answer)
-    except ValueError as error:
-        raise NodeError(0, f"no gas price: {error}") from error

@@ -1,6 +1,6 @@
 """Reads of the chain: contracts many at a time, balances, token metadata, events, receipts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chains.evm import erc20, model, multicall
@@ -9,7 +9,7 @@ from chains.evm.codec import checksum, hexadecimal, integer, is_hash, quantity, 
 from chains.evm.lifecycle import Observation, follow
 from chains.evm.look import as_receipt
 from chains.evm.model import Call, CallError, Log, Receipt
-from chains.evm.nodes import Answer, NodeError
+from chains.evm.nodes import Answer, NodeError, parsed
 from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
 from core.accounts import Balance
@@ -122,10 +122,7 @@ class Reader:
             middle = (from_block + to_block) // 2
             first = await self.logs(from_block, middle, addresses, topics)
             return first + await self.logs(middle + 1, to_block, addresses, topics)
-        try:
-            return [model.log(wire) for wire in answer]
-        except (KeyError, TypeError, ValueError) as error:
-            raise NodeError(0, f"malformed events: {error}") from error
+        return parsed(lambda wires: [model.log(wire) for wire in wires], answer, "events")
 
     async def receipt(self, hash: str) -> Receipt | None:
         return as_receipt(await self._rpc.call("eth_getTransactionReceipt", [hash]))
@@ -151,21 +148,12 @@ class Reader:
                 f"{info.name} knows no transaction {hash}",
                 {"hash": hash, "network": info.id},
             )
-        seen = Transaction(
-            network=info.id,
-            address=checksum(wire["from"]),
-            intent="",
-            purpose="",
-            hash=hash.lower(),
-            raw=b"",
-            status=TransactionStatus.SEEN,
-            nonce=integer(wire["nonce"]),
-            to=checksum(wire["to"]) if wire.get("to") else "",
-        )
+        seen = parsed(lambda found: _foreign(info.id, hash, found), wire, "transaction")
         known = as_receipt(receipt)
         if known is None:
             return seen
-        observation = Observation(max(height, integer(head), known.block), receipt=known)
+        top = parsed(integer, head, "head")
+        observation = Observation(max(height, top, known.block), receipt=known)
         return follow(seen, observation, info.finality_depth, info.native.decimals, 0)[-1]
 
     async def _aggregates(self) -> bool:
@@ -175,7 +163,23 @@ class Reader:
         return self._has_multicall
 
     async def _eth_call(self, to: str, data: bytes, at: str) -> bytes:
-        return unhex(await self._rpc.call("eth_call", [_wire(Call(to, data)), at]))
+        answer = await self._rpc.call("eth_call", [_wire(Call(to, data)), at])
+        return parsed(unhex, answer, "result")
+
+
+def _foreign(network: str, hash: str, wire: Mapping[str, Any]) -> Transaction:
+    """A transaction that was not sent from here, as far as the chain tells."""
+    return Transaction(
+        network=network,
+        address=checksum(wire["from"]),
+        intent="",
+        purpose="",
+        hash=hash.lower(),
+        raw=b"",
+        status=TransactionStatus.SEEN,
+        nonce=integer(wire["nonce"]),
+        to=checksum(wire["to"]) if wire.get("to") else "",
+    )
 
 
 def _wire(call: Call) -> dict[str, str]:
@@ -189,16 +193,11 @@ def _result(answer: Answer) -> bytes | CallError:
         if failed is None:
             raise answer
         return CallError(*failed)
-    try:
-        return unhex(answer)
-    except ValueError as error:
-        raise NodeError(0, f"malformed result: {error}") from error
+    return parsed(unhex, answer, "result")
 
 
 def _native(answer: Answer) -> bytes:
-    if isinstance(answer, NodeError):
-        raise answer
-    return integer(answer).to_bytes(32, "big")
+    return parsed(integer, answer, "balance").to_bytes(32, "big")
 
 
 def _amount(token: Token, result: bytes | CallError) -> int:
@@ -212,7 +211,7 @@ def _no_token(network: str, address: str, why: str) -> CambistError:
     return CambistError(
         Reason.TOKEN_NOT_FOUND,
         f"{address} is not a token of {network}: {why}",
-        {"network": network, "address": address},
+        {"network": network, "token": address},
     )
 
 

@@ -12,7 +12,7 @@ import aiohttp
 
 from chains.evm.broadcast import Outcome, Verdict, outcome, verdict
 from chains.evm.codec import hexadecimal, integer
-from chains.evm.nodes import Answer, Node, NodeError, NodeTrouble, post
+from chains.evm.nodes import THROTTLED, Answer, Node, NodeError, NodeTrouble, post
 from core.clock import Clock
 from core.errors import CambistError, Reason
 
@@ -33,7 +33,9 @@ class RpcPool:
         chain_id: int,
         clock: Clock,
         timeout: float = 10.0,  # float: seconds for aiohttp
+        network: str = "",
     ) -> None:
+        self.network = network or f"chain {chain_id}"
         self.nodes = [Node(url) for url in urls]
         self.chain_id = chain_id
         self._clock = clock
@@ -111,7 +113,10 @@ class RpcPool:
                 answers = await self._ask(node, calls, None)
             except NodeTrouble:
                 continue
-            if not any(isinstance(a, NodeError) and a.is_node_trouble for a in answers):
+            errors = [answer for answer in answers if isinstance(answer, NodeError)]
+            if any(error.is_throttling for error in errors):
+                node.failed(NodeTrouble("too many requests", THROTTLED), self._clock.monotonic())
+            if not any(error.is_node_trouble for error in errors):
                 return answers
         if answers is None:
             raise self._unavailable()
@@ -195,9 +200,9 @@ class RpcPool:
         waits = [node.paused_until - now for node in self.nodes if node.paused_until > now]
         return CambistError(
             Reason.NODE_UNAVAILABLE,
-            f"no RPC node of chain {self.chain_id} answers ({troubles or 'none is configured'}); "
+            f"no RPC node of {self.network} answers ({troubles[:500] or 'none is configured'}); "
             "check the network's urls in the configuration",
-            {"chain_id": str(self.chain_id), "nodes": troubles[:1000]},
+            {"network": self.network, "nodes": troubles[:1000]},
             retry_after=min(waits) if waits else None,
         )
 
@@ -207,7 +212,7 @@ def _note_head(node: Node, params: list[Any], answer: Answer) -> None:
     try:
         if isinstance(answer, str):
             node.head = integer(answer)
-        elif isinstance(answer, dict) and params[0] == "latest":
+        elif isinstance(answer, dict) and params[:1] == ["latest"]:
             node.head = integer(answer.get("number"))
     except ValueError:
         return

@@ -8,20 +8,22 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from chains.evm.broadcast import Verdict
 from chains.evm.heads import HeadTracker
 from chains.evm.lifecycle import follow
 from chains.evm.look import Look, Observer
-from chains.evm.nonces import foreign, gap
 from chains.evm.rpc import RpcPool
-from core.clock import Clock
+from chains.evm.survey import Survey
+from core.clock import MILLISECOND, Clock
 from core.errors import CambistError, Reason, Rejected, Unconfirmed
 from core.ports import NetworkInfo, TransactionLog
 from core.transactions import Transaction, TransactionStatus
 
+_SOON = 100 * MILLISECOND  # between broadcasts of what no node has taken yet
+_PAUSE = 500 * MILLISECOND  # at least, between broadcasts of what a node has lost
 _REMEMBERED = 1024  # final transactions kept in memory for questions
 _FRESH = frozenset({TransactionStatus.SIGNED, TransactionStatus.REORGANISED})
 _ON_CHAIN = frozenset(
@@ -57,6 +59,7 @@ class TransactionWatcher:
         self._log = log
         self._clock = clock
         self._tick = tick
+        self._pause = max(2 * info.block_time, _PAUSE)
         self._observer = Observer(rpc, heads, info.finality_depth)
         self._followed: dict[str, _Followed] = {}
         self._ended: OrderedDict[str, Transaction] = OrderedDict()
@@ -64,7 +67,7 @@ class TransactionWatcher:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] | None = None
-        self.notices: dict[str, str] = {}
+        self._survey = Survey(rpc, self.nonces, info.id)
         self.on_end: Callable[[Transaction], None] = lambda _: None  # called at once, first of all
 
     async def start(self) -> None:
@@ -80,6 +83,11 @@ class TransactionWatcher:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def notices(self) -> list[str]:
+        """What holds up waiting transactions, in words."""
+        return list(self._survey.notices.values())
 
     def subscribe(self, callback: TransactionCallback) -> Callable[[], None]:
         self._callbacks.append(callback)
@@ -122,10 +130,11 @@ class TransactionWatcher:
                 update_time=now,
             )
             await self._apply(followed, lambda _: [dropped])
+            poor = "insufficient funds" in result.text.lower()
             raise Rejected(
-                Reason.TRANSACTION_REVERTED,
+                Reason.INSUFFICIENT_BALANCE if poor else Reason.SIMULATION_FAILED,
                 f"every node refused the transaction: {result.text}",
-                {"hash": hash, "node_message": result.text},
+                {"network": self._info.id, "hash": hash, "node_message": result.text},
             )
 
         def sent(current: Transaction) -> list[Transaction]:
@@ -145,7 +154,9 @@ class TransactionWatcher:
         current = self.get(hash)
         if current is None:
             raise CambistError(
-                Reason.TRANSACTION_NOT_FOUND, f"no transaction of ours is {hash}", {"hash": hash}
+                Reason.TRANSACTION_NOT_FOUND,
+                f"no transaction of ours is {hash[:80]!r}",
+                {"hash": hash[:80], "network": self._info.id},
             )
         done: asyncio.Future[Transaction] = asyncio.get_running_loop().create_future()
 
@@ -173,27 +184,7 @@ class TransactionWatcher:
             followed = self._followed.get(look.transaction.hash)
             if followed is not None:
                 await self._learn(followed, look)
-        await self._survey({look.transaction.address for look in looks if look.waiting})
-
-    async def _survey(self, addresses: Set[str]) -> None:
-        """Notices what holds up the waiting transactions of an address: a nonce that nobody uses,
-        or transactions of the same key that were sent from elsewhere."""
-        notices = {}
-        for address in sorted(addresses):
-            counts, ours = await self._observer.counts(address), self.nonces(address)
-            hole, others = gap(counts, ours), foreign(counts, ours)
-            if hole is not None:
-                notices[address] = (
-                    f"nobody uses nonce {hole} of {address}: its later transactions wait for it"
-                )
-            elif others:
-                notices[address] = (
-                    f"{others} transactions of {address} were sent from elsewhere and are pending"
-                )
-        for address, notice in notices.items():
-            if self.notices.get(address) != notice:
-                _log.warning("%s: %s", self._info.id, notice)
-        self.notices = notices
+        await self._survey.look({look.transaction.address for look in looks if look.waiting})
 
     async def _learn(self, followed: _Followed, look: Look) -> None:
         observation = look.observation
@@ -215,11 +206,9 @@ class TransactionWatcher:
     async def _again(self, followed: _Followed) -> None:
         """Broadcasts the same bytes again, but not more often than blocks come."""
         now, last = self._clock.monotonic(), followed.broadcast_time
-        if last is not None and now - last < max(2 * self._info.block_time, 500_000_000):
-            if followed.transaction.status not in _FRESH:
-                return
-            if now - last < 100_000_000:
-                return
+        pause = _SOON if followed.transaction.status in _FRESH else self._pause
+        if last is not None and now - last < pause:
+            return
         followed.broadcast_time = now
         result = await self._rpc.broadcast(followed.transaction.raw)
         _log.info(
@@ -275,7 +264,7 @@ class TransactionWatcher:
                 await asyncio.wait_for(self._wake.wait(), self._tick if self._followed else None)
             self._wake.clear()
             if not self._followed:
-                self.notices = {}
+                self._survey.clear()
                 continue
             try:
                 await self.check()

@@ -73,9 +73,9 @@ class TokenRegistry:
                 f"{text} means {len(found)} tokens of {self._info.name}: {candidates}; "
                 "name the address",
                 {
-                    "symbol": text,
+                    "token": text,
                     "network": self._info.id,
-                    "addresses": ",".join(token.address for token in found),
+                    "candidates": ",".join(token.address for token in found),
                 },
             )
         return found[0]

@@ -127,7 +127,7 @@ async def test_fee_cap_is_refused_before_signing() -> None:
                 ALICE, BOB, net.info.native, 1, "i", FeeOptions(max_fee=Decimal("0.000001"))
             )
         assert caught.value.reason is Reason.FEE_CAP_EXCEEDED
-        assert caught.value.metadata["max_fee"] == "0.000001"
+        assert caught.value.metadata["cap"] == "0.000001"
         assert signer.signed == 0
         assert not log.rows
         cap = Decimal("0.0001")
@@ -183,7 +183,7 @@ async def test_a_call_that_would_revert_is_refused_with_its_reason(
             with pytest.raises(Refused) as caught:
                 await attempt
             assert caught.value.reason is Reason.SIMULATION_FAILED
-            assert caught.value.metadata["revert_reason"] == reason
+            assert caught.value.metadata["revert"] == reason
         (answer,) = await net.multicall([Call(to, call)])
         assert isinstance(answer, CallError)
         assert answer.reason == reason

@@ -17,8 +17,10 @@ from chains.evm.fees import (
     with_margin,
 )
 from core.errors import Reason, Refused
+from core.tokens import Token
 
 GWEI = 10**9
+ETHER = Token("ethereum", "", "ETH", 18)
 
 
 def history(rewards: list[list[str]], used: list[float]) -> dict[str, object]:
@@ -63,11 +65,11 @@ def test_a_cap_is_never_exceeded_and_refuses_only_what_it_must(
     needed = base_fee + base_fee // 8 + tip if dynamic_fees else offered.price
     if min(needed, offered.price) * gas > cap:
         with pytest.raises(Refused) as caught:
-            under_cap(offered, gas, base, cap, 18, "ETH")
+            under_cap(offered, gas, base, cap, ETHER)
         assert caught.value.reason is Reason.FEE_CAP_EXCEEDED
-        assert Decimal(caught.value.metadata["needed"]) == Decimal(needed * gas).scaleb(-18)
+        assert Decimal(caught.value.metadata["fee"]) == Decimal(needed * gas).scaleb(-18)
         return
-    fees = under_cap(offered, gas, base, cap, 18, "ETH")
+    fees = under_cap(offered, gas, base, cap, ETHER)
     assert fees.price * gas <= cap
     assert fees.price <= offered.price
     assert fees.priority == offered.priority
@@ -76,7 +78,7 @@ def test_a_cap_is_never_exceeded_and_refuses_only_what_it_must(
 
 def test_no_cap_changes_nothing() -> None:
     fees = Fees(10**12, 10**9)
-    assert under_cap(fees, 21_000, 1, None, 18, "ETH") is fees
+    assert under_cap(fees, 21_000, 1, None, ETHER) is fees
 
 
 def test_gas_limits_have_a_margin_but_for_plain_transfers() -> None:

@@ -7,6 +7,8 @@ from chains.evm.nodes import Node, NodeError, NodeTrouble
 from core.clock import SECOND
 from core.errors import Reason
 
+HASH = "0x" + "ab" * 32
+
 
 @pytest.mark.parametrize(
     ("code", "text", "data", "trouble"),
@@ -38,7 +40,9 @@ def test_errors_of_the_node_and_errors_of_the_request(
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ("0xabc", Verdict.ACCEPTED),
+        (HASH, Verdict.ACCEPTED),
+        ("0xabc", Verdict.LOOK),
+        (None, Verdict.LOOK),
         (NodeError(-32000, "already known"), Verdict.ACCEPTED),
         (
             NodeError(-32010, "Transaction with the same hash was already imported."),
@@ -69,8 +73,8 @@ DOWN = NodeTrouble("no answer")
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
-        (["0x1"], Verdict.ACCEPTED),
-        ([POOR, "0x1", DOWN], Verdict.ACCEPTED),
+        ([HASH], Verdict.ACCEPTED),
+        ([POOR, HASH, DOWN], Verdict.ACCEPTED),
         ([POOR], Verdict.REFUSED),
         ([POOR, POOR], Verdict.REFUSED),
         ([POOR, DOWN], Verdict.LOOK),  # the silent one may have it

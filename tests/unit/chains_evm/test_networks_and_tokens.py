@@ -118,7 +118,7 @@ def test_a_symbol_that_means_two_tokens_lists_both(registry: TokenRegistry) -> N
     assert caught.value.reason is Reason.TOKEN_AMBIGUOUS
     assert real.address in caught.value.message
     assert other.address in caught.value.message
-    assert caught.value.metadata["addresses"] == f"{real.address},{other.address}"
+    assert caught.value.metadata["candidates"] == f"{real.address},{other.address}"
     assert registry.find(other.address) == other
     registry.remove(other.address)
     assert registry.find("USDC") == real
