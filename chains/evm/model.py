@@ -69,7 +69,8 @@ class TransactionPlan:
     """A transaction to be: everything but nonce, fees and signature.
 
     `intent` and `purpose` together name it: a plan whose pair is already in the log is not sent
-    again. `gas_limit` None leaves it to the node's estimate.
+    again. `gas_limit` None leaves it to the node's estimate and its margin, to which `gas_reserve`
+    is added: what execution may cost more than an estimate on the present state can see.
     """
 
     sender: str
@@ -80,6 +81,7 @@ class TransactionPlan:
     purpose: str
     details: Mapping[str, str] = field(default_factory=dict, hash=False)
     gas_limit: int | None = None
+    gas_reserve: int = 0
 
 
 BlockCallback = Callable[[Block], None]

@@ -98,7 +98,9 @@ async def prepare(
     counts = [[latest, pending]]
     if len(rpc.nodes) > 1:
         counts += await rpc.ask_all(_counts(plan.sender), _COUNT_TIMEOUT)
-    gas_limit = plan.gas_limit or with_margin(_number(estimate[0]), bool(plan.data))
+    gas_limit = plan.gas_limit
+    if gas_limit is None:
+        gas_limit = with_margin(_number(estimate[0]), bool(plan.data)) + plan.gas_reserve
     native = info.native
     cap = None if options.max_fee is None else to_units(options.max_fee, native.decimals)
     fees = under_cap(fees, gas_limit, head.base_fee, cap, native)
