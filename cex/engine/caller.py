@@ -151,13 +151,11 @@ class Caller:
                 failure = type(failure)(failure.code, credentials.redact(failure.text))
             raise outcome.failed(self._spec, reply, failure, command.mutates)
         try:
-            answer: V = operation.parse(wire.decode(operation.reply, reply.body), command, scope)
-        except wire.MALFORMED as error:
-            problem = wire.protocol_error(self._spec.id, f"{type(command).__name__} reply", error)
+            return read(operation, command, scope, reply.body)
+        except CambistError as problem:
             if not command.mutates:
-                raise problem from None
+                raise
             raise outcome.unconfirmed(self._spec, problem.message, problem.metadata) from None
-        return answer
 
     async def _exchange(
         self,
@@ -184,6 +182,16 @@ class Caller:
             ) from None
         finally:
             permit.landed(usage)
+
+
+def read(operation: Operation[Any, Any], command: Command[V], scope: Scope, body: bytes) -> V:
+    """The value of a success reply; raises CambistError with VENUE_PROTOCOL_ERROR, nothing else."""
+    try:
+        value: V = operation.parse(wire.decode(operation.reply, body), command, scope)
+    except wire.MALFORMED as error:
+        what = f"{type(command).__name__} reply"
+        raise wire.protocol_error(scope.venue, what, error) from None
+    return value
 
 
 def _effects(

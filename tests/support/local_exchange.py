@@ -109,17 +109,16 @@ class Socket(WSListener):
 
     async def blast(self, frames: Sequence[bytes], high_water: int = 1 << 20) -> None:
         """Sends as fast as the client reads."""
+        transport = self.transport
         for start in range(0, len(frames), 200):
-            if self.transport is None:
+            if transport is None or transport.is_disconnected:
                 return
             for payload in frames[start : start + 200]:
-                self.transport.send(WSMsgType.TEXT, payload)
-            while (
-                self.transport is not None
-                and self.transport.underlying_transport.get_write_buffer_size() > high_water
-            ):
-                await asyncio.sleep(0)
+                transport.send(WSMsgType.TEXT, payload)
             await asyncio.sleep(0)
+            waiting = transport.underlying_transport.get_write_buffer_size
+            while waiting() > high_water and not transport.is_disconnected:  # noqa: ASYNC110
+                await asyncio.sleep(0)
 
 
 class LocalExchange:
