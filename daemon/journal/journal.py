@@ -141,8 +141,9 @@ class Journal:
         self._queue.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
         await asyncio.sleep(0)  # the writer's last messages to the loop
-        await self._loop.run_in_executor(self._pool, self._store.close)
-        self._pool.shutdown()
+        # First whoever still reads: a connection must not be closed under a running query.
+        await self._loop.run_in_executor(None, self._pool.shutdown)
+        await self._loop.run_in_executor(None, self._store.close)
         self._condition = Condition(Health.DOWN, "closed", self._clock.now())
 
     # Writing.
@@ -240,18 +241,24 @@ class Journal:
             events = []
         else:
             return sequence
-        self._loop.call_soon_threadsafe(self._publish, events)
+        self._tell(self._publish, events)
         return sequence
 
     def _succeeded(self, batch: list[_Item]) -> None:
         recovered, self._broken = bool(self._broken), ""
-        self._loop.call_soon_threadsafe(self._resolve, batch, recovered)
+        self._tell(self._resolve, batch, recovered)
 
     def _failed(self, batch: list[_Item], reason: str) -> list[_Item]:
         self._broken = reason
         batch = batch + self._gather()
-        self._loop.call_soon_threadsafe(self._refuse, batch, reason)
+        self._tell(self._refuse, batch, reason)
         return [item for item in batch if item.fact]
+
+    def _tell(self, what: Callable[..., None], *values: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(what, *values)
+        except RuntimeError:  # the loop ended without closing the journal: nobody listens
+            self._closing.set()
 
     # Back on the event loop.
 

@@ -122,6 +122,8 @@ class Intake:
         if not self._sound(report.event_time):
             return
         self._seat.ledger.report(tracked, report)
+        if tracked.missing:
+            self._seat.doubt(tracked)  # the fills may be on their way, or lost
         if self._orphans and report.venue_order_id:
             self._release()
 

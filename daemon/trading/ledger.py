@@ -89,8 +89,12 @@ class Ledger:
         found = self.known(client_order_id, venue_order_id)
         return found if found is not None or row is None else await self._load(row)
 
+    def requested(self, request_id: str) -> Tracked | None:
+        """The newest order that a request placed, if it is in memory."""
+        return self._by_request.get(request_id)
+
     async def of_request(self, request_id: str) -> Tracked | None:
-        """The newest order that a request placed."""
+        """The same, from memory or from the journal."""
         found = self._by_request.get(request_id)
         if found is not None:
             return found

@@ -39,6 +39,7 @@ class Station:
         self.ledger = self.seat.ledger
         self.intake = Intake(self.seat, holdings)
         self.resolver = Resolver(self.seat, self.intake)
+        self.seat.doubt = self.resolver.watch
         self.reconciler = Reconciler(self.seat, self.intake, self.resolver, holdings)
         self._clock = journal.clock
 

@@ -31,6 +31,9 @@ async def place(
     if dry_run:
         return state
     office.require_open(station)  # the check may have taken its time
+    meanwhile = station.ledger.requested(request_id)
+    if meanwhile is not None and meanwhile is not earlier:
+        return _outcome(meanwhile.state)  # a call with the same id was faster
     tracked, written = station.ledger.begin(state)
     with station.calling(tracked):
         try:
@@ -55,6 +58,8 @@ def _state(
     # Even numbers: a replacement's order takes the odd one.
     id = client_order_id(office.journal.daemon_id, request_id, rule, 2 * attempt)
     now = office.clock.now()
+    if earlier is not None:  # the newest of a request is the one that counts; clocks are set back
+        now = max(now, earlier.order.create_time + 1)
     order = Order(replace(request, client_order_id=id), create_time=now, update_time=now)
     return OrderState(order, request_id, attempt=attempt)
 

@@ -1,7 +1,7 @@
 """One account on one venue at the desk: its orders, what it reports, and how it is."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,7 @@ class Seat:
         self.reconciled = False
         self.connected: bool | None = None  # None before the first word of it
         self.stale = asyncio.Event()  # something may have been missed: reconcile
+        self.doubt: Callable[[Tracked], None] = lambda tracked: None  # whom to tell of an order
         self.asking = asyncio.Semaphore(settings.asks_at_once)
         self._why = Condition(Health.STARTING, "reconciling", journal.clock.now())
         self._tasks: set[asyncio.Task[Any]] = set()
