@@ -113,7 +113,10 @@ class PoolAccount:
         terms, state = self._terms(request)
         if isinstance(terms, SwapTerms):
             token, units = self._takes(terms, state)
-            await self._venue.executor.check_funds(self._address, token, units)
+            try:
+                await self._venue.executor.check_funds(self._address, token, units)
+            except CambistError as error:
+                raise _refused(error) from error
 
     async def place(self, request: OrderRequest) -> OrderReport:
         """EXPIRED, without a transaction, when nothing is to be had within the limit now."""
@@ -136,8 +139,7 @@ class PoolAccount:
                     reason=f"nothing was sent: {terms}",
                     event_time=self._venue.clock.now(),
                 )
-            plan = await self._plan(request, terms, state)
-            return opened(await self._send(plan))
+            return opened(await self._send(request, terms, state))
         finally:
             self._placing.discard(intent)
 
@@ -254,26 +256,23 @@ class PoolAccount:
             path=(token_in.address, token_out.address),
             intent=request.client_order_id,
             deadline=self._venue.deadline(),
+            measured=not self._venue.is_trusted(market),
             details=self._venue.details(market, token_in, token_out)
             | order_details(request, terms, state),
         )
 
-    async def _send(self, plan: SwapPlan) -> Transaction:
+    async def _send(self, request: OrderRequest, terms: SwapTerms, state: PoolState) -> Transaction:
         try:
+            plan = await self._plan(request, terms, state)
             return await self._venue.executor.send(plan, self._fees)
         except (Refused, Rejected, Unconfirmed):
             raise
         except CambistError as error:
             # The chain could not be asked; the log knows whether anything was signed before.
-            transaction = await self._swap_of(plan.intent)
+            transaction = await self._swap_of(request.client_order_id)
             if transaction is not None:
                 return transaction
-            raise Refused(
-                error.reason,
-                f"nothing was sent: {error.message}",
-                error.metadata,
-                error.retry_after,
-            ) from error
+            raise _refused(error) from error
 
     async def _swap_of(self, intent: str) -> Transaction | None:
         """The intent's transaction: the one that is or may get in a block, else the last."""
@@ -295,9 +294,9 @@ class PoolAccount:
             ) from error
 
     async def _report(self, transaction: Transaction) -> OrderReport:
-        """What is known of an order's transaction; its fill goes to the sink too."""
+        """What is known of an order's transaction; a fill that was not told yet is told."""
         outcome = await self._outcome(transaction)
-        if outcome.fill is not None:
+        if outcome.fill is not None and self._settler.claim(transaction):
             self._tell(outcome.fill)
         return outcome.report or opened(transaction)
 
@@ -339,3 +338,11 @@ class PoolAccount:
                 connected = now
                 self._sink(StreamState(self._id, now, condition.reason))
             await asyncio.sleep(_PULSE if now else _PULSE / 4)
+
+
+def _refused(error: CambistError) -> Refused:
+    """A question that the chain did not answer, where nothing was sent."""
+    if isinstance(error, Refused):
+        return error
+    message = f"nothing was sent: {error.message}"
+    return Refused(error.reason, message, error.metadata, error.retry_after)

@@ -18,6 +18,7 @@ from core.transactions import Transaction, TransactionStatus
 from dex.network import PoolNetwork, Unsubscribe
 
 APPROVE = "approve"
+_GAS_RESERVE = 17_100  # an allowance that is zero by then costs more to set than one that is not
 _INCLUSION_TIMEOUT = 180.0  # float: seconds, as asyncio counts
 
 # While it has one of these, a transaction has not taken its tokens yet.
@@ -161,7 +162,9 @@ class Allowances:
     def _plan(self, owner: str, token: Token, units: int, intent: str) -> TransactionPlan:
         details = {"token": token.address, "spender": self.spender, "units": str(units)}
         data = erc20.approve(self.spender, units)
-        return TransactionPlan(owner, token.address, data, 0, intent, APPROVE, details)
+        return TransactionPlan(
+            owner, token.address, data, 0, intent, APPROVE, details, gas_reserve=_GAS_RESERVE
+        )
 
     def _on_transaction(self, transaction: Transaction) -> None:
         if transaction.status in _WAITING or transaction.purpose == APPROVE:

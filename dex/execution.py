@@ -15,6 +15,11 @@ from dex.spec import PoolVenueSpec
 
 SWAP = "swap"
 
+# What one pool's swap may cost above an estimate: two price accumulators written for the first
+# time (the pair's _update does so once a block, which an estimate in that block does not see), and
+# the recipient's first balance of a token, where it had some when the estimate was made.
+_GAS_RESERVE = 2 * 22_100 + 17_100
+
 # The router's and the tokens' words, whichever fork's name stands before them.
 _REASONS = (
     ("INSUFFICIENT_OUTPUT_AMOUNT", Reason.SLIPPAGE_EXCEEDED, "the price moved past the limit"),
@@ -33,8 +38,8 @@ _REASONS = (
 class SwapPlan:
     """A swap to be sent. `limit` is the least out (exact in) or the most in (exact out).
 
-    `deadline` in ns. `path` has token addresses with the native coin wrapped; `details` are kept
-    with the transaction.
+    `deadline` in ns; `measured` as in SwapCall. `path` has token addresses with the native coin
+    wrapped; `details` are kept with the transaction.
     """
 
     sender: str
@@ -46,6 +51,7 @@ class SwapPlan:
     path: tuple[str, ...]
     intent: str
     deadline: int
+    measured: bool = False
     details: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -64,6 +70,7 @@ class SwapPlan:
             path=self.path,
             recipient=self.sender,
             deadline=self.deadline // 1_000_000_000,
+            measured=self.measured,
         )
 
 
@@ -118,6 +125,7 @@ class Executor:
             intent=plan.intent,
             purpose=SWAP,
             details=plan.details,
+            gas_reserve=_GAS_RESERVE * (len(plan.path) - 1),
         )
         try:
             return await self._network.send(transaction, fees)

@@ -20,6 +20,7 @@ from dex.venue import PoolVenue
 _log = logging.getLogger(__name__)
 
 _RETRY = 1.0  # float: seconds until a receipt that could not be read is asked for again
+_LOOK_BACK = 3_600_000_000_000  # ns
 _REMEMBERED = 4_096  # hashes of swaps that were told
 _SUCCEEDED = frozenset({TransactionStatus.INCLUDED, TransactionStatus.FINAL})
 _GONE = frozenset({TransactionStatus.REPLACED, TransactionStatus.DROPPED})
@@ -52,14 +53,18 @@ class Settler:
         self._unsubscribe: list[Unsubscribe] = []
 
     async def start(self, tell: ReportCallback) -> None:
-        """Takes up what the log says is pending, and tells from now on."""
+        """Takes up what the log says is pending, and tells from now on. What ended lately is told
+        again: it may have ended before the one who was to hear of it could write it down."""
         self._tell = tell
         network = self._venue.network
         self._unsubscribe = [
             network.on_transaction(self._on_transaction),
             network.on_block(self._on_block),
         ]
-        for transaction in await self._log.pending(network.info.id):
+        known = network.info.id
+        since = self._venue.clock.now() - _LOOK_BACK
+        recent = await self._log.by_address(known, self._address, since)
+        for transaction in (*await self._log.pending(known), *recent):
             if self.concerns(transaction):
                 self._waiting.setdefault(transaction.hash, transaction)
                 self._restore_allowance(transaction)
@@ -104,6 +109,13 @@ class Settler:
     def has_ended(self, transaction: Transaction) -> bool:
         """Whether `outcome` tells something final."""
         return transaction.status in _GONE or self._is_deep(transaction)
+
+    def claim(self, transaction: Transaction) -> bool:
+        """Whether an ended swap was not told yet; from now on it counts as told."""
+        if transaction.hash in self._told:
+            return False
+        self._done(transaction)
+        return True
 
     @staticmethod
     def is_gone(transaction: Transaction) -> bool:
@@ -201,9 +213,8 @@ class Settler:
         if outcome is None:
             return  # no receipt after all: a later block will bring it
         if self._waiting.get(transaction.hash) is not transaction:
-            return  # it changed while the receipt was read
-        self._done(transaction)
-        if self._tell is None:
+            return  # it changed, or was told, while the receipt was read
+        if self._tell is None or not self.claim(transaction):
             return
         if outcome.fill is not None:
             self._tell(outcome.fill)

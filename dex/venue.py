@@ -239,6 +239,7 @@ class PoolVenue:
             path=(first.address, second.address),
             intent=intent,
             deadline=deadline or self.deadline(),
+            measured=not self.is_trusted(market),
             details=self.details(market, quote.token_in, quote.token_out)
             | {
                 "kind": "swap",
@@ -276,6 +277,11 @@ class PoolVenue:
         whichever is ahead."""
         now = max(self.clock.now(), self.states.chain_time)
         return now + self.spec.deployment.lifetime
+
+    def is_trusted(self, market: PoolMarket) -> bool:
+        """Whether both tokens are of the list; others may keep a part of each transfer."""
+        tokens = market.token0, market.token1
+        return all(self.directory.listed_at(token.address) for token in tokens)
 
     def details(self, market: PoolMarket, token_in: Token, token_out: Token) -> dict[str, str]:
         """What a swap's transaction must remember for its fill to be read after a restart."""

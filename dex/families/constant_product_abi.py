@@ -17,11 +17,15 @@ SWAP_TOPIC = bytes.fromhex("d78ad95fa46c994b6551d0da85fc275fe613ce37657fb8d5e3d1
 
 @dataclass(frozen=True, slots=True)
 class SwapCall:
-    """One of the router's six swaps.
+    """One of the router's swaps.
 
     `exact` is the fixed amount; `limit` the least out (exact in) or the most in (exact out). In
     `path` the native coin is its wrapped token. `deadline` is in seconds; the router reverts with
     EXPIRED in a block later than that.
+
+    `measured` (exact in only) asks for the variant that enforces the least amount on what the
+    recipient has more of afterwards, not on what the pool computed: with it a token that keeps a
+    part of each transfer cannot undercut the guarantee. It costs some gas.
     """
 
     exact_in: bool
@@ -32,6 +36,7 @@ class SwapCall:
     path: tuple[str, ...]
     recipient: str
     deadline: int
+    measured: bool = False
 
     @property
     def value(self) -> int:
@@ -51,7 +56,8 @@ class SwapCall:
         else:
             amounts = [self.exact, self.limit]
         types = ",".join(["uint256"] * len(amounts) + ["address[]", "address", "uint256"])
-        name = f"swap{exact}{source}For{other}{target}({types})"
+        variant = "SupportingFeeOnTransferTokens" if self.measured and self.exact_in else ""
+        name = f"swap{exact}{source}For{other}{target}{variant}({types})"
         offset = uint_word(32 * (len(amounts) + 3))
         return b"".join(
             [

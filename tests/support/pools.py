@@ -14,7 +14,9 @@ from chains.evm.model import Call
 from chains.evm.network import EvmNetwork
 from chains.localnet import deploy
 from chains.localnet.deployment import Contracts
+from chains.localnet.plan import ALLOWANCE_OF_A_WALLET
 from core.clock import SystemClock
+from core.instruments import Instrument
 from core.orders import Fill, OrderReport, OrderRequest, OrderType, Side, TimeInForce
 from core.ports import AccountReport
 from core.tokens import Token
@@ -98,12 +100,21 @@ class PoolWorld:
     def pangolin(self) -> PoolVenue:
         return self.venues["pangolin@ethereum_local"]
 
+    @property
+    def instrument(self) -> Instrument:
+        return self.uniswap.instruments["WETH-USDC"]
+
     def token(self, symbol: str) -> Token:
         return self.contracts.token(symbol)
 
     async def units(self, owner: str, symbol: str) -> int:
         token = self.net.info.native if symbol == "ETH" else self.token(symbol)
         return (await self.net.balances(owner, [token]))[0].units or 0
+
+    async def gained(self, owner: str, symbol: str) -> int:
+        """What a wallet has more of a token than it was funded with."""
+        given = dict(ALLOWANCE_OF_A_WALLET).get(symbol, 0) * int(10 ** self.token(symbol).decimals)
+        return await self.units(owner, symbol) - given
 
     async def allowance(self, owner: str, symbol: str, spender: str) -> int:
         data = erc20.allowance(owner, spender)

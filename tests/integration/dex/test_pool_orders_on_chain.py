@@ -124,7 +124,7 @@ async def test_an_order_that_finds_nothing_expires_and_costs_nothing(tif: TimeIn
         (order(Side.BUY, "1", "3100", TimeInForce.GTC), Reason.UNSUPPORTED_BY_VENUE),
         (order(Side.BUY, "1", "3100", TimeInForce.POST_ONLY), Reason.UNSUPPORTED_BY_VENUE),
         (order(Side.BUY, "100"), Reason.INSUFFICIENT_BALANCE),
-        (order(Side.SELL, "1"), Reason.INSUFFICIENT_BALANCE),
+        (order(Side.SELL, "1000"), Reason.INSUFFICIENT_BALANCE),
         (order(Side.BUY, "1000"), Reason.INSUFFICIENT_LIQUIDITY),
         (order(Side.BUY, "1", instrument="NO-SUCH"), Reason.INSTRUMENT_NOT_FOUND),
         (order(Side.BUY, "-1"), Reason.FIELD_INVALID),
@@ -249,9 +249,9 @@ async def test_sixteen_orders_of_one_wallet_at_a_time_all_fill() -> None:
                 end = await told.end_of(request.client_order_id)
                 assert end.status is OrderStatus.FILLED
             assert len({fill.trade_id for fill in told.fills}) == 16
-            assert await world.units(BOB, "WETH") == 16 * 10**17
+            assert await world.gained(BOB, "WETH") == 16 * 10**17
             approvals = [row for row in world.log.rows.values() if row.purpose == "approve"]
-            assert len(approvals) <= 2
+            assert len(approvals) < 8  # one for all who wait at a moment
 
 
 async def test_the_same_order_twice_is_one_transaction() -> None:
@@ -264,12 +264,12 @@ async def test_the_same_order_twice_is_one_transaction() -> None:
             again = await account.place(request)
             assert again.venue_order_id == first.venue_order_id
             assert again.status is end.status is OrderStatus.FILLED
-            assert await world.units(BOB, "WETH") == 10**18
+            assert await world.gained(BOB, "WETH") == 10**18
             both = [account.place(twin := order(Side.BUY, "1")), account.place(twin)]
             answers = await asyncio.gather(*both, return_exceptions=True)
             assert sum(isinstance(answer, Refused) for answer in answers) == 1
             await told.end_of(twin.client_order_id)
-            assert await world.units(BOB, "WETH") == 2 * 10**18
+            assert await world.gained(BOB, "WETH") == 2 * 10**18
 
 
 async def test_market_slippage_that_the_bot_names_is_kept() -> None:
