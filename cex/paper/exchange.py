@@ -35,7 +35,7 @@ from core.ports import Condition, Health
 
 STEP_INTERVAL = 250 * MILLISECOND
 FUNDING_INTERVAL = 8 * 3600 * SECOND
-_CHECKPOINT_STEPS = 240
+_CHECKPOINT_STEPS = 40  # off the event loop; it waits for the disk
 
 _log = logging.getLogger(__name__)
 

@@ -92,14 +92,15 @@ class LiveBookAccount(BookAccount):
         self._linger = linger
         self._lines: dict[str, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._trouble = ""
+        self._troubles: dict[str, str] = {}  # by instrument
         clearing.on_reload(self._reloaded)
 
     @property
     def condition(self) -> Condition:
         """DEGRADED while an instrument that it trades cannot be followed."""
-        if self._trouble:
-            return Condition(Health.DEGRADED, self._trouble, self._clearing.now())
+        if self._troubles:
+            reason = "; ".join(self._troubles.values())
+            return Condition(Health.DEGRADED, reason, self._clearing.now())
         return super().condition
 
     async def start(self, sink: AccountSink) -> None:
@@ -176,10 +177,10 @@ class LiveBookAccount(BookAccount):
             try:
                 await self._open(self._instrument(name))
             except CambistError as error:
-                self._trouble = f"{name} cannot be followed yet: {error.message}"
+                self._troubles[name] = f"{name} cannot be followed yet: {error.message}"
                 await self._sleep(_RETRY[min(attempt, len(_RETRY) - 1)])
             else:
-                self._trouble = ""
+                self._troubles.pop(name, None)
                 return
 
     def _hear(self, instrument: str, event: MarketEvent) -> None:
@@ -190,8 +191,9 @@ class LiveBookAccount(BookAccount):
             self._apply(instrument, line, event)
         except CambistError as error:  # the file could not be written; memory was read back
             _log.exception("paper account %s could not book a market event", self.id)
-            self._trouble = error.message
+            self._troubles[instrument] = error.message
         else:
+            self._troubles.pop(instrument, None)
             self._rest_if_idle(instrument, line)
 
     def _apply(self, instrument: str, line: _Line, event: MarketEvent) -> None:
