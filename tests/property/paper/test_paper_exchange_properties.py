@@ -119,6 +119,7 @@ def check_books(desk: Desk) -> None:
                 assert in_engine == (held.quantity if held else 0)
 
 
+@settings(deadline=None)  # machines are busy; pytest bounds the time
 @given(st.lists(commands, max_size=40), st.booleans())
 def test_money_is_conserved_and_fills_add_up(script: list[tuple[Any, ...]], public: bool) -> None:
     desk = Desk(markets=MARKETS) if public else Desk()
@@ -186,7 +187,7 @@ def check_both_go_on_alike(one: PaperExchange, two: PaperExchange) -> None:
     assert one.clearing.counters == two.clearing.counters
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(commands, min_size=1, max_size=12), st.integers(1, 3))
 def test_a_crash_after_any_command_changes_nothing(
     script: list[tuple[Any, ...]], seed: int

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cex.paper.matching import Ending, Incoming, MatchingEngine, Why
@@ -75,6 +75,7 @@ def model(
     return trades
 
 
+@settings(deadline=None)
 @given(orders)
 def test_the_engine_trades_as_the_model_does(
     commands: list[tuple[str, Side, int, int | None, TimeInForce, int | None]],
@@ -107,6 +108,7 @@ def test_the_engine_trades_as_the_model_does(
         assert bid is None or ask is None or bid < ask
 
 
+@settings(deadline=None)
 @given(orders, st.integers(1, 60), st.integers(95, 105), st.integers(1, 30))
 def test_replace_equals_cancel_and_place_unless_it_only_shrinks(
     commands: list[tuple[str, Side, int, int | None, TimeInForce, int | None]],
