@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from core.accounts import Balance, FeeRates, FundingPayment, Position
 from core.ids import ClientIdRule
@@ -157,6 +157,30 @@ class Venue(Protocol):
     ) -> Sequence[Candle]: ...
 
     async def funding(self, instrument: Instrument) -> Funding: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitUsage:
+    """How much of a budget that a venue meters is used."""
+
+    name: str
+    scope: str  # "ip" for the address, else the account's
+    used: int
+    limit: int
+    interval: int  # ns
+    blocked_until: int = 0  # ns; after the venue complained
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A venue that meters requests and has a clock of its own."""
+
+    @property
+    def clock_offset(self) -> int | None:
+        """The venue's clock less ours, in nanoseconds; None while it is not measured."""
+        ...
+
+    def rate_limits(self) -> Sequence[RateLimitUsage]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,9 +345,7 @@ class Network(Protocol):
         self, sender: str, to: str, token: Token, units: int, intent: str, fees: FeeOptions
     ) -> Transaction: ...
 
-    async def wrap(
-        self, sender: str, units: int, intent: str, fees: FeeOptions
-    ) -> Transaction: ...
+    async def wrap(self, sender: str, units: int, intent: str, fees: FeeOptions) -> Transaction: ...
 
     async def unwrap(
         self, sender: str, units: int, intent: str, fees: FeeOptions

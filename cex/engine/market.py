@@ -18,7 +18,16 @@ from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason, Refused
 from core.instruments import Instrument
 from core.market import BookSnapshot, BookState, Candle, Funding, Ticker, Trade
-from core.ports import Capability, Channel, Condition, Feed, Health, MarketSink, VenueInfo
+from core.ports import (
+    Capability,
+    Channel,
+    Condition,
+    Feed,
+    Health,
+    MarketSink,
+    RateLimitUsage,
+    VenueInfo,
+)
 
 _REFRESH = 30 * 60 * SECOND  # instruments
 _RESYNCHRONIZE = 10 * 60 * SECOND  # the clock
@@ -307,6 +316,20 @@ class ExchangeVenue:
                 f"{self.spec.name} has no candles of {interval} s, but of {offered}",
                 {"venue": self.spec.id},
             )
+
+    # -- core.ports.Metered
+
+    @property
+    def clock_offset(self) -> int | None:
+        return self.offset.offset if self.offset.known else None
+
+    def rate_limits(self) -> Sequence[RateLimitUsage]:
+        paused = self.limiter.paused
+        blocked = self.clock.now() + paused if paused else 0
+        return [
+            RateLimitUsage(use.pool, use.scope or "ip", use.used, use.limit, use.interval, blocked)
+            for use in self.limiter.usage()
+        ]
 
     def _unsupported(self, what: str) -> Refused:
         return Refused(

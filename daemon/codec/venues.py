@@ -1,10 +1,9 @@
 """Venues, instruments and conditions: core -> protobuf."""
 
 from cambist.v1 import system_pb2, venues_pb2
-
 from core import instruments, ports
 from core.money import text
-from daemon.codec.scalars import set_time
+from daemon.codec.scalars import duration, set_time
 
 
 def condition(value: ports.Condition) -> system_pb2.Condition:
@@ -19,6 +18,7 @@ def condition(value: ports.Condition) -> system_pb2.Condition:
 def venue(value: ports.Venue) -> venues_pb2.Venue:
     """A venue with its capabilities, standing and condition."""
     info = value.info
+    offset = value.clock_offset if isinstance(value, ports.Metered) else None
     return venues_pb2.Venue(
         id=info.id,
         name=info.name,
@@ -30,7 +30,22 @@ def venue(value: ports.Venue) -> venues_pb2.Venue:
         standing_evidence=info.standing_evidence,
         condition=condition(value.condition),
         documentation_url=info.documentation,
+        clock_offset=None if offset is None else duration(offset),
     )
+
+
+def rate_limit(venue: str, usage: ports.RateLimitUsage) -> venues_pb2.RateLimit:
+    """How much of a rate limit is used."""
+    message = venues_pb2.RateLimit(
+        venue=venue,
+        scope=usage.scope,
+        name=usage.name,
+        limit=usage.limit,
+        used=usage.used,
+        interval=duration(usage.interval),
+    )
+    set_time(message.blocked_until, usage.blocked_until)
+    return message
 
 
 def instrument(value: instruments.Instrument) -> venues_pb2.Instrument:

@@ -1,6 +1,7 @@
 """VenueService: venues, their instruments, their rate limits."""
 
 from cambist.v1 import venues_pb2 as pb
+from core.ports import Metered
 from daemon.codec import venues as codec
 from daemon.registry import Registry
 from daemon.rpc.paging import paginate
@@ -49,6 +50,27 @@ class VenueService:
             instruments=[codec.instrument(instrument) for instrument in page],
             next_page_token=token,
         )
+
+    async def list_rate_limits(
+        self, request: pb.ListRateLimitsRequest
+    ) -> pb.ListRateLimitsResponse:
+        """What is used of each limit that a venue meters; venues without any have none."""
+        registry = self._registry
+        venues = [registry.venue(request.venue)] if request.venue else registry.venues.values()
+        found = [
+            codec.rate_limit(venue.info.id, usage)
+            for venue in venues
+            if isinstance(venue, Metered)
+            for usage in venue.rate_limits()
+        ]
+        page, token = paginate(
+            found,
+            lambda one: f"{one.venue}/{one.scope}/{one.name}",
+            f"rate-limits/{request.venue}",
+            request.page_size,
+            request.page_token,
+        )
+        return pb.ListRateLimitsResponse(rate_limits=page, next_page_token=token)
 
     async def get_instrument(self, request: pb.GetInstrumentRequest) -> pb.GetInstrumentResponse:
         """One instrument."""
