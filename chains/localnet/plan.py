@@ -31,7 +31,14 @@ UNISWAP_POOLS = (
 PANGOLIN_POOLS = (("WAVAX", 50_000, "USDC", 1_500_000),)
 
 # What a wallet of the sandbox gets, in whole units, besides 100 ETH.
-ALLOWANCE_OF_A_WALLET = (("USDC", 200_000), ("DAI", 200_000), ("WBTC", 2), ("WAVAX", 1_000))
+ALLOWANCE_OF_A_WALLET = (
+    ("USDC", 200_000),
+    ("DAI", 200_000),
+    ("WBTC", 2),
+    ("WETH", 50),
+    ("WAVAX", 1_000),
+)
+_WRAPPED = ("WETH", "WAVAX")  # made by a deposit, not minted
 WALLET_ETHER = 100
 
 # Pangolin's router names the init code hash of a pair that was compiled otherwise than the one in
@@ -135,7 +142,7 @@ def funding(contracts: Contracts, wallet: str) -> list[Step]:
     steps = []
     for symbol, whole in ALLOWANCE_OF_A_WALLET:
         address, units = contracts.token(symbol).address, whole * _UNIT[symbol]
-        if symbol == "WAVAX":
+        if symbol in _WRAPPED:
             steps.append(Step(address, erc20.deposit(), units))
             steps.append(Step(address, erc20.transfer(wallet, units)))
         else:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
+
 from cambist.v1 import system_pb2, system_pb2_grpc
 
 READY_SECONDS = 60
@@ -107,6 +108,7 @@ class RunningDaemon:
 @asynccontextmanager
 async def running_daemon(directory: Path, *arguments: str) -> AsyncIterator[RunningDaemon]:
     """A daemon for the length of a test; by default the sandbox without local chains."""
+    directory.mkdir(parents=True, exist_ok=True)
     daemon = RunningDaemon(directory / "d", arguments or sandbox_arguments(directory))
     await daemon.start()
     try:

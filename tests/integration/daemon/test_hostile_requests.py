@@ -1,19 +1,21 @@
 """Every call of the contract is fed nonsense; each answer is a clear error with a reason."""
 
 import asyncio
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import grpc
 import pytest
-from cambist.v1 import error_reason_pb2, options_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
+from cambist.v1 import error_reason_pb2, options_pb2
 from daemon.app import CONTRACT
-from tests.support.daemon import running_daemon
+from tests.support.daemon import RunningDaemon, running_daemon, sandbox_arguments
 
 METHODS = [
     method
@@ -24,7 +26,20 @@ METHODS = [
     if method.name != "Shutdown"
 ]
 NUMBERS = ["NaN", "1e5", "-1", "Infinity", "", "0x1", "1" * 500, "1.2.3", "۳"]
-TEXTS = ["no-such-thing", "x" * 100_000, "\x00", "../../etc/passwd", "'; DROP TABLE orders;--", "💥"]
+TEXTS = [
+    "no-such-thing",
+    "x" * 100_000,
+    "\x00",
+    "../../etc/passwd",
+    "'; DROP TABLE orders;--",
+    "💥",
+]
+LARGE = {
+    FieldDescriptor.TYPE_UINT32: (1 << 32) - 1,
+    FieldDescriptor.TYPE_UINT64: (1 << 64) - 1,
+    FieldDescriptor.TYPE_INT32: -(1 << 31),
+    FieldDescriptor.TYPE_INT64: -(1 << 63),
+}
 CLEAR = {
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,
@@ -64,7 +79,7 @@ def _value(field: FieldDescriptor, text: str, number: str, enum: int) -> object:
         return number if field.GetOptions().Extensions[options_pb2.rule].number else text
     if field.type == FieldDescriptor.TYPE_BOOL:
         return False
-    return 4_000_000_000 if field.type == FieldDescriptor.TYPE_UINT32 else (1 << 63) - 1
+    return LARGE[field.type]
 
 
 def attacks(method: MethodDescriptor) -> Iterator[tuple[str, bytes]]:
@@ -83,6 +98,92 @@ def attacks(method: MethodDescriptor) -> Iterator[tuple[str, bytes]]:
     for enum in (0, 99, -1):
         message = filled(method.input_type, "paper", "1", enum)
         yield f"enum {enum}", message.SerializeToString()
+
+
+# Field names to values that are right in the sandbox, so that one wrong field at a time is tried.
+RIGHT = {
+    "account": "paper",
+    "venue": "paper",
+    "instrument": "BTC-USDT",
+    "network": "ethereum_local",
+    "wallet": "trader",
+    "quantity": "0.01",
+    "price": "1000",
+    "token": "WETH",
+    "token_in": "WETH",
+    "token_out": "USDC",
+    "amount": "0.01",
+    "name": "mallory",
+    "passphrase": "wrong",
+    "pool": "WETH-USDC",
+    "to": "0x000000000000000000000000000000000000dEaD",
+    "address": "0x000000000000000000000000000000000000dEaD",
+    "hash": "0x" + "ab" * 32,
+}
+POOL_SERVICES = ("SwapService", "LiquidityService")
+
+
+def right(method: MethodDescriptor) -> Message:
+    """A request of a method that has nothing obviously wrong."""
+    message = _right(method.input_type, 0)
+    if method.containing_service.name in POOL_SERVICES or method.name == "Approve":
+        for target in (message, getattr(message, "swap", None)):
+            if target is not None and hasattr(target, "venue"):
+                target.venue = "uniswap_v2@ethereum_local"
+    return message
+
+
+def _right(descriptor: Descriptor, depth: int) -> Message:
+    message = GetMessageClass(descriptor)()
+    for field in descriptor.fields:
+        rule = field.GetOptions().Extensions[options_pb2.rule]
+        if field.message_type:
+            if rule.required and field.message_type.full_name.startswith("cambist") and depth < 3:
+                inner = _right(field.message_type, depth + 1)
+                if field.is_repeated:
+                    getattr(message, field.name).append(inner)
+                else:
+                    getattr(message, field.name).CopyFrom(inner)
+            elif field.message_type.name == "Duration":
+                getattr(message, field.name).seconds = 60
+        elif field.is_repeated:
+            if rule.required:
+                getattr(message, field.name).append(RIGHT.get(field.name, "nothing"))
+        elif field.enum_type:
+            if rule.required or field.name == "time_in_force":
+                setattr(message, field.name, 2 if field.name == "type" else 1)
+        elif field.name == "request_id":
+            message.request_id = secrets.token_hex(8)
+        elif rule.required and field.type == FieldDescriptor.TYPE_STRING:
+            default = "1" if rule.number else "nothing"
+            setattr(message, field.name, RIGHT.get(field.name, default))
+        elif field.name in ("price",):
+            setattr(message, field.name, RIGHT[field.name])
+    return message
+
+
+def wrongs(message: Message, path: str = "") -> Iterator[tuple[str, Callable[[], object]]]:
+    """Ways to make one field of a message wrong, each with its name."""
+    for field in message.DESCRIPTOR.fields:
+        if field.is_repeated:
+            continue
+        if field.message_type:
+            if message.HasField(field.name):
+                yield from wrongs(getattr(message, field.name), f"{path}{field.name}.")
+            continue
+        if field.name == "dry_run" or field.type == FieldDescriptor.TYPE_BOOL:
+            continue
+        if field.enum_type:
+            values: list[object] = [99, -1]
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            values = [*NUMBERS, *TEXTS, "0", "1" * 40, "0." + "0" * 30 + "1"]
+        else:
+            values = [LARGE[field.type]]
+        for value in values:
+            yield (
+                f"{path}{field.name}={str(value)[:20]!r}",
+                partial(setattr, message, field.name, value),
+            )
 
 
 async def call(channel: grpc.aio.Channel, method: MethodDescriptor, raw: bytes) -> Exception | None:
@@ -104,23 +205,54 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("hostile")
 
 
+REASONS = set(error_reason_pb2.ErrorReason.keys())
+
+
+def assert_clear(error: Exception, where: str) -> None:
+    """The error tells what is wrong, by a code and a reason of the contract."""
+    assert isinstance(error, grpc.aio.AioRpcError)
+    assert error.code() in CLEAR, f"{where}: {error.code()} {error.details()}"
+    assert f"ERROR_REASON_{_reason(error)}" in REASONS, where
+
+
+async def assert_no_fault(daemon: RunningDaemon) -> None:
+    """Nothing that a client sent was a surprise to the daemon."""
+    log = await asyncio.to_thread(daemon.log.read_text)
+    assert "Traceback" not in log, log[-3000:]
+    assert "internal error" not in log, log[-3000:]
+
+
 async def test_every_call_answers_nonsense_with_a_reason(directory: Path) -> None:
-    reasons = set(error_reason_pb2.ErrorReason.keys())
     async with running_daemon(directory) as daemon:
         options = [("grpc.max_send_message_length", 64 << 20)]
         async with grpc.aio.insecure_channel(daemon.target, options=options) as channel:
             for method in METHODS:
                 for name, raw in attacks(method):
                     error = await call(channel, method, raw)
-                    if error is None:
-                        continue  # some nonsense is harmless: an unknown field, a large page
-                    where = f"{method.full_name} with {name}"
-                    assert isinstance(error, grpc.aio.AioRpcError)
-                    assert error.code() in CLEAR, f"{where}: {error.code()} {error.details()}"
-                    assert f"ERROR_REASON_{_reason(error)}" in reasons, where
-        log = await asyncio.to_thread(daemon.log.read_text)
-        assert "Traceback" not in log, log[-3000:]
-        assert "internal error" not in log, log[-3000:]
+                    if error is not None:  # some is harmless: an unknown field, a large page
+                        assert_clear(error, f"{method.full_name} with {name}")
+        await assert_no_fault(daemon)
+
+
+@pytest.mark.evm
+async def test_one_wrong_field_at_a_time(directory: Path) -> None:
+    arguments = sandbox_arguments(directory, evm=True, solana=True)
+    async with running_daemon(directory / "whole", *arguments) as daemon:
+        async with grpc.aio.insecure_channel(daemon.target) as channel:
+            for method in METHODS:
+                if method.name == "LockWallets":
+                    continue  # harmless, but no signing call after it could be tried
+                for index in range(len(list(wrongs(right(method))))):
+                    message = right(method)
+                    name, spoil = list(wrongs(message))[index]
+                    try:
+                        spoil()
+                    except ValueError:
+                        continue  # cannot even be put into a message
+                    error = await call(channel, method, message.SerializeToString())
+                    if error is not None:
+                        assert_clear(error, f"{method.full_name} with {name}")
+        await assert_no_fault(daemon)
 
 
 def _reason(error: grpc.aio.AioRpcError) -> str:
