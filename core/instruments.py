@@ -49,7 +49,7 @@ class Instrument:
     status: InstrumentStatus = InstrumentStatus.TRADING
 
     def breach(self, quantity: Decimal, price: Decimal | None) -> str | None:
-        """The first rule that an order would break, in words with the numbers; None if it keeps all.
+        """The first rule that an order would break, in words with the numbers, or None.
 
         `price` is None for a market order, whose notional is not known beforehand.
         """

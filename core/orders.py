@@ -66,7 +66,7 @@ _RANK = {
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a bot asks for, after validation. Quantity in base units, prices in quote a base unit."""
+    """What a bot asks for, validated. Quantity in base units, prices in quote a base unit."""
 
     client_order_id: str
     account: str

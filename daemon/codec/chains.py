@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 
 from cambist.v1 import chains_pb2 as pb
-
 from core import ports
 from core.errors import Reason, Refused
 from core.money import from_units, parse, text, to_units
 from core.tokens import Token
 from core.transactions import Transaction
-from daemon.codec.scalars import duration, text_or_none, set_time
+from daemon.codec.scalars import duration, set_time, text_or_none
 from daemon.codec.venues import condition
 
 _FAMILIES = {"evm": pb.CHAIN_FAMILY_EVM, "solana": pb.CHAIN_FAMILY_SOLANA}

@@ -2,10 +2,9 @@
 
 from cambist.v1 import market_data_pb2 as pb
 from cambist.v1 import trading_pb2
-
 from core import market
 from core.money import text
-from daemon.codec.scalars import duration, text_or_none, set_time
+from daemon.codec.scalars import duration, set_time, text_or_none
 
 _SNAPSHOT = pb.EVENT_KIND_SNAPSHOT
 _CHANGE = pb.EVENT_KIND_CHANGE

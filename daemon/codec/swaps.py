@@ -1,7 +1,6 @@
 """Pools and quotes: core -> protobuf."""
 
 from cambist.v1 import swaps_pb2 as pb
-
 from core import swaps
 from core.money import from_units, text
 from daemon.codec.chains import token_amount
@@ -32,9 +31,7 @@ def quote(value: swaps.Quote, approval: swaps.Approval | None = None) -> pb.Quot
         mode=pb.SWAP_MODE_EXACT_IN if exact_in else pb.SWAP_MODE_EXACT_OUT,
         amount_in=token_amount(value.token_in, value.units_in),
         amount_out=token_amount(value.token_out, value.units_out),
-        guaranteed=token_amount(
-            value.token_out if exact_in else value.token_in, value.guaranteed
-        ),
+        guaranteed=token_amount(value.token_out if exact_in else value.token_in, value.guaranteed),
         slippage=text(value.slippage),
         price=text(value.price),
         price_impact=text(value.price_impact),

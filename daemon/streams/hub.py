@@ -5,10 +5,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from cambist.v1 import market_data_pb2 as pb
-
 from core.errors import Reason
 from core.instruments import Instrument
-from core.market import BookDelta, BookSnapshot, BookState, Candle, Funding, MarketEvent, Ticker, Trade
+from core.market import (
+    BookDelta,
+    BookSnapshot,
+    BookState,
+    Candle,
+    Funding,
+    MarketEvent,
+    Ticker,
+    Trade,
+)
 from core.ports import Channel, Feed, Venue
 from daemon.codec import market as codec
 from daemon.streams.topic import Topic

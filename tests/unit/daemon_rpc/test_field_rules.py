@@ -47,7 +47,22 @@ def test_a_good_order_passes() -> None:
 
 @pytest.mark.parametrize(
     "quantity",
-    ["1e5", "NaN", "Infinity", "-1", "0", "0.0", "+1", " 1", "1_000", "٣", "0x10", ".5", "5.", "1" * 70],
+    [
+        "1e5",
+        "NaN",
+        "Infinity",
+        "-1",
+        "0",
+        "0.0",
+        "+1",
+        " 1",
+        "1_000",
+        "٣",
+        "0x10",
+        ".5",
+        "5.",
+        "1" * 70,
+    ],
 )
 def test_numbers_are_plain_decimals_above_zero(quantity: str) -> None:
     error = refusal(place(quantity=quantity))
