@@ -12,6 +12,7 @@ from cex.engine.user_stream import UserStream
 from core.accounts import Balance, FeeRates, Position
 from core.clock import SECOND
 from core.errors import CambistError, Reason, Refused, Rejected
+from core.ids import ClientIdRule
 from core.instruments import Instrument, InstrumentStatus
 from core.money import text
 from core.orders import Fill, Order, OrderReport, OrderRequest, Side
@@ -61,6 +62,11 @@ class ExchangeAccount:
     def settle_time(self) -> int:
         """See core.ports.Account."""
         return self._spec.settle_time
+
+    @property
+    def client_id_rule(self) -> ClientIdRule:
+        """See core.ports.Account."""
+        return self._spec.client_id
 
     async def start(self, sink: AccountSink) -> None:
         """See core.ports.Account. The stream connects once the market is loaded."""
