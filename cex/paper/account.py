@@ -5,6 +5,7 @@ exchange (`PaperAccount`) or a real venue's live book (`live_book.LiveBookAccoun
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol, TypeVar
@@ -137,7 +138,7 @@ class BookAccount:
         """What the venue would say now. Raises Refused."""
         self._own(request)
         await self._executor.prepare(request.instrument)
-        self._executor.check(request)
+        _answer(lambda: self._executor.check(request))
 
     async def place(self, request: OrderRequest) -> OrderReport:
         """Sends an order."""
@@ -180,8 +181,9 @@ class BookAccount:
 
     async def open_orders(self) -> Sequence[Order]:
         """All open orders, oldest first."""
-        orders = self._book.orders
-        return await self._ask("open_orders", lambda: [as_order(o) for o in orders.values()])
+        return await self._ask(
+            "open_orders", lambda: [as_order(order) for order in self._book.orders.values()]
+        )
 
     async def fills(self, instrument: str, since: int) -> Sequence[Fill]:
         """From a time (ns) on, oldest first, complete."""
@@ -254,7 +256,7 @@ class BookAccount:
     async def _mutate(self, operation: str, action: Callable[[], T]) -> T:
         await self._before(operation)
         try:
-            return action()
+            return _answer(action)
         finally:
             if self._take(FaultKind.TIMEOUT_AFTER_EFFECT, operation):
                 raise Unconfirmed(
@@ -263,7 +265,7 @@ class BookAccount:
 
     async def _ask(self, operation: str, question: Callable[[], T]) -> T:
         await self._before(operation)
-        return question()
+        return _answer(question)
 
     async def _before(self, operation: str) -> None:
         """What can go wrong before a request reaches the venue's books."""
@@ -307,6 +309,19 @@ class BookAccount:
         sink(report)
         if self._take(FaultKind.DUPLICATE_REPORT):
             sink(report)
+
+
+def _answer(question: Callable[[], T]) -> T:
+    """A file that cannot be read or written is a venue that does not answer: no proof of
+    anything."""
+    try:
+        return question()
+    except sqlite3.Error as error:
+        raise Unconfirmed(
+            Reason.VENUE_UNAVAILABLE,
+            "the paper venue cannot use its file: check the disk, then ask again",
+            {"venue_message": str(error)},
+        ) from error
 
 
 class _ExchangeExecutor:

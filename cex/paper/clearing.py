@@ -52,6 +52,7 @@ class Clearing:
         self._batch = Batch()
         self._outbox: list[tuple[Book, AccountReport]] = []
         self._reloaded: list[Callable[[], None]] = []
+        self._broken = False  # memory may differ from the file, and reading it back failed
         self._load()
         self.store.prune(self.now() - keep)
 
@@ -63,6 +64,10 @@ class Clearing:
     def on_reload(self, rebuild: Callable[[], None]) -> None:
         """Calls `rebuild` whenever memory had to be read back from the file."""
         self._reloaded.append(rebuild)
+
+    def close(self) -> None:
+        """Closes the file. Nothing may be called after it."""
+        self.store.close()
 
     # --- accounts ---
 
@@ -97,7 +102,10 @@ class Clearing:
         return list(self._books.values())
 
     def book(self, account: str) -> Book:
-        """Raises Refused for an account that is not open."""
+        """Raises Refused for an account that is not open; sqlite3.Error while the file that
+        memory has to be read back from cannot be read."""
+        if self._broken:
+            self._recover()
         book = self._books.get(account)
         if book is None:
             raise Refused(Reason.ACCOUNT_NOT_FOUND, f"there is no paper account {account!r}")
@@ -112,6 +120,8 @@ class Clearing:
     @contextmanager
     def command(self) -> Iterator[None]:
         """Everything inside is one transaction, written at the end and told afterwards."""
+        if self._broken:
+            self._recover()
         try:
             yield
             self._commit()
@@ -326,10 +336,17 @@ class Clearing:
                     _log.exception("the sink of paper account %s failed", book.id)
 
     def _recover(self) -> None:
+        """Reads memory back from the file. If that fails too, the next call tries again first."""
+        self._broken = True
         self._outbox = []
         self._load()
-        for rebuild in self._reloaded:
-            rebuild()
+        self._broken = False
+        try:
+            for rebuild in self._reloaded:
+                rebuild()
+        except BaseException:
+            self._broken = True
+            raise
 
     def _load(self) -> None:
         self._batch = Batch()

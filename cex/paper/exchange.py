@@ -101,8 +101,11 @@ class PaperExchange:
             await asyncio.gather(task, return_exceptions=True)
 
     def close(self) -> None:
-        """Closes the file. Nothing may be called after it."""
-        self.clearing.store.close()
+        """Halts the market and closes the file. Nothing may be called after it."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self.clearing.close()
 
     def open_account(
         self, id: str, venue: str, kind: InstrumentKind, initial: Mapping[str, Decimal] | None

@@ -393,6 +393,30 @@ async def test_what_could_not_be_written_has_not_happened(
     assert report.status is OrderStatus.FILLED
 
 
+async def test_an_unreadable_file_proves_nothing_and_heals(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = desk.accounts["a"]
+    await a.place(request("1", Side.BUY, "1", "3000"))
+
+    def broken(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        for name in ("write", "open_orders", "order", "has_order"):
+            patch.setattr(desk.exchange.clearing.store, name, broken)
+        for _ in range(2):
+            with pytest.raises(Unconfirmed) as unknown:
+                await a.cancel(named("1"))
+            assert unknown.value.reason is Reason.VENUE_UNAVAILABLE
+        with pytest.raises(Unconfirmed):
+            await a.query(named("2"))  # not "no such order"
+        with pytest.raises(Unconfirmed):
+            await a.open_orders()  # not "none"
+    assert [order.client_order_id for order in await a.open_orders()] == ["1"]
+    assert (await a.cancel(named("1"))).status is OrderStatus.CANCELED
+
+
 async def test_fok_and_ioc_leave_nothing_in_the_book(desk: Desk) -> None:
     await desk.accounts["b"].place(request("1", Side.SELL, "1", "3000", account="b"))
     a = desk.accounts["a"]
