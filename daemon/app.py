@@ -21,12 +21,14 @@ from cambist.v1 import (
     liquidity_pb2,
     market_data_pb2,
     risk_pb2,
+    sandbox_pb2,
     swaps_pb2,
     system_pb2,
     trading_pb2,
     venues_pb2,
     wallets_pb2,
 )
+from cex.paper.faults import Faults
 from chains.wallets.catalogue import WalletInfo
 from chains.wallets.kdf import LIGHT, STANDARD
 from chains.wallets.store import WalletStore
@@ -41,11 +43,13 @@ from daemon.listeners import Listeners
 from daemon.logging import configure
 from daemon.parts import Parts
 from daemon.registry import Registry
+from daemon.rpc.loop import run as run_loop
 from daemon.rpc.server import Dispatcher
 from daemon.services.accounts import AccountService
 from daemon.services.chains import ChainService
 from daemon.services.events import EventService
 from daemon.services.market_data import MarketDataService
+from daemon.services.sandbox import SandboxService
 from daemon.services.swaps import SwapService
 from daemon.services.system import SystemService, limits
 from daemon.services.trading import TradingService
@@ -69,6 +73,7 @@ CONTRACT: tuple[FileDescriptor, ...] = (
     liquidity_pb2.DESCRIPTOR,
     market_data_pb2.DESCRIPTOR,
     risk_pb2.DESCRIPTOR,
+    sandbox_pb2.DESCRIPTOR,
     swaps_pb2.DESCRIPTOR,
     system_pb2.DESCRIPTOR,
     trading_pb2.DESCRIPTOR,
@@ -96,17 +101,16 @@ def run(options: RunOptions) -> None:
     data_dir = (options.data_dir or home() / options.profile).expanduser().absolute()
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _DirectoryLock(data_dir / "lock"):
-        daemon = Daemon(options.profile, settings, data_dir)
-        try:
-            import uvloop
-        except ImportError:  # no uvloop on this platform
-            asyncio.run(daemon.run())
-        else:
-            uvloop.run(daemon.run())
+        run_loop(Daemon(options.profile, settings, data_dir).run())
 
 
 class Profile(Protocol):
     """What brings up venues, networks and accounts."""
+
+    @property
+    def faults(self) -> Faults | None:
+        """The paper exchange's, where there is one."""
+        ...
 
     def components(self) -> Iterable[Component]: ...
 
@@ -211,6 +215,7 @@ class Daemon:
             "EventService": EventService(registry, journal, self._events, self._heartbeat),
             "ChainService": ChainService(registry, self._tokens, journal),
             "WalletService": WalletService(registry, self._wallets, self._tokens),
+            "SandboxService": SandboxService(lambda: self._bring_up.faults),
             "SwapService": SwapService(registry, self._wallets, self._parts.clock, self._heartbeat),
         }
         return {

@@ -72,7 +72,6 @@ class SandboxSettings(Section):
     seed: int = Field(1, ge=0, description="The seed of the simulated market.")
     evm: bool = Field(True, description="Whether to start the local EVM chain; needs Node.js.")
     solana: bool = Field(True, description="Whether to start the local Solana chain.")
-    faults: bool = Field(False, description="Whether tests may make the paper exchange misbehave.")
 
 
 class VenueSettings(Section):

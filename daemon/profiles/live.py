@@ -24,6 +24,8 @@ class Live:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
+    faults = None
+
     def components(self) -> Iterable[Component]:
         """None of its own."""
         return ()

@@ -13,6 +13,7 @@ import structlog
 
 from cex.paper.account import PaperAccount
 from cex.paper.exchange import PaperExchange
+from cex.paper.faults import Faults
 from cex.paper.venue import PaperVenue
 from chains.localnet.chain import LocalChain
 from chains.localnet.deployment import Deployment
@@ -46,6 +47,11 @@ class Sandbox:
         self._exchange: PaperExchange | None = None
         self._chain: LocalChain | None = None
         self._solana: LocalSolana | None = None
+
+    @property
+    def faults(self) -> Faults | None:
+        """What the paper exchange does wrong on purpose."""
+        return self._exchange.faults if self._exchange else None
 
     def components(self) -> Iterable[Component]:
         """The parts that are no venue and no network themselves."""
