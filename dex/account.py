@@ -23,6 +23,7 @@ from dex import orders
 from dex.execution import SwapPlan
 from dex.orders import SwapTerms
 from dex.pools import PoolState
+from dex.refusals import of_venue
 from dex.settlement import Outcome, is_order, opened, order_details, order_of
 from dex.settler import Settler
 from dex.venue import PoolVenue
@@ -114,7 +115,7 @@ class PoolAccount:
         if isinstance(terms, SwapTerms):
             token, units = self._takes(terms, state)
             try:
-                await self._venue.executor.check_funds(self._address, token, units)
+                await self._venue.allowances.check_balance(self._address, token, units)
             except CambistError as error:
                 raise _refused(error) from error
 
@@ -123,7 +124,7 @@ class PoolAccount:
         intent = request.client_order_id
         if intent in self._placing:
             raise Refused(
-                Reason.REQUEST_ID_REUSED, f"order {intent} is being placed", {"order": intent}
+                Reason.REQUEST_ID_REUSED, f"order {intent} is being placed", {"request_id": intent}
             )
         self._placing.add(intent)
         try:
@@ -158,7 +159,7 @@ class PoolAccount:
             Reason.UNSUPPORTED_BY_VENUE,
             "a pool order is a swap that is on its way already; it executes or expires within "
             f"{self._venue.spec.deployment.lifetime // 1_000_000_000} s of being sent",
-            {"venue": self._venue.spec.id, "transaction": transaction.hash},
+            {"venue": self._venue.spec.id, "capability": "cancel", "hash": transaction.hash},
         )
 
     async def cancel_all(self, instrument: str | None) -> Sequence[OrderReport]:
@@ -171,7 +172,7 @@ class PoolAccount:
         raise Refused(
             Reason.UNSUPPORTED_BY_VENUE,
             "a pool has no resting orders to change; send a new order",
-            {"venue": self._venue.spec.id},
+            {"venue": self._venue.spec.id, "capability": "replace"},
         )
 
     async def query(self, order: Order) -> OrderReport | None:
@@ -198,7 +199,7 @@ class PoolAccount:
             ours = self._settler.concerns(transaction)
             if ours and transaction.details.get("instrument") == instrument:
                 outcome = await self._outcome(transaction)
-                if outcome.fill is not None and outcome.fill.event_time >= since:
+                if outcome.fill is not None:
                     found.append(outcome.fill)
         return sorted(found, key=lambda fill: fill.event_time)
 
@@ -230,7 +231,8 @@ class PoolAccount:
         orders.check(request, market)
         state = self._venue.states.live(market)
         slippage = self._venue.spec.deployment.market_slippage
-        return orders.terms(request, state, slippage), state
+        with of_venue(self._venue.spec.id):
+            return orders.terms(request, state, slippage), state
 
     def _takes(self, terms: SwapTerms, state: PoolState) -> tuple[Token, int]:
         """What the swap takes from the wallet at the present price."""
@@ -238,14 +240,10 @@ class PoolAccount:
             return state.market.base, terms.base_units
         return state.market.quote, terms.quoted
 
-    async def _plan(self, request: OrderRequest, terms: SwapTerms, state: PoolState) -> SwapPlan:
+    def _plan(self, request: OrderRequest, terms: SwapTerms, state: PoolState) -> SwapPlan:
         market = state.market
-        token_in, units = self._takes(terms, state)
+        token_in, _ = self._takes(terms, state)
         token_out = market.quote if terms.exact_in else market.base
-        balance = await self._venue.executor.check_funds(self._address, token_in, units)
-        if not terms.exact_in:
-            # More than the wallet has cannot be taken anyway; no need to approve it.
-            terms = replace(terms, guaranteed=min(terms.guaranteed, balance))
         return SwapPlan(
             sender=self._address,
             token_in=token_in,
@@ -263,7 +261,7 @@ class PoolAccount:
 
     async def _send(self, request: OrderRequest, terms: SwapTerms, state: PoolState) -> Transaction:
         try:
-            plan = await self._plan(request, terms, state)
+            plan = self._plan(request, terms, state)
             return await self._venue.executor.send(plan, self._fees)
         except (Refused, Rejected, Unconfirmed):
             raise

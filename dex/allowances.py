@@ -12,10 +12,12 @@ from chains.evm import erc20
 from chains.evm.abi import uint_at
 from chains.evm.model import Call, CallError, TransactionPlan
 from core.errors import CambistError, Reason, Refused, Unconfirmed
+from core.money import from_units, text
 from core.ports import FeeOptions
 from core.tokens import Token
 from core.transactions import Transaction, TransactionStatus
 from dex.network import PoolNetwork, Unsubscribe
+from dex.refusals import invalid
 
 APPROVE = "approve"
 _GAS_RESERVE = 17_100  # an allowance that is zero by then costs more to set than one that is not
@@ -75,15 +77,30 @@ class Allowances:
         book = self._book(owner, token)
         return allowance - sum(book.sent.values()) - sum(book.held.values())
 
+    async def check_balance(self, owner: str, token: Token, units: int) -> None:
+        """Refused with INSUFFICIENT_BALANCE when the owner has less than `units`."""
+        balance, _ = await self.read(owner, token)
+        _afford(token, balance, units)
+
     async def hold(
-        self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
-    ) -> None:
+        self, owner: str, token: Token, units: int, needed: int, intent: str, fees: FeeOptions
+    ) -> int:
         """Returns once the spender may take `units` for this intent; approves where it must.
 
-        Raises Refused when the approval cannot be sent, failed, or was not included in time: the
-        swap that asked was not sent then. After `hold`, call `sent` or `release`.
+        `needed` is what the swap takes at the present price; `units` is what it may take at worst,
+        and is cut to the balance, which is returned as what was held. Raises Refused when the
+        balance is too low, or the approval cannot be sent, failed, or was not included in time: the
+        swap that asked was not sent then. After `hold`, and whatever came of it, call `release`.
         """
         book = self._book(owner, token)
+        balance, allowance = await self.read(owner, token)
+        _afford(token, balance, needed)
+        units = min(units, balance)
+        # Nobody approves just now, so the allowance stays what it is until this is noted.
+        idle = not book.turn.locked() and not book.wanted
+        if idle and self.free(owner, token, allowance) >= units:
+            book.held[intent] = units
+            return units
         book.wanted[intent] = units
         try:
             async with book.turn:
@@ -94,30 +111,24 @@ class Allowances:
                 book.held[intent] = units
         finally:
             book.wanted.pop(intent, None)
+        return units
 
-    def sent(self, owner: str, token: Token, intent: str, transaction: Transaction) -> None:
-        """The held units now belong to a transaction."""
-        book = self._book(owner, token)
-        units = book.held.pop(intent, None)  # None: it is in a block already
-        if units is not None and transaction.status in _WAITING:
-            book.sent[transaction.hash] = units
+    def release(self, owner: str, token: Token, intent: str) -> None:
+        """Ends a hold. What was signed by then is counted as sent, whoever still waits for it."""
+        self._book(owner, token).held.pop(intent, None)
 
     def restore(self, owner: str, token: str, transaction: Transaction, units: int) -> None:
         """A swap that was sent before a restart and is not in a block yet."""
         if transaction.status in _WAITING:
             self._books.setdefault((owner, token), _Book()).sent[transaction.hash] = units
 
-    def release(self, owner: str, token: Token, intent: str) -> None:
-        """The swap will not be sent. Its part of the allowance is there for the next one."""
-        self._book(owner, token).held.pop(intent, None)
-
     async def approve(
         self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
     ) -> Transaction:
         """Sends an approval of exactly `units`."""
         if not 0 <= units <= erc20.MAX_UINT:
-            raise Refused(
-                Reason.FIELD_INVALID, "the amount to approve is out of range", {"field": "units"}
+            raise invalid(
+                "amount", units, "the amount to approve must be from 0 to 2 ** 256 - 1 units"
             )
         return await self._network.send(self._plan(owner, token, units, intent), fees)
 
@@ -141,7 +152,13 @@ class Allowances:
         return False
 
     async def _included(self, approval: Transaction) -> None:
-        metadata = {"hash": approval.hash, "purpose": APPROVE}
+        details = approval.details
+        metadata = {
+            "token": details.get("token", ""),
+            "spender": self.spender,
+            "needed": details.get("units", ""),
+            "hash": approval.hash,
+        }
         try:
             done = await self._network.wait_included(approval.hash, _INCLUSION_TIMEOUT)
         except Unconfirmed as error:
@@ -167,15 +184,29 @@ class Allowances:
         )
 
     def _on_transaction(self, transaction: Transaction) -> None:
-        if transaction.status in _WAITING or transaction.purpose == APPROVE:
+        if transaction.purpose == APPROVE:
             return
         for (owner, _), book in self._books.items():
-            if owner == transaction.address:
+            if owner != transaction.address:
+                continue
+            units = book.held.pop(transaction.intent, None)
+            if transaction.status not in _WAITING:
                 book.sent.pop(transaction.hash, None)
-                book.held.pop(transaction.intent, None)  # so fast that `sent` was not called yet
+            elif units is not None:
+                book.sent[transaction.hash] = units
 
     def _book(self, owner: str, token: Token) -> _Book:
         return self._books.setdefault((owner, token.address), _Book())
+
+
+def _afford(token: Token, balance: int, units: int) -> None:
+    if balance < units:
+        has, needs = (text(from_units(n, token.decimals)) for n in (balance, units))
+        raise Refused(
+            Reason.INSUFFICIENT_BALANCE,
+            f"the wallet has {has} {token.symbol}, the swap takes {needs}",
+            {"asset": token.symbol, "available": has, "needed": needs},
+        )
 
 
 def _number(token: Token, answer: bytes | CallError) -> int:
@@ -183,6 +214,6 @@ def _number(token: Token, answer: bytes | CallError) -> int:
         raise Refused(
             Reason.TOKEN_NOT_FOUND,
             f"{token.address} does not answer as a token does; check the address",
-            {"token": token.address},
+            {"network": token.network, "token": token.address},
         )
     return uint_at(answer)

@@ -1,10 +1,9 @@
 """Sends one swap: funds, approval, calldata, simulation, broadcast."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chains.evm.model import TransactionPlan
 from core.errors import CambistError, Reason, Refused
-from core.money import from_units, text
 from core.ports import FeeOptions
 from core.tokens import Token
 from core.transactions import Transaction
@@ -39,7 +38,7 @@ class SwapPlan:
     """A swap to be sent. `limit` is the least out (exact in) or the most in (exact out).
 
     `deadline` in ns; `measured` as in SwapCall. `path` has token addresses with the native coin
-    wrapped; `details` are kept with the transaction.
+    wrapped; `details` are kept with the transaction, and have the quoted amounts.
     """
 
     sender: str
@@ -58,6 +57,15 @@ class SwapPlan:
     def most_in(self) -> int:
         """What the swap may take from the wallet."""
         return self.exact if self.exact_in else self.limit
+
+    @property
+    def needed(self) -> int:
+        """What the swap takes at the quoted price."""
+        return int(self.details["quoted_in"])
+
+    def limited_to(self, most_in: int) -> "SwapPlan":
+        """The same exact-out swap, for which at most so much may be taken."""
+        return replace(self, limit=most_in, details={**self.details, "guaranteed": str(most_in)})
 
     def call(self) -> SwapCall:
         """The router's function and its arguments."""
@@ -82,38 +90,20 @@ class Executor:
         self._network = network
         self._allowances = allowances
 
-    async def check_funds(self, owner: str, token: Token, units: int) -> int:
-        """The wallet's balance in units; Refused with INSUFFICIENT_BALANCE below `units`."""
-        if token.is_native:
-            (native,) = await self._network.balances(owner, [token])
-            balance = native.units or 0
-        else:
-            balance, _ = await self._allowances.read(owner, token)
-        if balance < units:
-            has, needs = (text(from_units(n, token.decimals)) for n in (balance, units))
-            raise Refused(
-                Reason.INSUFFICIENT_BALANCE,
-                f"the wallet has {has} {token.symbol}, the swap takes {needs}",
-                {"asset": token.symbol, "available": has, "needed": needs},
-            )
-        return balance
-
     async def send(self, plan: SwapPlan, fees: FeeOptions) -> Transaction:
         """Approves where it must, simulates, signs, journals, broadcasts.
 
         Raises Refused when nothing of the swap was signed (an approval may have been sent).
         """
-        token = plan.token_in
-        if token.is_native:
+        token, owner = plan.token_in, plan.sender
+        if token.is_native:  # whether the wallet has it is part of every simulation
             return await self._send(plan, fees)
-        await self._allowances.hold(plan.sender, token, plan.most_in, plan.intent, fees)
+        allowances = self._allowances
         try:
-            transaction = await self._send(plan, fees)
-        except BaseException:
-            self._allowances.release(plan.sender, token, plan.intent)
-            raise
-        self._allowances.sent(plan.sender, token, plan.intent, transaction)
-        return transaction
+            held = await allowances.hold(owner, token, plan.most_in, plan.needed, plan.intent, fees)
+            return await self._send(plan if plan.exact_in else plan.limited_to(held), fees)
+        finally:
+            allowances.release(owner, token, plan.intent)
 
     async def _send(self, plan: SwapPlan, fees: FeeOptions) -> Transaction:
         call = plan.call()
@@ -130,15 +120,16 @@ class Executor:
         try:
             return await self._network.send(transaction, fees)
         except CambistError as error:
-            raise _explained(error) from error
+            raise _explained(error, self._spec.id) from error
 
 
-def _explained(error: CambistError) -> CambistError:
+def _explained(error: CambistError, venue: str) -> CambistError:
     """A failed simulation with the reason that the bot can act on."""
     if error.reason is not Reason.SIMULATION_FAILED:
         return error
-    revert = error.metadata.get("revert_reason", "")
+    revert = error.metadata.get("revert", "")
     for words, reason, meaning in _REASONS:
         if revert.endswith(words):
-            return Refused(reason, f"nothing was sent: {meaning} ({revert})", error.metadata)
+            metadata = {"venue": venue, **error.metadata}
+            return Refused(reason, f"nothing was sent: {meaning} ({revert})", metadata)
     return error

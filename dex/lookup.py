@@ -5,6 +5,7 @@ from core.errors import Reason, Refused
 from core.tokens import Token
 from dex.network import PoolNetwork
 from dex.pools import PoolDirectory
+from dex.refusals import invalid
 
 
 class TokenLookup:
@@ -37,7 +38,7 @@ class TokenLookup:
                 Reason.TOKEN_AMBIGUOUS,
                 f"{text} names several tokens of {network}: choose one by its address: "
                 + ", ".join(sorted(address or "native" for address in found)),
-                {"network": network, "candidates": ",".join(sorted(found))},
+                {"token": text[:80], "candidates": ",".join(sorted(found))},
             )
         return next(iter(found.values()))
 
@@ -48,11 +49,8 @@ class TokenLookup:
     def address(self, text: str, field: str) -> str:
         """An address in its checksummed spelling; Refused with FIELD_INVALID for anything else."""
         if not self._network.is_address(text):
-            raise Refused(
-                Reason.FIELD_INVALID,
-                f"{text[:80]!r} is not an address of {self._network.info.id}",
-                {"field": field},
-            )
+            network = self._network.info.id
+            raise invalid(field, text, f"{text[:80]!r} is not an address of {network}")
         return checksum(text)
 
     def erc20(self, token: Token) -> Token:
@@ -69,8 +67,8 @@ class TokenLookup:
         wrapped = self._directory.listed_at(self._wrapped) if self._wrapped else info.wrapped
         if wrapped is None:
             raise Refused(
-                Reason.UNSUPPORTED_BY_VENUE,
+                Reason.TOKEN_NOT_FOUND,
                 f"no wrapped {token.symbol} is known on {info.id}",
-                {"network": info.id},
+                {"network": info.id, "token": token.symbol},
             )
         return wrapped

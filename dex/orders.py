@@ -24,6 +24,7 @@ from core.orders import OrderRequest, OrderType, Side, TimeInForce
 from dex.families.constant_product import amount_in, amount_out, largest_in, least_out
 from dex.families.constant_product_abi import MAX_UINT
 from dex.pools import PoolMarket, PoolState
+from dex.refusals import invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +49,42 @@ def check(request: OrderRequest, market: PoolMarket) -> None:
     if refusal:
         raise Refused(
             Reason.UNSUPPORTED_BY_VENUE,
-            refusal,
-            {"venue": request.venue, "instrument": request.instrument},
+            refusal[1],
+            {"venue": request.venue, "capability": refusal[0]},
         )
     if not request.quantity.is_finite() or request.quantity <= 0:
-        raise Refused(
-            Reason.FIELD_INVALID, "the quantity must be above zero", {"field": "quantity"}
-        )
+        raise invalid("quantity", request.quantity, "the quantity must be above zero")
     price = request.price
     if request.type is OrderType.LIMIT:
         if price is None:
             raise Refused(Reason.FIELD_REQUIRED, "a limit order needs a price", {"field": "price"})
         if not price.is_finite() or price <= 0:
-            raise Refused(Reason.FIELD_INVALID, "the price must be above zero", {"field": "price"})
+            raise invalid("price", price, "the price must be above zero")
     slippage = request.max_slippage
     if slippage is not None and not (slippage.is_finite() and 0 <= slippage < 1):
-        raise Refused(
-            Reason.FIELD_INVALID,
-            "max_slippage is a fraction from 0 to below 1: 0.005 is 0.5 %",
-            {"field": "max_slippage"},
+        raise invalid(
+            "max_slippage", slippage, "max_slippage is a fraction from 0 to below 1: 0.005 is 0.5 %"
         )
     breach = market.instrument.breach(request.quantity, price)
     if breach:
-        raise Refused(Reason.ORDER_RULE_BROKEN, breach, {"instrument": request.instrument})
+        raise Refused(Reason.ORDER_RULE_BROKEN, breach, _where(request))
 
 
-def _unsupported(request: OrderRequest) -> str:
+def _where(request: OrderRequest) -> dict[str, str]:
+    return {"venue": request.venue, "instrument": request.instrument}
+
+
+def _unsupported(request: OrderRequest) -> tuple[str, str] | None:
+    """The capability that is missing, and what to do; None when all is there."""
     if request.type not in (OrderType.LIMIT, OrderType.MARKET):
-        return "a pool takes LIMIT and MARKET orders only; nothing can rest there for a trigger"
+        return "stop", "a pool takes LIMIT and MARKET orders only; nothing rests for a trigger"
     if request.reduce_only:
-        return "a pool has no positions to reduce; leave reduce_only out"
+        return "reduce_only", "a pool has no positions to reduce; leave reduce_only out"
     if request.time_in_force is TimeInForce.POST_ONLY:
-        return "a pool has no resting orders, so nothing can be posted; use IOC or FOK"
+        return "post_only", "a pool has no resting orders, so nothing can be posted; use IOC or FOK"
     if request.type is OrderType.LIMIT and request.time_in_force is TimeInForce.GTC:
-        return "a pool has no resting orders: use IOC to take what the limit allows now, or FOK"
-    return ""
+        return "gtc", "a pool has no resting orders: use IOC to take what the limit allows, or FOK"
+    return None
 
 
 def terms(request: OrderRequest, state: PoolState, slippage: Decimal) -> SwapTerms | str:

@@ -113,20 +113,24 @@ class PoolStates:
             raise Refused(
                 Reason.BOOK_NOT_LIVE,
                 f"the state of pool {market.instrument.id} is not current ({reason}); try again",
-                {"pool": market.address, "block": str(self.block)},
+                {
+                    "venue": market.instrument.venue,
+                    "instrument": market.instrument.id,
+                    "block": str(self.block),
+                },
             )
         if market.address in self._missing:
             raise Refused(
                 Reason.POOL_NOT_FOUND,
                 f"there is no pool at {market.address}: {self._missing[market.address]}",
-                {"pool": market.address},
+                {"venue": market.instrument.venue, "pool": market.address},
             )
         state = self._states.get(market.address)
         if state is None:
             raise Refused(
                 Reason.BOOK_NOT_LIVE,
                 f"pool {market.instrument.id} is not read yet; try again in a moment",
-                {"pool": market.address},
+                {"venue": market.instrument.venue, "instrument": market.instrument.id},
             )
         return state
 
@@ -150,7 +154,9 @@ class PoolStates:
         height = self._network.height
         if height == 0:
             raise Refused(
-                Reason.NODE_UNAVAILABLE, "the chain was not reached yet; try again in a moment"
+                Reason.NODE_UNAVAILABLE,
+                "the chain was not reached yet; try again in a moment",
+                {"network": self._network.info.id},
             )
         (answer,) = await self._network.multicall(
             [Call(market.address, get_reserves())], block=height

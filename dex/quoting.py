@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from core.errors import Reason, Refused
-from core.money import text
 from core.swaps import Quote
 from core.tokens import Token
 from dex.families.constant_product import (
@@ -17,6 +16,7 @@ from dex.families.constant_product import (
     price_impact,
 )
 from dex.pools import PoolState
+from dex.refusals import invalid
 
 # A quote is good for a few blocks, but at least as long as a person or a slow bot needs.
 _BLOCKS = 3
@@ -38,19 +38,14 @@ class QuoteRequest:
 def check_request(request: QuoteRequest) -> None:
     """Refused with FIELD_INVALID for what can never be quoted."""
     if request.units <= 0:
-        raise Refused(Reason.FIELD_INVALID, "the amount must be above zero", {"field": "amount"})
+        raise invalid("amount", request.units, "the amount must be above zero")
     if not request.slippage.is_finite() or not 0 <= request.slippage < 1:
-        raise Refused(
-            Reason.FIELD_INVALID,
-            "slippage is a fraction from 0 to below 1: 0.005 is 0.5 %",
-            {"field": "slippage"},
+        raise invalid(
+            "slippage", request.slippage, "slippage is a fraction from 0 to below 1: 0.005 is 0.5 %"
         )
     if request.token_in.address == request.token_out.address:
-        raise Refused(
-            Reason.FIELD_INVALID,
-            f"both tokens are {request.token_in.symbol}; name two different ones",
-            {"field": "token_out"},
-        )
+        symbol = request.token_in.symbol
+        raise invalid("token_out", symbol, f"both tokens are {symbol}; name two different ones")
 
 
 def amounts(curve: Curve, request: QuoteRequest) -> tuple[int, int]:
@@ -102,5 +97,5 @@ def check_fresh(quote: Quote, now: int) -> None:
         raise Refused(
             Reason.QUOTE_EXPIRED,
             f"the quote is of block {quote.block} and has expired; ask for a new one",
-            {"quote": quote.id, "slippage": text(quote.slippage)},
+            {"quote": quote.id},
         )

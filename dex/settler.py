@@ -179,6 +179,8 @@ class Settler:
                 )
             return
         self._waiting[transaction.hash] = transaction
+        if transaction.status is TransactionStatus.REORGANISED:
+            self._restore_allowance(transaction)  # it will take its tokens once more
         if self.has_ended(transaction):
             self._wake.set()
 

@@ -35,6 +35,7 @@ from dex.pool_state import PoolStates
 from dex.pools import PoolDirectory, PoolMarket, PoolState
 from dex.quoting import QuoteRequest, check_fresh, check_request
 from dex.quoting import quote as quote_pool
+from dex.refusals import invalid, of_venue
 from dex.spec import PoolVenueSpec
 from dex.swap_events import SwapEvents
 
@@ -144,14 +145,12 @@ class PoolVenue:
             return StateFeed(self.views, channel, market, sink)
         if channel is Channel.TRADES:
             return TradeFeed(self.swaps, market, sink)
-        raise self._unsupported(f"pools have no {channel.value}")
+        raise self._unsupported(channel.value, f"pools have no {channel.value}")
 
     async def order_book(self, instrument: Instrument, depth: int) -> BookSnapshot:
         market = self.market(instrument.id)
         if not 0 < depth <= MAX_DEPTH:
-            raise Refused(
-                Reason.FIELD_INVALID, f"depth is from 1 to {MAX_DEPTH}", {"field": "depth"}
-            )
+            raise invalid("depth", depth, f"depth is from 1 to {MAX_DEPTH}")
         return self.views.book(market, depth)
 
     async def ticker(self, instrument: Instrument) -> Ticker:
@@ -164,10 +163,10 @@ class PoolVenue:
     async def candles(
         self, instrument: Instrument, interval: int, start: int | None, end: int | None, limit: int
     ) -> Sequence[Candle]:
-        raise self._unsupported("pools have no candles; build them from the trades")
+        raise self._unsupported("candles", "pools have no candles; build them from the trades")
 
     async def funding(self, instrument: Instrument) -> Funding:
-        raise self._unsupported("pools have no funding")
+        raise self._unsupported("funding", "pools have no funding")
 
     # -- core.swaps.SwapVenue
 
@@ -190,14 +189,15 @@ class PoolVenue:
         check_request(request)
         first, second = self.lookup.erc20(token_in), self.lookup.erc20(token_out)
         state = await self._state(self._market_of(first, second))
-        return quote_pool(
-            self.spec.id,
-            state,
-            state.curve(first),
-            request,
-            self.clock.now(),
-            self.network.info.block_time,
-        )
+        with of_venue(self.spec.id):
+            return quote_pool(
+                self.spec.id,
+                state,
+                state.curve(first),
+                request,
+                self.clock.now(),
+                self.network.info.block_time,
+            )
 
     async def required_approval(self, quote: Quote, owner: str) -> Approval | None:
         token = quote.token_in
@@ -214,7 +214,8 @@ class PoolVenue:
         self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
     ) -> Transaction:
         if token.is_native:
-            raise self._unsupported(f"{token.symbol} is the chain's own coin: nothing to approve")
+            message = f"{token.symbol} is the chain's own coin: nothing to approve"
+            raise self._unsupported("approve", message)
         owner = self.lookup.address(owner, "owner")
         return await self.allowances.approve(owner, token, units, intent, fees)
 
@@ -224,7 +225,9 @@ class PoolVenue:
         """`deadline` in ns; 0 for the venue's default."""
         if quote.venue != self.spec.id:
             raise Refused(
-                Reason.QUOTE_NOT_FOUND, f"the quote is of {quote.venue}, not of {self.spec.id}"
+                Reason.QUOTE_NOT_FOUND,
+                f"the quote is of {quote.venue}, not of {self.spec.id}",
+                {"quote": quote.id},
             )
         check_fresh(quote, self.clock.now())
         market = await self.find_market(quote.pools[0])
@@ -250,7 +253,6 @@ class PoolVenue:
                 "quoted_block": str(quote.block),
             },
         )
-        await self.executor.check_funds(plan.sender, plan.token_in, quote.units_in)
         return await self.executor.send(plan, fees)
 
     # -- for the account
@@ -297,10 +299,10 @@ class PoolVenue:
 
     def _market_of(self, token_a: Token, token_b: Token) -> PoolMarket:
         if token_a.address == token_b.address:
-            raise Refused(
-                Reason.FIELD_INVALID,
+            raise invalid(
+                "token_out",
+                token_b.symbol,
                 f"{token_a.symbol} against itself has no pool: wrap or unwrap it instead",
-                {"field": "token_out"},
             )
         return self.directory.candidate(token_a, token_b)
 
@@ -354,8 +356,9 @@ class PoolVenue:
             {"venue": self.spec.id, "pool": address},
         )
 
-    def _unsupported(self, message: str) -> Refused:
-        return Refused(Reason.UNSUPPORTED_BY_VENUE, message, {"venue": self.spec.id})
+    def _unsupported(self, capability: str, message: str) -> Refused:
+        metadata = {"venue": self.spec.id, "capability": capability}
+        return Refused(Reason.UNSUPPORTED_BY_VENUE, message, metadata)
 
 
 def _address(answer: bytes | CallError) -> str:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from math import isqrt
 
 from core.errors import Reason, Refused
+from dex.refusals import invalid
 
 # A pair keeps its reserves as uint112 and reverts ("UniswapV2: OVERFLOW") above that.
 MAX_RESERVE = 2**112 - 1
@@ -61,10 +62,8 @@ def amount_out(curve: Curve, units_in: int) -> int:
     counted = units_in * curve.fee.kept
     out = counted * curve.reserve_out // (curve.reserve_in * curve.fee.whole + counted)
     if out == 0:
-        raise Refused(
-            Reason.FIELD_INVALID,
-            "the amount is so small that the pool would give nothing for it; trade more",
-            {"units_in": str(units_in)},
+        raise invalid(
+            "amount", units_in, "the pool would give nothing for so small an amount; trade more"
         )
     return out
 
@@ -158,8 +157,6 @@ def largest_in(units_in: int, slippage: Decimal) -> int:
 
 def _check(curve: Curve, units: int) -> None:
     if units <= 0:
-        raise Refused(
-            Reason.FIELD_INVALID, "the amount must be above zero", {"units": str(units)[:80]}
-        )
+        raise invalid("amount", units, "the amount must be above zero")
     if curve.reserve_in <= 0 or curve.reserve_out <= 0:
         raise Refused(Reason.INSUFFICIENT_LIQUIDITY, "the pool is empty")

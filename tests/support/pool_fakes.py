@@ -100,7 +100,7 @@ class FakeNetwork:
     async def send(self, plan: TransactionPlan, fees: FeeOptions) -> Transaction:
         await self.simulate(plan)
         self.sent.append(plan)
-        return Transaction(
+        transaction = Transaction(
             network=NETWORK,
             address=plan.sender,
             intent=plan.intent,
@@ -108,7 +108,10 @@ class FakeNetwork:
             hash=f"0x{len(self.sent)}",
             raw=b"",
             status=TransactionStatus.BROADCAST,
+            details=dict(plan.details),
         )
+        self.tell(transaction, TransactionStatus.SIGNED)
+        return transaction
 
     async def wait_included(self, hash: str, timeout: float) -> Transaction:
         plan = self.sent[int(hash, 16) - 1]

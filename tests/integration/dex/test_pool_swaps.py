@@ -85,7 +85,7 @@ async def test_a_quote_that_the_pool_left_behind_is_refused_before_anything_is_s
         with pytest.raises(Refused, match="the price moved past the limit") as refused:
             await world.uniswap.swap(quote, BOB, "late", 0, FEES)
         assert refused.value.reason is Reason.SLIPPAGE_EXCEEDED
-        assert "INSUFFICIENT_OUTPUT_AMOUNT" in refused.value.metadata["revert_reason"]
+        assert "INSUFFICIENT_OUTPUT_AMOUNT" in refused.value.metadata["revert"]
         assert len(world.log.rows) == sent
 
 

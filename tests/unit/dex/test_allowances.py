@@ -9,12 +9,14 @@ from chains.evm.abi import address_at, selector, uint_at
 from chains.evm.model import Call, TransactionPlan
 from core.errors import CambistError, Reason, Refused, Unconfirmed
 from core.ports import FeeOptions
-from core.transactions import TransactionStatus
+from core.tokens import Token
+from core.transactions import Transaction, TransactionStatus
 from dex.allowances import Allowances
 from dex.network import PoolNetwork
 from tests.support.pool_fakes import OWNER, SPEC, USDC, WETH, Answer, FakeNetwork
 
 FEES = FeeOptions()
+BALANCE = 10**30
 SPENDER = SPEC.deployment.router
 
 
@@ -35,7 +37,7 @@ class FakeTokens:
         if call.data.startswith(selector("allowance(address,address)")):
             assert address_at(call.data[4:], 1) == SPENDER
             return self.allowed.get(call.to, 0).to_bytes(32, "big")
-        return (10**30).to_bytes(32, "big")
+        return BALANCE.to_bytes(32, "big")
 
     async def include(self, plan: TransactionPlan) -> bool:
         await asyncio.sleep(0)
@@ -59,9 +61,17 @@ class FakeTokens:
         return one
 
 
+async def hold(allowances: Allowances, units: int, intent: str, token: Token = USDC) -> int:
+    return await allowances.hold(OWNER, token, units, units, intent, FEES)
+
+
+async def swap(tokens: FakeTokens, intent: str) -> Transaction:
+    return await tokens.network.send(TransactionPlan(OWNER, "", bytes(68), 0, intent, "swap"), FEES)
+
+
 async def test_an_approval_is_exact_and_of_the_same_lineage() -> None:
     tokens = FakeTokens()
-    await tokens.allowances().hold(OWNER, USDC, 123, "order", FEES)
+    await hold(tokens.allowances(), 123, "order")
     (plan,) = tokens.network.sent
     assert (plan.intent, plan.purpose, plan.to) == ("order/approve", "approve", USDC.address)
     assert tokens.allowed == {USDC.address: 123}
@@ -69,27 +79,25 @@ async def test_an_approval_is_exact_and_of_the_same_lineage() -> None:
 
 async def test_an_allowance_that_is_there_needs_no_approval() -> None:
     tokens = FakeTokens({USDC.address: 500})
-    await tokens.allowances().hold(OWNER, USDC, 500, "order", FEES)
+    await hold(tokens.allowances(), 500, "order")
     assert tokens.network.sent == []
 
 
 async def test_sixteen_swaps_at_a_time_share_one_approval() -> None:
     tokens = FakeTokens()
     allowances = tokens.allowances()
-    await asyncio.gather(
-        *(allowances.hold(OWNER, USDC, 100 + n, f"order {n}", FEES) for n in range(16))
-    )
+    await asyncio.gather(*(hold(allowances, 100 + n, f"order {n}") for n in range(16)))
     assert tokens.approvals() == [sum(100 + n for n in range(16))]
 
 
 async def test_what_a_swap_on_its_way_will_take_is_not_free() -> None:
     tokens = FakeTokens({USDC.address: 100})
     allowances = tokens.allowances()
-    await allowances.hold(OWNER, USDC, 100, "one", FEES)
-    swap = await tokens.network.send(TransactionPlan(OWNER, "", bytes(68), 0, "one", "swap"), FEES)
+    await hold(allowances, 100, "one")
+    await swap(tokens, "one")
+    allowances.release(OWNER, USDC, "one")
     tokens.network.sent.clear()
-    allowances.sent(OWNER, USDC, "one", swap)
-    await allowances.hold(OWNER, USDC, 60, "two", FEES)
+    await hold(allowances, 60, "two")
     # The first swap has the lower nonce: it takes its 100 before the approval replaces them.
     assert tokens.approvals() == [60]
 
@@ -97,36 +105,48 @@ async def test_what_a_swap_on_its_way_will_take_is_not_free() -> None:
 async def test_what_a_swap_took_is_forgotten_once_it_is_in_a_block() -> None:
     tokens = FakeTokens({USDC.address: 200})
     allowances = tokens.allowances()
-    await allowances.hold(OWNER, USDC, 100, "one", FEES)
-    swap = await tokens.network.send(TransactionPlan(OWNER, "", bytes(68), 0, "one", "swap"), FEES)
-    allowances.sent(OWNER, USDC, "one", swap)
+    await hold(allowances, 100, "one")
+    sent = await swap(tokens, "one")
     assert allowances.free(OWNER, USDC, 200) == 100
-    tokens.network.tell(swap, TransactionStatus.INCLUDED)
+    tokens.network.tell(sent, TransactionStatus.INCLUDED)
     assert allowances.free(OWNER, USDC, 100) == 100
 
 
-async def test_a_swap_that_is_included_before_it_is_noted_leaves_nothing_behind() -> None:
+async def test_a_swap_whose_caller_went_away_still_counts() -> None:
     tokens = FakeTokens({USDC.address: 200})
     allowances = tokens.allowances()
-    await allowances.hold(OWNER, USDC, 100, "one", FEES)
-    swap = await tokens.network.send(TransactionPlan(OWNER, "", bytes(68), 0, "one", "swap"), FEES)
-    tokens.network.tell(swap, TransactionStatus.INCLUDED)
-    allowances.sent(OWNER, USDC, "one", swap)
-    assert allowances.free(OWNER, USDC, 100) == 100
+    await hold(allowances, 150, "one")
+    await swap(tokens, "one")  # signed, and then the caller is cancelled
+    allowances.release(OWNER, USDC, "one")
+    assert allowances.free(OWNER, USDC, 200) == 50
+
+
+async def test_an_exact_out_swap_holds_no_more_than_the_wallet_has() -> None:
+    tokens = FakeTokens()
+    held = await tokens.allowances().hold(OWNER, USDC, 10**40, 10, "order", FEES)
+    assert tokens.approvals() == [held] == [BALANCE]
+
+
+async def test_too_low_a_balance_is_refused_before_anything_is_approved() -> None:
+    tokens = FakeTokens()
+    with pytest.raises(Refused) as refused:
+        await hold(tokens.allowances(), BALANCE + 1, "order")
+    assert refused.value.reason is Reason.INSUFFICIENT_BALANCE
+    assert tokens.network.sent == []
 
 
 async def test_what_was_held_for_a_swap_that_failed_is_free_again() -> None:
     tokens = FakeTokens({USDC.address: 100})
     allowances = tokens.allowances()
-    await allowances.hold(OWNER, USDC, 100, "one", FEES)
+    await hold(allowances, 100, "one")
     allowances.release(OWNER, USDC, "one")
-    await allowances.hold(OWNER, USDC, 100, "two", FEES)
+    await hold(allowances, 100, "two")
     assert tokens.approvals() == []
 
 
 async def test_a_token_that_changes_by_way_of_zero_only() -> None:
     tokens = FakeTokens({USDC.address: 5}, by_way_of_zero=True)
-    await tokens.allowances().hold(OWNER, USDC, 100, "order", FEES)
+    await hold(tokens.allowances(), 100, "order")
     assert tokens.approvals() == [0, 100]
     assert tokens.network.sent[0].intent == "order/approve-reset"
 
@@ -134,7 +154,7 @@ async def test_a_token_that_changes_by_way_of_zero_only() -> None:
 async def test_an_approval_that_reverts_refuses_the_swap() -> None:
     tokens = FakeTokens(fails=True)
     with pytest.raises(Refused) as refused:
-        await tokens.allowances().hold(OWNER, USDC, 100, "order", FEES)
+        await hold(tokens.allowances(), 100, "order")
     assert refused.value.reason is Reason.ALLOWANCE_TOO_LOW
     assert refused.value.metadata["hash"] == "0x1"
 
@@ -147,16 +167,14 @@ async def test_an_approval_that_takes_too_long_refuses_the_swap() -> None:
 
     tokens.network.include = never
     with pytest.raises(Refused, match="was not sent") as refused:
-        await tokens.allowances().hold(OWNER, USDC, 100, "order", FEES)
+        await hold(tokens.allowances(), 100, "order")
     assert refused.value.reason is Reason.ALLOWANCE_TOO_LOW
 
 
 async def test_tokens_and_failures_do_not_mix() -> None:
     tokens = FakeTokens()
     allowances = tokens.allowances()
-    await asyncio.gather(
-        allowances.hold(OWNER, USDC, 1, "a", FEES), allowances.hold(OWNER, WETH, 2, "b", FEES)
-    )
+    await asyncio.gather(hold(allowances, 1, "a"), hold(allowances, 2, "b", WETH))
     assert tokens.allowed == {USDC.address: 1, WETH.address: 2}
 
 
