@@ -56,7 +56,6 @@ def refusal(error: NodeError, network: str) -> CambistError:
             **error.metadata,
             "network": network,
             "revert": reason[:500],
-            "revert_reason": reason[:500],
             "revert_data": hexadecimal(data)[:1000],
         },
     )

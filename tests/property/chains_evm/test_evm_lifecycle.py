@@ -1,6 +1,6 @@
 """The state machine of a transaction, under any sequence of observations."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chains.evm.lifecycle import BLOCK_HASH, Observation, follow
@@ -13,7 +13,7 @@ receipts = st.builds(
     Receipt,
     hash=st.just("0x1"),
     status=st.booleans(),
-    block=st.integers(0, 12),
+    block=st.integers(0, 4),
     block_hash=st.sampled_from(["0xa", "0xb", "0xc"]),
     gas_used=st.integers(21_000, 100_000),
     effective_gas_price=st.integers(0, 10**12),
@@ -21,7 +21,7 @@ receipts = st.builds(
 )
 observations = st.builds(
     Observation,
-    head=st.integers(0, 20),
+    head=st.integers(0, 7),
     receipt=st.none() | receipts,
     revert_reason=st.just("why"),
     in_pool=st.booleans(),
@@ -34,7 +34,8 @@ def fresh() -> Transaction:
     return Transaction("n", ALICE, "i", "p", "0x1", b"raw", Status.SIGNED, nonce=3)
 
 
-@given(st.lists(observations, max_size=12), st.integers(0, 6))
+@settings(max_examples=400)
+@given(st.lists(observations, min_size=1, max_size=6), st.integers(0, 4))
 def test_whatever_nodes_say(seen: list[Observation], depth: int) -> None:
     current = fresh()
     for now, one in enumerate(seen, 1):
@@ -82,7 +83,7 @@ def check(old: Transaction, new: Transaction, seen: Observation, depth: int) -> 
     assert old.status not in FINAL_STATUSES
 
 
-@given(st.lists(observations, max_size=8), receipts, st.integers(0, 6))
+@given(st.lists(observations, max_size=4), receipts, st.integers(0, 4))
 def test_in_the_end_the_receipt_decides(
     seen: list[Observation], receipt: Receipt, depth: int
 ) -> None:

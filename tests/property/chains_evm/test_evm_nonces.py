@@ -67,7 +67,7 @@ class OneWallet(RuleBasedStateMachine):
     @rule(arrives=st.booleans())
     def send(self, arrives: bool) -> None:
         nonce = self.ledger.next(self.counts)
-        assert nonce not in self.pending, "one nonce for two of our transactions"
+        assert nonce not in self.signed, "one nonce for two of our transactions"
         if self.counts == self._ask():
             assert nonce not in self.strangers
             assert nonce >= self.used
