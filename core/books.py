@@ -94,12 +94,13 @@ class _Side:
             values.append(quantity)
         return changed, values
 
-    def trim(self, depth: int) -> None:
-        excess = len(self.keys) - depth
-        if excess > 0:
-            for price in self.prices[:excess]:
-                del self.quantities[price]
-            del self.keys[:excess], self.prices[:excess]
+    def trim(self, depth: int) -> list[str]:
+        excess = max(len(self.keys) - depth, 0)
+        gone = self.prices[:excess]
+        for price in gone:
+            del self.quantities[price]
+        del self.keys[:excess], self.prices[:excess]
+        return gone
 
     def best(self) -> tuple[str, str] | None:
         if not self.prices:
@@ -141,10 +142,10 @@ class OrderBook:
         """Sets and removes levels; the same changes as canonical columns, "0" for removed."""
         return self._bids.apply(bids), self._asks.apply(asks)
 
-    def trim(self, depth: int) -> None:
-        """Drops what lies deeper than `depth` levels, as some venues require before a checksum."""
-        self._bids.trim(depth)
-        self._asks.trim(depth)
+    def trim(self, depth: int) -> tuple[list[str], list[str]]:
+        """Drops what lies deeper than `depth` levels, as some venues require; the prices dropped,
+        bids and asks."""
+        return self._bids.trim(depth), self._asks.trim(depth)
 
     @property
     def best_bid(self) -> tuple[str, str] | None:

@@ -135,12 +135,18 @@ class BookSync:
 
     def _load(self, message: BookMessage, received: int) -> BookSnapshot:
         self.book.load(message.bids, message.asks)
+        if self._rule.trim:
+            self.book.trim(self._rule.trim)
         self.sequence, self.event_time, self._first = message.last, message.event_time, True
         wrong = self._wrong(message)
         return self.broke(wrong) if wrong else self._live(received)
 
     def _apply(self, message: BookMessage, received: int) -> BookUpdate:
         bids, asks = self.book.apply(message.bids, message.asks)
+        if self._rule.trim:
+            for side, gone in zip((bids, asks), self.book.trim(self._rule.trim), strict=True):
+                side[0].extend(gone)
+                side[1].extend("0" for _ in gone)
         self.sequence = message.last
         self.event_time = message.event_time
         self.receive_time = received
@@ -152,8 +158,6 @@ class BookSync:
 
     def _wrong(self, message: BookMessage) -> str:
         rule = self._rule
-        if rule.trim:
-            self.book.trim(rule.trim)
         if self.book.crossed:
             return self._crossed()
         if message.checksum is not None and rule.checksum is not None:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from cex.engine import outcome, request, wire
@@ -12,7 +12,7 @@ from cex.engine.commands import Command, ServerTime
 from cex.engine.credentials import Credentials
 from cex.engine.http import Http, LostError, NotSentError, Reply
 from cex.engine.limiter import Limiter, Permit
-from cex.engine.spec import Moment, Operation, Scope, VenueSpec
+from cex.engine.spec import Failure, Moment, Operation, Scope, VenueSpec
 from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason, Refused
 from core.orders import Fill, OrderReport
@@ -142,14 +142,17 @@ class Caller:
             if exhausted is not None:
                 account = _account_scope(credentials)
                 self._limiter.pause(outcome.retry_after(reply), exhausted, account)
+            done: Sequence[OrderReport | Fill] = ()
             if failure is not None and operation.effects is not None:
                 done, failure = _effects(operation, reply, command, scope)
-                for value in done:
-                    if effects is not None:
-                        effects(value)
             if failure is not None and credentials is not None:
-                failure = type(failure)(failure.code, credentials.redact(failure.text))
-            raise outcome.failed(self._spec, reply, failure, command.mutates)
+                failure = Failure(failure.code, credentials.redact(failure.text))
+            error = outcome.failed(self._spec, reply, failure, command.mutates)
+            for value in done:
+                error.metadata["replaced"] = "canceled"
+                if effects is not None:
+                    effects(value)
+            raise error
         try:
             return read(operation, command, scope, reply.body)
         except CambistError as problem:
@@ -196,7 +199,7 @@ def read(operation: Operation[Any, Any], command: Command[V], scope: Scope, body
 
 def _effects(
     operation: Operation[Any, Any], reply: Reply, command: Command[Any], scope: Scope
-) -> tuple[Any, Any]:
+) -> tuple[Sequence[OrderReport | Fill], Failure | None]:
     assert operation.effects is not None
     try:
         return operation.effects(reply.body, command, scope)
