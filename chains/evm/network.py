@@ -183,6 +183,8 @@ class EvmNetwork:
         already gives that transaction. Refused: nothing was signed; Rejected: no node took it."""
         sender = self._address(plan.sender, "sender")
         plan = replace(plan, sender=sender, to=self._address(plan.to, "to"))
+        if not 0 <= plan.value <= erc20.MAX_UINT:
+            raise _invalid("value", str(plan.value), "is no amount of the native coin")
         return await self._sender.send(plan, fees)
 
     async def receipt(self, hash: str) -> Receipt | None:

@@ -1,5 +1,6 @@
 """From a plan to numbers in one round trip: simulation, gas, fees, nonce counts, balance."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,9 @@ from chains.evm.prices import GasPrices
 from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
 from core.errors import CambistError, Reason, Refused
-from core.money import from_units, text, to_units
+from core.money import from_units, text
 from core.ports import FeeOptions, NetworkInfo
+from core.tokens import Token
 
 _COUNT_TIMEOUT = 3.0  # float: seconds; a node that is slower has no say in the nonce
 
@@ -90,31 +92,47 @@ async def prepare(
     ]
     if plan.gas_limit is None:
         questions.append(("eth_estimateGas", [wire]))
-    call, balance, latest, pending, *estimate = await rpc.batch(questions)
+    answers, others = await asyncio.gather(rpc.batch(questions), _others(rpc, plan.sender))
+    call, balance, latest, pending, *estimate = answers
     for answer in (call, *estimate):
         if isinstance(answer, NodeError):
             raise refusal(answer, info.id) from answer
-    counts = [[latest, pending]]
-    if len(rpc.nodes) > 1:
-        counts += await rpc.ask_all(_counts(plan.sender), _COUNT_TIMEOUT)
     gas_limit = plan.gas_limit
     if gas_limit is None:
         gas_limit = with_margin(_number(estimate[0]), bool(plan.data)) + plan.gas_reserve
     native = info.native
-    cap = None if options.max_fee is None else to_units(options.max_fee, native.decimals)
-    fees = under_cap(fees, gas_limit, head.base_fee, cap, native)
+    fees = under_cap(fees, gas_limit, head.base_fee, _cap(options, native), native)
     _afford(_number(balance), plan.value + fees.price * gas_limit, info)
-    return Prepared(fees, gas_limit, _agree(counts, asked))
+    return Prepared(fees, gas_limit, _agree([[latest, pending], *others], asked))
 
 
 def _counts(sender: str) -> list[tuple[str, list[Any]]]:
     return [("eth_getTransactionCount", [sender, block]) for block in ("latest", "pending")]
 
 
+async def _others(rpc: RpcPool, sender: str) -> list[list[Answer]]:
+    """The counts that every node tells, where there are several: one alone may lie or lag."""
+    return await rpc.ask_all(_counts(sender), _COUNT_TIMEOUT) if len(rpc.nodes) > 1 else []
+
+
+def _cap(options: FeeOptions, native: Token) -> int | None:
+    """The cap in wei; what is beyond the coin's decimals is cut off."""
+    if options.max_fee is None:
+        return None
+    if not options.max_fee.is_finite() or options.max_fee < 0:
+        raise Refused(
+            Reason.FIELD_INVALID,
+            f"max_fee: {options.max_fee} is no amount of {native.symbol}",
+            {"field": "max_fee", "value": str(options.max_fee)},
+        )
+    return int(options.max_fee.scaleb(native.decimals))
+
+
 def _agree(answers: list[list[Answer]], asked: int) -> Counts:
     """What most nodes say; a node without a pool of its own may not know "pending"."""
-    latest = agreed([_number(row[0]) for row in answers])
+    used = [_number(row[0]) for row in answers if not isinstance(row[0], NodeError)]
     pending = [_number(row[1]) for row in answers if not isinstance(row[1], NodeError)]
+    latest = agreed(used) if used else _number(answers[0][0])
     return Counts(latest, agreed(pending) if pending else latest, asked)
 
 

@@ -1,6 +1,7 @@
 """Sends transactions: look for the intent, simulate, sign, journal, and only then broadcast."""
 
 import asyncio
+import logging
 
 from chains.evm.codec import hexadecimal, keccak
 from chains.evm.envelope import Envelope, signer_of
@@ -15,6 +16,8 @@ from core.clock import Clock
 from core.errors import CambistError, Reason, Refused
 from core.ports import FeeOptions, NetworkInfo, Signer, TransactionLog
 from core.transactions import Transaction, TransactionStatus
+
+_log = logging.getLogger(__name__)
 
 
 class TransactionSender:
@@ -62,13 +65,20 @@ class TransactionSender:
         # A caller that goes away must not leave a transaction half sent.
         task = asyncio.create_task(self._commit(plan, prepared, ledger))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._done)
         return await asyncio.shield(task)
 
     async def stop(self) -> None:
         """Waits for what is being signed or broadcast."""
         if self._running:
             await asyncio.wait(self._running, timeout=5)
+
+    def _done(self, task: asyncio.Task[Transaction]) -> None:
+        """A failure whose caller has gone away is heard of here."""
+        self._running.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.info("a transaction was not sent: %s", error)
 
     async def _commit(
         self, plan: TransactionPlan, prepared: Prepared, ledger: NonceLedger

@@ -137,6 +137,40 @@ async def test_fee_cap_is_refused_before_signing() -> None:
         assert included.fee <= cap
 
 
+@pytest.mark.parametrize("cap", ["-1", "NaN", "Infinity"])
+async def test_a_cap_that_is_no_amount_is_refused(cap: str) -> None:
+    async with anvil() as node, network([node.url]) as net:
+        with pytest.raises(Refused) as caught:
+            await net.transfer(
+                ALICE, BOB, net.info.native, 1, "i", FeeOptions("fast", Decimal(cap))
+            )
+        assert caught.value.reason is Reason.FIELD_INVALID
+
+
+async def test_a_cap_with_more_decimals_than_the_coin_is_cut() -> None:
+    async with anvil() as node, network([node.url]) as net:
+        cap = Decimal("0.01") + Decimal("1e-30")
+        sent = await net.transfer(ALICE, BOB, net.info.native, 1, "i", FeeOptions("fast", cap))
+        assert (await net.wait_included(sent.hash, 10)).succeeded
+
+
+@pytest.mark.parametrize("value", [-1, 2**256])
+async def test_a_plan_whose_value_is_no_amount_is_refused(value: int) -> None:
+    async with anvil() as node, network([node.url]) as net:
+        plan = TransactionPlan(ALICE, BOB, b"", value, "i", "test")
+        with pytest.raises(Refused) as caught:
+            await net.send(plan, FeeOptions())
+        assert caught.value.reason is Reason.FIELD_INVALID
+
+
+async def test_addresses_in_any_case_are_the_same_wallet() -> None:
+    async with anvil() as node, network([node.url]) as net:
+        plan = TransactionPlan(ALICE.lower(), BOB.lower(), b"", 5, "i", "test")
+        sent = await net.send(plan, FeeOptions())
+        assert (sent.address, sent.to) == (ALICE, BOB)
+        assert (await net.wait_included(sent.hash, 10)).succeeded
+
+
 async def test_fee_strategies_are_paid_as_named() -> None:
     async with anvil() as node, network([node.url]) as net:
         offered = {}
