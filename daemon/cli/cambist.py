@@ -10,6 +10,7 @@ from daemon.cli.commands import (
     events,
     market,
     orders,
+    sandbox,
     swaps,
     system,
     venues,
@@ -35,7 +36,7 @@ def build() -> typer.Typer:
     ) -> None:
         pass
 
-    for area in (system, venues, market, orders, accounts, swaps, chains, wallets, events):
+    for area in (system, venues, market, orders, accounts, swaps, chains, wallets, events, sandbox):
         area.register(app)
     return app
 

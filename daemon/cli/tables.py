@@ -29,6 +29,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "Volume:volume",
     ),
     "Component": ("Kind:kind", "Part:id", "State:condition"),
+    "Fault": (
+        "Fault:kind",
+        "Only at:venue",
+        "Only for:account",
+        "Only in:operation",
+        "Only of:instrument",
+        "Times:times",
+        "Delay:delay",
+    ),
     "FeeEstimate": ("Speed:strategy", "Transfer:transfer_fee", "Unit price:unit_price"),
     "Fill": (
         "Time:event_time",
@@ -143,6 +152,7 @@ COLOURS = {
 
 # Columns that may be folded over lines where the terminal is narrow; the others stay whole.
 FOLDED = {"Can", "Venues", "State", "Address", "Hash", "To", "Error", "What", "Name", "Reserves"}
+FOLDED |= {"Only at", "Only for", "Only in", "Only of"}
 
 
 def attribute(value: Any, path: str) -> Any:

@@ -16,6 +16,7 @@ from cambist.services.accounts import Accounts
 from cambist.services.chains import Chains
 from cambist.services.events import Events
 from cambist.services.market import Market
+from cambist.services.sandbox import Sandbox
 from cambist.services.swaps import Swaps
 from cambist.services.system import System
 from cambist.services.trading import Trading
@@ -51,6 +52,7 @@ class Client:
         self.chains = Chains(rpc)
         self.wallets = Wallets(rpc)
         self.swaps = Swaps(rpc)
+        self.sandbox = Sandbox(rpc)
 
     async def close(self) -> None:
         """Ends the connection and its streams."""

@@ -12,6 +12,7 @@ from cambist.v1 import (
     chains_pb2,
     events_pb2,
     market_data_pb2,
+    sandbox_pb2,
     swaps_pb2,
     system_pb2,
     trading_pb2,
@@ -408,6 +409,21 @@ def answers() -> dict[str, Answer]:
                 w.Allowance(venue=POOL_VENUE, spender="0x9", amount=amount(USDC, "5", "5000000"))
             ]
         ),
+        "add_fault": sandbox_pb2.AddFaultResponse(),
+        "list_faults": sandbox_pb2.ListFaultsResponse(
+            faults=[
+                sandbox_pb2.Fault(
+                    kind=sandbox_pb2.FAULT_KIND_RATE_LIMIT,
+                    venue="paper_perpetual",
+                    account="paper_perpetual",
+                    operation="place",
+                    instrument="ETH-USDC-PERP",
+                    times=3,
+                    delay=Duration(nanos=500_000_000),
+                )
+            ]
+        ),
+        "clear_faults": sandbox_pb2.ClearFaultsResponse(),
         "list_pools": s.ListPoolsResponse(pools=[POOL]),
         "get_pool": s.GetPoolResponse(pool=POOL),
         "get_quote": s.GetQuoteResponse(quote=QUOTE),

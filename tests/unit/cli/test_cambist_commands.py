@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
+from cambist.v1 import sandbox_pb2
 from tests.support.fake_daemon import FakeDaemon
 from tests.unit.cli.answers import HASH, POOL_VENUE
 from tests.unit.cli.conftest import Run
@@ -54,6 +56,7 @@ READS = {
     f"pools {POOL_VENUE} WETH-USDC": ["0.003"],
     f"quote {POOL_VENUE} ETH USDC 1": ["2931.123456 USDC", "at the least out"],
     f"swap {POOL_VENUE} ETH USDC 1 --dry-run": ["it would succeed"],
+    "sandbox faults": ["rate_limit", "place", "0.5s"],
 }
 # command -> the request that it must make
 WRITES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -100,6 +103,30 @@ WRITES: dict[str, tuple[str, dict[str, Any]]] = {
     f"wallet approve {POOL_VENUE} USDC 5": ("approve", {"wallet": "trader", "amount": "5"}),
     f"swap {POOL_VENUE} ETH USDC 1 --yes --wait": ("swap", {"wallet": "trader", "quote_id": "q1"}),
     "stop": ("shutdown", {}),
+    "sandbox fault rate-limit --venue paper --times 2 --delay 0.25 --request-id f": (
+        "add_fault",
+        {
+            "request_id": "f",
+            "fault": sandbox_pb2.Fault(
+                kind=sandbox_pb2.FAULT_KIND_RATE_LIMIT,
+                venue="paper",
+                times=2,
+                delay=Duration(nanos=250_000_000),
+            ),
+        },
+    ),
+    "sandbox fault drop-fill -a paper --operation place --instrument ETH-USDC": (
+        "add_fault",
+        {
+            "fault": sandbox_pb2.Fault(
+                kind=sandbox_pb2.FAULT_KIND_DROP_FILL,
+                account="paper",
+                operation="place",
+                instrument="ETH-USDC",
+            )
+        },
+    ),
+    "sandbox heal": ("clear_faults", {}),
 }
 STREAMS = [
     "status",
@@ -159,6 +186,14 @@ async def test_streams_are_shown_to_people(run: Run, command: str) -> None:
     result = await run(*command.split(), "--watch")
     assert result.out.strip()
     assert "the test ends here" in result.err
+
+
+@pytest.mark.parametrize(
+    "words", ["nonsense", "delay --delay -1", "delay --delay nan", "delay --delay 1e9", "delay -n"]
+)
+async def test_faults_that_cannot_be(run: Run, daemon: FakeDaemon, words: str) -> None:
+    assert (await run("sandbox", "fault", *words.split())).code == 2
+    assert daemon.of("add_fault") == []
 
 
 async def test_venues_as_scripts_read_them(run: Run) -> None:

@@ -26,6 +26,7 @@ from cambist.types.chains import (
 )
 from cambist.types.events import AccountNotice, Event
 from cambist.types.market import BookState, Candle, EventKind, Funding, Ticker, Trade
+from cambist.types.sandbox import Fault, FaultKind
 from cambist.types.swaps import Pool, Quote, RequiredApproval, SwapMode
 from cambist.types.system import Component, Condition, DaemonState, Health, Info, Limits, Status
 from cambist.types.trading import (
@@ -64,6 +65,8 @@ __all__ = [
     "DaemonState",
     "Event",
     "EventKind",
+    "Fault",
+    "FaultKind",
     "FeeEstimate",
     "FeeRates",
     "FeeStrategy",
