@@ -39,9 +39,14 @@ class BookSync:
         self._first = True
         self._buffer: deque[BookMessage] = deque(maxlen=_BUFFER)
 
-    def subscribed(self) -> BookSnapshot:
-        """The venue will send messages from now on."""
-        return self._restart("waiting for a snapshot")
+    def subscribing(self) -> BookSnapshot:
+        """The subscription is asked for; messages may come before its confirmation."""
+        return self._restart("waiting for the subscription")
+
+    def subscribed(self) -> None:
+        """The subscription is confirmed: what a snapshot by REST leaves out will come."""
+        if self._rule.start is Start.REST and self.state is BookState.SYNCING:
+            self.reason, self.need = "waiting for a snapshot", Need.SNAPSHOT
 
     def disconnected(self, reason: str) -> BookSnapshot:
         """No messages come; the levels last known stay visible, marked as stale."""
@@ -52,8 +57,9 @@ class BookSync:
     def broke(self, reason: str) -> BookSnapshot:
         """The book is wrong and starts again."""
         again = self._restart(reason)
-        if self._rule.start is Start.STREAM:
-            self.need = Need.SUBSCRIPTION
+        whole = self._rule.start is Start.WHOLE  # the next message will do
+        rest = self._rule.start is Start.REST
+        self.need = Need.SNAPSHOT if rest else Need.NOTHING if whole else Need.SUBSCRIPTION
         return again
 
     def message(self, message: BookMessage, received: int) -> BookUpdate | None:
@@ -122,7 +128,7 @@ class BookSync:
     def _restart(self, reason: str) -> BookSnapshot:
         self.epoch += 1
         self.state, self.reason = BookState.SYNCING, reason
-        self.need = Need.SNAPSHOT if self._rule.start is Start.REST else Need.NOTHING
+        self.need = Need.NOTHING
         self.book.clear()
         self.sequence, self.event_time = 0, 0
         self._buffer.clear()

@@ -46,8 +46,11 @@ class Upstream:
         """The last event; None before the first."""
         return self._last
 
+    def subscribing(self) -> None:
+        """The subscription is asked for."""
+
     def subscribed(self) -> None:
-        """Messages come from now on."""
+        """The subscription is confirmed."""
 
     def disconnected(self, reason: str) -> None:
         """No messages come until `subscribed`."""
@@ -104,9 +107,13 @@ class BookUpstream(Upstream):
         """The whole book with its state."""
         return self.sync.snapshot()
 
-    def subscribed(self) -> None:
+    def subscribing(self) -> None:
         """The book starts anew."""
-        self._tell(self.sync.subscribed())
+        self._tell(self.sync.subscribing())
+
+    def subscribed(self) -> None:
+        """A snapshot by REST can join the stream now."""
+        self.sync.subscribed()
         self._serve()
 
     def disconnected(self, reason: str) -> None:

@@ -139,6 +139,8 @@ class TopicConnection:
                 # Counted as there before the confirmation: data may come before it, and a topic
                 # that leaves meanwhile is then unsubscribed.
                 self._there |= set(wanted)
+                for upstream in self._distinct(wanted):
+                    upstream.subscribing()
                 try:
                     await self.connection.request(self._spec.subscribe(wanted, self.session("")))
                 except FrameRefused as error:

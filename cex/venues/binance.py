@@ -103,7 +103,7 @@ RawOrder = shape(shapes.OrderShape, {**ORDER, "update_time": "updateTime"})
 # A new order's or a cancel's reply has the time of the transaction; an amended order has it beside.
 RawChanged = shape(shapes.OrderShape, {**ORDER, "update_time": "transactTime"})
 RawAmendedOrder = shape(shapes.OrderShape, {
-    **ORDER, "quantity": "qty", "filled_notional": "cumulativeQuoteQty?"})
+    **ORDER, "quantity": "qty?", "filled_notional": "cumulativeQuoteQty?"})
 StreamOrder = shape(shapes.OrderShape, {
     "symbol": "s", "venue_order_id": "i", "client_order_id": "c", "original_client_order_id": "C",
     "status": "X", "type": "o", "side": "S", "time_in_force": "f", "price": "p", "quantity": "q",
@@ -236,7 +236,8 @@ def parse_all_canceled(raw: list[Raw], command: ask.CancelAll, scope: Scope) -> 
     return [parse.report(decode_changed(order), WORDS) for order in orders]
 
 def parse_amended(raw: RawAmended, command: ask.Amend, scope: Scope) -> ask.Reports:
-    return [parse.report(decode_amended(raw.amendedOrder), WORDS, milliseconds(raw.transactTime))]
+    said = parse.report(decode_amended(raw.amendedOrder), WORDS, milliseconds(raw.transactTime))
+    return [replace(said, quantity=said.quantity or command.quantity)]
 
 def parse_replaced(raw: RawReplaced, command: ask.Replace, scope: Scope) -> ask.Reports:
     canceled = parse.report(decode_changed(raw.cancelResponse), WORDS)

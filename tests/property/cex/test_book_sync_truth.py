@@ -74,7 +74,8 @@ def test_a_live_book_is_the_venues_book(
     moves: list[tuple[tuple[list[tuple[str, str]], list[tuple[str, str]], int], str, bool, bool]],
 ) -> None:
     truth, sync, bot = Truth(), BookSync("X-Y", RULE), Subscriber()
-    bot.told(sync.subscribed())
+    bot.told(sync.subscribing())
+    sync.subscribed()
     late: list[BookMessage] = []
     answers: list[BookMessage] = []
     for (bids, asks, width), way, asked, answered in moves:

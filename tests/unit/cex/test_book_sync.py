@@ -21,6 +21,7 @@ def message(first: int, last: int, bids: str = "", asks: str = "", **more: objec
 
 def started(rule: BookRule = REST) -> BookSync:
     sync = BookSync("X-Y", rule)
+    sync.subscribing()
     sync.subscribed()
     return sync
 
@@ -107,7 +108,23 @@ def test_a_disconnected_book_is_stale_and_shows_its_last_levels() -> None:
     assert sync.message(message(11, 11, "98x1"), 7) is None
     assert sync.answer(message(0, 20, "1x1", "2x1"), 7) is None
     assert sync.state is BookState.STALE
-    assert sync.subscribed().state is BookState.SYNCING
+    assert sync.subscribing().state is BookState.SYNCING
+
+
+def test_what_comes_before_the_confirmation_counts() -> None:
+    sync = BookSync("X-Y", REST)
+    sync.subscribing()
+    sync.message(message(11, 11, "98x4"), 5)
+    assert sync.need is Need.NOTHING
+    sync.subscribed()
+    snapshot = sync.answer(message(0, 10, "99x1", "101x1"), 6)
+    assert snapshot is not None
+    assert snapshot.sequence == 11
+    early = BookSync("X-Y", BookRule(Start.STREAM, follows))
+    early.subscribing()
+    early.message(message(0, 10, "99x1", "101x1", whole=True), 5)
+    early.subscribed()
+    assert early.state is BookState.LIVE
 
 
 def test_the_buffer_has_an_end() -> None:
