@@ -34,23 +34,6 @@ def book_snapshot(book: market.BookSnapshot, sequence: int, depth: int = 0) -> p
     return message
 
 
-def book_change(delta: market.BookDelta, sequence: int) -> bytes:
-    """A change of a live book, as bytes. The hot path: every update of every book comes here."""
-    message = pb.OrderBook(
-        kind=_CHANGE,
-        state=_LIVE,
-        sequence=sequence,
-        bid_prices=delta.bids[0],
-        bid_quantities=delta.bids[1],
-        ask_prices=delta.asks[0],
-        ask_quantities=delta.asks[1],
-        venue_sequence=delta.sequence,
-    )
-    set_time(message.event_time, delta.event_time)
-    set_time(message.receive_time, delta.receive_time)
-    return message.SerializeToString()
-
-
 def book_heartbeat(state: market.BookState, sequence: int) -> bytes:
     """Nothing happened."""
     return pb.OrderBook(

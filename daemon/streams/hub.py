@@ -19,6 +19,7 @@ from core.market import (
 )
 from core.ports import Channel, Feed, Venue
 from daemon.codec import market as codec
+from daemon.codec.book_changes import book_change
 from daemon.streams.topic import Topic
 
 # A subscriber that comes back soon finds the feed still running.
@@ -143,11 +144,9 @@ def _book_topic(feed: CurrentFeed) -> Topic:
 
 
 def _book_sink(topic: Topic) -> Callable[[MarketEvent], None]:
-    encode = codec.book_change
-
     def sink(event: MarketEvent) -> None:
         if isinstance(event, BookDelta):
-            topic.change(lambda sequence: encode(event, sequence))
+            topic.change(book_change, event)
         else:
             topic.reset()
 
@@ -161,10 +160,14 @@ def _trade_topic(feed: CurrentFeed) -> Topic:
     )
 
 
+def _trade_change(trade: Trade, sequence: int) -> bytes:
+    return codec.trade_event(trade, _CHANGE, sequence)
+
+
 def _trade_sink(topic: Topic) -> Callable[[MarketEvent], None]:
     def sink(event: MarketEvent) -> None:
         if isinstance(event, Trade):
-            topic.change(lambda sequence: codec.trade_event(event, _CHANGE, sequence))
+            topic.change(_trade_change, event)
 
     return sink
 
@@ -178,10 +181,14 @@ def _candle_topic(feed: CurrentFeed) -> Topic:
     return Topic(snapshot, lambda sequence: codec.candle_event(None, _HEARTBEAT, sequence))
 
 
+def _candle_change(candle: Candle, sequence: int) -> bytes:
+    return codec.candle_event(candle, _CHANGE, sequence)
+
+
 def _candle_sink(topic: Topic) -> Callable[[MarketEvent], None]:
     def sink(event: MarketEvent) -> None:
         if isinstance(event, Candle):
-            topic.change(lambda sequence: codec.candle_event(event, _CHANGE, sequence))
+            topic.change(_candle_change, event)
 
     return sink
 

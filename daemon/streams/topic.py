@@ -8,6 +8,7 @@ oldest change kept gets a snapshot of now instead: market data is conflated, mem
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from itertools import islice
 
 from core.errors import Reason, Refused
@@ -21,17 +22,20 @@ Encode = Callable[[int], bytes]  # sequence -> the event's bytes
 Snapshot = Callable[[int, int], bytes]  # sequence, depth -> the event's bytes
 
 
-def framed(event: bytes) -> bytes:
-    """An event as an element of field 1, so that a response is the concatenation of its events."""
-    size = len(event)
-    if size < 0x80:
-        return b"\x0a" + bytes((size,)) + event
+@lru_cache(maxsize=4096)
+def _header(size: int) -> bytes:
+    """Tag and length of an element of field 1."""
     header = bytearray(b"\x0a")
     while size > 0x7F:
         header.append(size & 0x7F | 0x80)
         size >>= 7
     header.append(size)
-    return bytes(header) + event
+    return bytes(header)
+
+
+def framed(event: bytes) -> bytes:
+    """An event as an element of field 1, so that a response is the concatenation of its events."""
+    return _header(len(event)) + event
 
 
 class Topic:
@@ -40,19 +44,18 @@ class Topic:
     def __init__(self, snapshot: Snapshot, heartbeat: Encode) -> None:
         self._make_snapshot = snapshot
         self._make_heartbeat = heartbeat
-        self._changes: deque[bytes] = deque()
+        self._changes: deque[bytes] = deque(maxlen=KEPT_CHANGES)
         self._sequence = 0  # of the newest event
         self._waiting: list[asyncio.Future[None]] = []
         self._snapshots: dict[int, tuple[int, bytes]] = {}  # depth -> sequence, bytes
         self._batch: tuple[int, int, bytes] = (0, 0, b"")
         self._closed: Refused | None = None
 
-    def change(self, encode: Encode) -> None:
-        """Appends a change."""
+    def change(self, encode: Callable[..., bytes], *values: object) -> None:
+        """Appends a change: the bytes that `encode` makes of the values and a sequence."""
         self._sequence += 1
-        if len(self._changes) == KEPT_CHANGES:
-            self._changes.popleft()
-        self._changes.append(framed(encode(self._sequence)))
+        event = encode(*values, self._sequence)
+        self._changes.append(_header(len(event)) + event)
         if self._waiting:
             self._wake()
 
