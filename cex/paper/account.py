@@ -144,17 +144,23 @@ class BookAccount:
         """Sends an order."""
         self._own(request)
         await self._executor.prepare(request.instrument)
-        return await self._mutate("place", lambda: self._executor.place(request))
+        return await self._mutate(
+            "place", lambda: self._executor.place(request), request.instrument
+        )
 
     async def cancel(self, order: Order) -> OrderReport:
         """Ends an order."""
         id = order.client_order_id
-        return await self._mutate("cancel", lambda: self._executor.cancel(self.id, id))
+        return await self._mutate(
+            "cancel", lambda: self._executor.cancel(self.id, id), order.request.instrument
+        )
 
     async def cancel_all(self, instrument: str | None) -> Sequence[OrderReport]:
         """Ends all orders of an instrument, or of the account."""
         return await self._mutate(
-            "cancel_all", lambda: self._executor.cancel_all(self.id, instrument)
+            "cancel_all",
+            lambda: self._executor.cancel_all(self.id, instrument),
+            instrument or "",
         )
 
     async def replace(
@@ -166,18 +172,23 @@ class BookAccount:
         await self._executor.prepare(order.request.instrument)
         id = order.client_order_id
         return await self._mutate(
-            "replace", lambda: self._executor.replace(self.id, id, quantity, price)
+            "replace",
+            lambda: self._executor.replace(self.id, id, quantity, price),
+            order.request.instrument,
         )
 
     async def set_leverage(self, instrument: Instrument, leverage: int) -> None:
         """Changes a perpetual's leverage. Raises Rejected with the reason."""
-        await self._mutate("set_leverage", lambda: self._set_leverage(instrument, leverage))
+        await self._mutate(
+            "set_leverage", lambda: self._set_leverage(instrument, leverage), instrument.id
+        )
 
     # --- questions ---
 
     async def query(self, order: Order) -> OrderReport | None:
         """What the venue says of an order; None when it never took it."""
-        return await self._ask("query", lambda: self._find(order.client_order_id))
+        instrument = order.request.instrument
+        return await self._ask("query", lambda: self._find(order.client_order_id), instrument)
 
     async def open_orders(self) -> Sequence[Order]:
         """All open orders, oldest first."""
@@ -188,7 +199,7 @@ class BookAccount:
     async def fills(self, instrument: str, since: int) -> Sequence[Fill]:
         """From a time (ns) on, oldest first, complete."""
         store = self._clearing.store
-        return await self._ask("fills", lambda: store.fills(self.id, instrument, since))
+        return await self._ask("fills", lambda: store.fills(self.id, instrument, since), instrument)
 
     async def funding_payments(self, since: int) -> Sequence[FundingPayment]:
         """From a time (ns) on, oldest first, complete."""
@@ -208,7 +219,8 @@ class BookAccount:
 
     async def fee_rates(self, instrument: Instrument) -> FeeRates:
         """Maker and taker rates."""
-        return await self._ask("fee_rates", lambda: self._fee_rates(instrument.id))
+        id = instrument.id
+        return await self._ask("fee_rates", lambda: self._fee_rates(id), id)
 
     # --- inside ---
 
@@ -253,35 +265,35 @@ class BookAccount:
 
     # --- faults ---
 
-    async def _mutate(self, operation: str, action: Callable[[], T]) -> T:
-        await self._before(operation)
+    async def _mutate(self, operation: str, action: Callable[[], T], instrument: str) -> T:
+        await self._before(operation, instrument)
         try:
             return _answer(action)
         finally:
-            if self._take(FaultKind.TIMEOUT_AFTER_EFFECT, operation):
+            if self._take(FaultKind.TIMEOUT_AFTER_EFFECT, operation, instrument):
                 raise Unconfirmed(
                     Reason.OUTCOME_UNKNOWN, f"the answer to {operation} did not come in time"
                 )
 
-    async def _ask(self, operation: str, question: Callable[[], T]) -> T:
-        await self._before(operation)
+    async def _ask(self, operation: str, question: Callable[[], T], instrument: str = "") -> T:
+        await self._before(operation, instrument)
         return _answer(question)
 
-    async def _before(self, operation: str) -> None:
+    async def _before(self, operation: str, instrument: str) -> None:
         """What can go wrong before a request reaches the venue's books."""
-        where = (self._venue.info.id, self.id, operation)
+        where = (self._venue.info.id, self.id, operation, instrument)
         fault = self._faults.take(FaultKind.DELAY, *where)
         if fault is not None:
             await self._sleep(fault.delay / SECOND)  # float: asyncio sleeps in seconds
         fault = self._faults.take(FaultKind.RATE_LIMIT, *where)
         if fault is not None:
-            raise Rejected(
+            raise Refused(  # as a limiter does: proof of no effect, and it may be tried again
                 Reason.RATE_LIMITED,
                 f"too many requests: try again in {fault.retry_after / SECOND} s",
                 {"venue_code": "429"},
                 fault.retry_after,
             )
-        if self._take(FaultKind.TIMEOUT_WITHOUT_EFFECT, operation):
+        if self._take(FaultKind.TIMEOUT_WITHOUT_EFFECT, operation, instrument):
             words = f"no answer to {operation} in time"
             raise Unconfirmed(Reason.OUTCOME_UNKNOWN, words)
 

@@ -16,7 +16,7 @@ class FaultKind(StrEnum):
 
     TIMEOUT_AFTER_EFFECT = "timeout_after_effect"  # it happens, but the answer is lost
     TIMEOUT_WITHOUT_EFFECT = "timeout_without_effect"  # the request is lost
-    RATE_LIMIT = "rate_limit"  # the venue's 429: proof that nothing happened
+    RATE_LIMIT = "rate_limit"  # refused before it is sent: proof that nothing happened
     DELAY = "delay"  # the request waits `delay` before it is carried out
     DROP_FILL = "drop_fill"  # the stream does not tell a fill; queries do
     DUPLICATE_REPORT = "duplicate_report"  # the stream tells a report twice
@@ -24,13 +24,29 @@ class FaultKind(StrEnum):
     SKIP_SEQUENCE = "skip_sequence"  # a book update is lost: the feed goes stale, then resyncs
 
 
+# What an account can be asked, by the names of its methods.
+OPERATIONS = (
+    "place",
+    "cancel",
+    "cancel_all",
+    "replace",
+    "set_leverage",
+    "query",
+    "open_orders",
+    "fills",
+    "balances",
+    "positions",
+    "fee_rates",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault. Empty `venue`, `account`, `operation` and `instrument` mean any.
 
-    `operation` is the name of an Account's method: place, cancel, cancel_all, replace, query,
-    open_orders, fills, balances, positions, fee_rates. `times` None lasts until removed. `delay`
-    and `retry_after` are nanoseconds.
+    `operation` is one of OPERATIONS; what concerns no single instrument (open_orders, balances,
+    the account's stream but for its fills) is met only by faults that name none. `times` None lasts
+    until removed. `delay` and `retry_after` are nanoseconds.
     """
 
     kind: FaultKind

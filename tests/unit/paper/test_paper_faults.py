@@ -7,7 +7,7 @@ import pytest
 from cex.paper.account import PaperAccount
 from cex.paper.faults import Fault, FaultKind
 from core.clock import SECOND
-from core.errors import Reason, Rejected, Unconfirmed
+from core.errors import Reason, Refused, Rejected, Unconfirmed
 from core.orders import Fill, OrderReport, OrderStatus, Side
 from core.ports import Health, StreamState
 from tests.support.paper import Desk, named, request
@@ -65,7 +65,7 @@ async def test_a_rate_limit_is_proof_that_nothing_happened(desk: Desk) -> None:
         Fault(FaultKind.RATE_LIMIT, times=None, operation="place", retry_after=2 * SECOND)
     )
     for _ in range(3):
-        with pytest.raises(Rejected) as limited:
+        with pytest.raises(Refused) as limited:
             await a.place(request("1", Side.BUY, "1", "3000"))
         assert limited.value.reason is Reason.RATE_LIMITED
         assert limited.value.retry_after == 2 * SECOND
@@ -73,6 +73,17 @@ async def test_a_rate_limit_is_proof_that_nothing_happened(desk: Desk) -> None:
     desk.exchange.faults.remove(id)
     desk.exchange.faults.remove(id)
     assert (await a.place(request("1", Side.BUY, "1", "3000"))).status is OrderStatus.OPEN
+
+
+async def test_a_fault_may_strike_one_instrument_only(desk: Desk) -> None:
+    a = desk.accounts["a"]
+    kind = FaultKind.TIMEOUT_WITHOUT_EFFECT
+    desk.exchange.faults.add(Fault(kind, operation="place", instrument="BTC-USDC"))
+    await a.place(request("1", Side.BUY, "1", "3000"))
+    desk.exchange.faults.add(Fault(kind, operation="place", instrument="ETH-USDC"))
+    with pytest.raises(Unconfirmed):
+        await a.place(request("2", Side.BUY, "1", "3000"))
+    assert [fault.instrument for fault in desk.exchange.faults.active().values()] == ["BTC-USDC"]
 
 
 async def test_a_dropped_fill_is_found_by_asking(desk: Desk) -> None:
