@@ -215,7 +215,7 @@ class Daemon:
             "EventService": EventService(registry, journal, self._events, self._heartbeat),
             "ChainService": ChainService(registry, self._tokens, journal),
             "WalletService": WalletService(registry, self._wallets, self._tokens),
-            "SandboxService": SandboxService(lambda: self._bring_up.faults),
+            "SandboxService": SandboxService(registry, lambda: self._bring_up.faults),
             "SwapService": SwapService(registry, self._wallets, self._parts.clock, self._heartbeat),
         }
         return {

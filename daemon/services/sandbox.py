@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 from cambist.v1 import sandbox_pb2 as pb
-from cex.paper.faults import Fault, FaultKind, Faults
+from cex.paper.faults import OPERATIONS, Fault, FaultKind, Faults
 from core.errors import Reason, Refused
 from daemon.codec.scalars import duration
+from daemon.registry import Registry
 from daemon.rpc.paging import paginate
+from daemon.rpc.rules import invalid
 
 _KINDS = {
     FaultKind[name.removeprefix("FAULT_KIND_")]: value
@@ -14,20 +16,26 @@ _KINDS = {
     if value
 }
 _DEFAULT_DELAY = 1_000_000_000
+_MOST = 100  # faults at once: each is looked at in every command
 
 
 class SandboxService:
     """`faults` are the paper exchange's; None where there is none."""
 
-    def __init__(self, faults: Callable[[], Faults | None]) -> None:
+    def __init__(self, registry: Registry, faults: Callable[[], Faults | None]) -> None:
+        self._registry = registry
         self._faults = faults
 
     async def add_fault(self, request: pb.AddFaultRequest) -> pb.AddFaultResponse:
         """Switches a fault on."""
+        faults = self._present()
         asked = request.fault
+        self._check(asked)
+        if len(faults.active()) >= _MOST:
+            raise invalid("fault", f"is one too many: {_MOST} are on; 'cambist sandbox heal'")
         delay = asked.delay.ToNanoseconds() if asked.HasField("delay") else _DEFAULT_DELAY
         kind = next(kind for kind, value in _KINDS.items() if value == asked.kind)
-        self._present().add(
+        faults.add(
             Fault(
                 kind,
                 asked.venue,
@@ -58,6 +66,19 @@ class SandboxService:
         """Switches all off."""
         self._present().clear()
         return pb.ClearFaultsResponse()
+
+    def _check(self, asked: pb.Fault) -> None:
+        """A fault that could never strike is a mistake; the error names it."""
+        if asked.operation and asked.operation not in OPERATIONS:
+            raise invalid(
+                "fault.operation", f"must be one of {', '.join(OPERATIONS)}", asked.operation
+            )
+        if asked.venue:
+            self._registry.venue(asked.venue)
+        if asked.account:
+            self._registry.account_venues(asked.account)
+        if asked.venue and asked.instrument:
+            self._registry.instrument(asked.venue, asked.instrument)
 
     def _present(self) -> Faults:
         faults = self._faults()
