@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import cambist
 from cambist import Client, Fill, Side
 from examples.notebook import Leg, Notebook, Step
 from examples.sizing import EXACT
@@ -58,11 +59,14 @@ async def holdings(
 ) -> Holdings:
     """What the account on the exchange and the wallet hold now; the wallet's from the chain.
 
-    `available` leaves out what open orders hold.
+    `available` leaves out what open orders hold. Raises `cambist.Unavailable`.
     """
     found: Holdings = {account: {}, wallet: {}}
-    async for balance in client.accounts.list_balances(account=account, venue=venue):
+    pages = client.accounts.list_balances(account=account, venue=venue)
+    for balance in await pages:
         found[account][balance.asset] = balance.available if available else balance.total
+    if pages.unavailable:
+        raise cambist.VenueUnavailable(pages.unavailable[0].message)
     async for balance in client.wallets.list_wallet_balances(network, wallet):
         found[wallet][balance.asset] = balance.available if available else balance.total
     return found

@@ -21,7 +21,7 @@ import cambist
 from cambist import Client, Instrument, OrderBook
 from examples.accounting import Account, Holdings, account_of, holdings
 from examples.notebook import Leg, Notebook, Step, bought
-from examples.placing import OrderWatch, settle
+from examples.placing import OrderWatch, patiently, settle
 from examples.sizing import EXACT, Market, Reserves, Trade
 
 # A pool leg that had no effect is sent again at a worse limit: what was sold must be bought back.
@@ -76,8 +76,10 @@ class Arbitrage:
         network = (await client.venues.get_venue(settings.pool_venue)).network
         on_exchange = await client.venues.get_instrument(settings.exchange, settings.instrument)
         on_pool = await client.venues.get_instrument(settings.pool_venue, settings.pool_instrument)
-        rates = await client.accounts.get_fee_rates(
-            settings.exchange, settings.instrument, account=settings.account
+        rates = await patiently(
+            lambda: client.accounts.get_fee_rates(
+                settings.exchange, settings.instrument, account=settings.account
+            )
         )
         if not notebook.start:
             start = await self._holdings(network)
@@ -201,7 +203,9 @@ class Arbitrage:
         while self._book is None or not self._book.is_live or self._book.best_ask is None:
             self._moved.clear()
             await self._moved.wait()
-        pool = await self._client.swaps.get_pool(settings.pool_venue, settings.pool_instrument)
+        pool = await patiently(
+            lambda: self._client.swaps.get_pool(settings.pool_venue, settings.pool_instrument)
+        )
         held = {amount.token.symbol: amount for amount in pool.reserves}
         base, quote = settings.pool_instrument.split("-")
         return Market(
@@ -220,13 +224,15 @@ class Arbitrage:
 
     async def _holdings(self, network: str, available: bool = False) -> Holdings:
         settings = self._settings
-        return await holdings(
-            self._client,
-            settings.account,
-            settings.exchange,
-            settings.wallet,
-            network,
-            available=available,
+        return await patiently(
+            lambda: holdings(
+                self._client,
+                settings.account,
+                settings.exchange,
+                settings.wallet,
+                network,
+                available=available,
+            )
         )
 
     async def _follow_book(self) -> None:

@@ -47,6 +47,13 @@ class Sandbox:
                 sys.executable, *command, stdout=log, stderr=log, start_new_session=True
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        if self._process is None:
+            raise RuntimeError("it does not run")
+        return self._process.pid
+
     async def keep_running(self) -> None:
         """Until it is cancelled."""
         failures = 0
@@ -77,8 +84,7 @@ class Sandbox:
 
 
 async def ready(connect: str, settings: Settings) -> None:
-    """Waits until the venues and accounts that the bot needs are ready, and says what it waits for.
-    """
+    """Waits until the venues and accounts that the bot needs are ready, and says what it waits for."""
     needed = {
         ("venue", settings.exchange),
         ("venue", settings.pool_venue),

@@ -6,7 +6,9 @@ the daemon, means that it had no effect; anything else is asked again, with the 
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from typing import TypeVar
 
 import cambist
 from cambist import Client, Order, OrderStatus, Side, TimeInForce
@@ -20,6 +22,9 @@ FINAL = {
 }
 # How long a venue may be away before the bot gives up, in seconds.
 PATIENCE = 120.0
+
+
+T = TypeVar("T")
 
 
 class GaveUp(Exception):
@@ -63,7 +68,7 @@ async def settle(client: Client, watch: OrderWatch, leg: Leg) -> Decimal:
         return Decimal(0)
     leg.client_order_id = order.client_order_id
     order = await watch.final(client, order)
-    leg.reason = order.reason
+    leg.reason = order.reason or leg.reason
     return order.filled_quantity
 
 
@@ -85,19 +90,30 @@ async def _placed(client: Client, leg: Leg) -> Order | None:
         except cambist.Error as error:
             leg.reason = str(error)
             outcome = error.metadata.get("outcome", "UNKNOWN")
-            if outcome == "REJECTED":
-                return None
             passing = isinstance(error, cambist.Unavailable | cambist.ResourceExhausted)
-            if outcome == "NOT_SENT" and not passing and not await _known(client, leg):
-                return None
+            if outcome == "REJECTED" or (outcome == "NOT_SENT" and not passing):
+                # Where the daemon knows it, it has an end too, and what was paid on the way there
+                # (the gas of an approval) is found under its id.
+                return await _known(client, leg)
             if time.monotonic() > deadline:
                 raise GaveUp(f"request {leg.request_id}: {error}") from error
             await asyncio.sleep(0.2)
 
 
-async def _known(client: Client, leg: Leg) -> bool:
+async def _known(client: Client, leg: Leg) -> Order | None:
     try:
-        await client.trading.get_order(account=leg.account, request_id=leg.request_id)
+        return await client.trading.get_order(account=leg.account, request_id=leg.request_id)
     except cambist.OrderNotFound:
-        return False
-    return True
+        return None
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Asks until what is needed answers: after a restart, a chain or a venue takes a moment."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return await ask()
+        except cambist.Unavailable:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.2)
