@@ -23,6 +23,8 @@ _KEPT = 512  # blocks whose hashes are remembered
 _DEEPEST = 128  # a longer gap or fork starts anew
 _PATIENCE = 4  # polls in a row that must say that the chain became shorter
 _PROBE_EVERY = 10  # polls between looks at how far the other nodes are
+_CHAIN_ID = {"jsonrpc": "2.0", "id": 0, "method": "eth_chainId", "params": []}
+_SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
 _BROKEN = (  # what a socket and the messages on it can fail with
     aiohttp.ClientError,
     CambistError,
@@ -113,24 +115,22 @@ class HeadTracker:
                 _log.info("heads websocket broke: %s", type(error).__name__)
             turns = 0 if self._pushed else turns + 1
             self._pushed = False
-            await asyncio.sleep(min(self._interval * 2 ** min(turns, 10), 30))
+            await asyncio.sleep(min(2 ** min(turns, 10), 30))
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         """Takes heads from a socket until it closes, if the node is on the right chain."""
-        await socket.send_json({"jsonrpc": "2.0", "id": 0, "method": "eth_chainId", "params": []})
-        await socket.send_json(
-            {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
-        )
-        trusted = False
+        await socket.send_json(_CHAIN_ID)
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
             wire: Any = msgspec.json.decode(message.data)
-            if wire.get("id") == 0:
-                trusted = integer(wire.get("result")) == self._rpc.chain_id
-            elif wire.get("id") == 1:
-                self._pushed = trusted and "result" in wire
-            elif wire.get("method") == "eth_subscription" and trusted:
+            if wire.get("id") == _CHAIN_ID["id"]:
+                if integer(wire.get("result")) != self._rpc.chain_id:
+                    raise ValueError("the websocket is of another chain")
+                await socket.send_json(_SUBSCRIBE)
+            elif wire.get("id") == _SUBSCRIBE["id"]:
+                self._pushed = "result" in wire
+            elif wire.get("method") == "eth_subscription":
                 await self.accept(_parse(wire["params"]["result"]))
 
     async def accept(self, block: Block, polled: bool = False) -> None:

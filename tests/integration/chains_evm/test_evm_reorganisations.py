@@ -159,3 +159,13 @@ async def test_a_gap_below_our_transactions_is_noticed_and_filled_by_the_next() 
         for one in (filler, *later):
             assert (await net.wait_included(one.hash, 10)).succeeded
         await until(lambda: net.condition.reason == "")
+
+
+async def test_a_websocket_of_another_chain_is_not_listened_to() -> None:
+    async with anvil() as node, anvil(chain_id=5) as other:
+        async with network([node.url, other.websocket]) as net:
+            await until(lambda: net.head)
+            await other.mine(30)
+            await node.mine(2)
+            await until(lambda: net.height == 2)
+            assert not net._heads._pushed
