@@ -19,7 +19,20 @@ Rows = Iterable[tuple[str, str]]
 _SCALE = 60  # as many decimals as core.money.parse admits
 # No leading zeros: two spellings of one price would be two levels.
 _PLAIN = re.compile(r"(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?", re.ASCII).fullmatch
-_REMEMBERED = 50_000  # prices a side, so that a drifting market cannot fill the memory
+_REMEMBERED = 50_000  # strings, so that a drifting market cannot fill the memory
+
+
+class _Memory(dict[str, str]):
+    """Quantities as sent -> canonical. Many recur, zero above all, and looking up is cheaper than
+    checking and trimming again."""
+
+    def __missing__(self, sent: str) -> str:
+        if not _PLAIN(sent):
+            raise ValueError(f"not a quantity: {sent[:80]!r}")
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        value = self[sent] = sent.rstrip("0").rstrip(".") if "." in sent else sent
+        return value
 
 
 class _Side:
@@ -55,11 +68,8 @@ class _Side:
         """Replaces everything; sorts once."""
         self.clear()
         levels: dict[int, str] = {}
-        for price, quantity in rows:
-            if not _PLAIN(quantity):
-                raise ValueError(f"not a quantity: {quantity[:80]!r}")
-            if "." in quantity:
-                quantity = quantity.rstrip("0").rstrip(".")
+        for price, sent in rows:
+            quantity = _quantities[sent]
             key, text = self._known.get(price) or self._learn(price)
             if quantity != "0":
                 levels[key] = text
@@ -71,25 +81,21 @@ class _Side:
 
     def apply(self, rows: Rows) -> Levels:
         """Sets and removes levels; what changed, canonical, in the order given."""
-        known, quantities, keys, prices = self._known, self.quantities, self.keys, self.prices
+        known, quantities = self._known, self.quantities
         changed: list[str] = []
         values: list[str] = []
-        for price, quantity in rows:
-            entry = known.get(price) or self._learn(price)
-            text = entry[1]
-            if not _PLAIN(quantity):
-                raise ValueError(f"not a quantity: {quantity[:80]!r}")
-            if "." in quantity:
-                quantity = quantity.rstrip("0").rstrip(".")
+        for price, sent in rows:
+            key, text = known.get(price) or self._learn(price)
+            quantity = _quantities[sent]
             if quantity != "0":
                 if text not in quantities:
-                    at = bisect_left(keys, entry[0])
-                    keys.insert(at, entry[0])
-                    prices.insert(at, text)
+                    at = bisect_left(self.keys, key)
+                    self.keys.insert(at, key)
+                    self.prices.insert(at, text)
                 quantities[text] = quantity
             elif quantities.pop(text, None) is not None:
-                at = bisect_left(keys, entry[0])
-                del keys[at], prices[at]
+                at = bisect_left(self.keys, key)
+                del self.keys[at], self.prices[at]
             changed.append(text)
             values.append(quantity)
         return changed, values
@@ -112,6 +118,9 @@ class _Side:
         prices = self.prices[-depth:] if depth else self.prices[:]
         prices.reverse()
         return prices, list(map(self.quantities.__getitem__, prices))
+
+
+_quantities = _Memory()
 
 
 class OrderBook:

@@ -6,8 +6,9 @@ the last leaves.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import fields, replace
+from typing import Any
 
 from cex.engine.book_sync import BookSync, Need
 from cex.engine.messages import BookMessage
@@ -61,10 +62,10 @@ class Upstream:
     def data(self, parser: MarketParser, payload: object, received: int) -> None:
         """One message of one of the topics."""
         try:
-            for event in parser(payload, self.instrument, received):
+            events: Iterable[Any] = parser(payload, self.instrument, received)
+            for event in events:
                 if isinstance(event, Ticker) and isinstance(self._last, Ticker):
                     event = _merged(self._last, event)
-                assert not isinstance(event, BookMessage)
                 self._last = event
                 self._tell(event)
         except MALFORMED as error:
@@ -131,8 +132,8 @@ class BookUpstream(Upstream):
         """The hot path: decode, apply, tell."""
         sync = self.sync
         try:
-            for message in parser(payload, self.instrument, received):
-                assert isinstance(message, BookMessage)
+            messages: Iterable[Any] = parser(payload, self.instrument, received)
+            for message in messages:
                 update = sync.message(message, received)
                 if update is not None:
                     self._tell(update)

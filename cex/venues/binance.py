@@ -60,18 +60,9 @@ class RawSymbol(Wire):
 class RawExchangeInfo(Wire):
     symbols: list[RawSymbol]
 
-class RawBook(Wire):
-    lastUpdateId: int
-    bids: list[tuple[str, str]]
-    asks: list[tuple[str, str]]
-
-class RawDepth(Wire, gc=False):
-    E: int
-    U: int
-    u: int
-    b: list[tuple[str, str]]
-    a: list[tuple[str, str]]
-
+RawBook = shape(BookMessage, {"last": "lastUpdateId", "bids": "bids", "asks": "asks"})
+RawDepth = shape(BookMessage, {
+    "first": "U", "last": "u", "bids": "b", "asks": "a", "event_time": "E"})
 RawTicker = shape(shapes.TickerShape, {
     "bid_price": "bidPrice", "bid_quantity": "bidQty", "ask_price": "askPrice",
     "ask_quantity": "askQty", "last_price": "lastPrice", "open_price": "openPrice",
@@ -400,8 +391,9 @@ def verdict(message: BookMessage, sequence: int, first: bool) -> spec.Verdict:
     return spec.Verdict.APPLY if message.first <= sequence + 1 else spec.Verdict.GAP
 
 def depth(payload: Raw, instrument: Instrument, received: int) -> Iterable[BookMessage]:
-    raw = decode_depth(payload)
-    return (BookMessage(raw.b, raw.a, raw.u, raw.U, event_time=raw.E * MILLISECOND),)
+    message = decode_depth(payload)
+    message.event_time *= MILLISECOND
+    return (message,)
 
 def trade(payload: Raw, instrument: Instrument, received: int) -> Iterable[Trade]:
     return (parse.trade(decode_trade(payload), WORDS, instrument, received),)
@@ -453,7 +445,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         lambda command: {"showPermissionSets": "false"}, weight(20)),
     ask.GetBook: Operation(
         "GET", "/api/v3/depth", RawBook,
-        lambda raw, command, scope: BookMessage(raw.bids, raw.asks, raw.lastUpdateId, whole=True),
+        lambda raw, command, scope: BookMessage(raw.bids, raw.asks, raw.last, whole=True),
         lambda command: {**symbol_of(command), "limit": min(max(command.depth, 1), 5000)},
         book_weight),
     ask.GetTicker: Operation(

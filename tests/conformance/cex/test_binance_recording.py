@@ -19,7 +19,7 @@ from core.instruments import Instrument
 from core.market import BookState, Candle, Ticker
 from core.ports import Channel
 from tests.support import corpus
-from tests.support.cex_fixtures import load, plain
+from tests.support.cex_fixtures import is_book, load, plain
 
 pytestmark = pytest.mark.corpus
 
@@ -67,7 +67,7 @@ def test_every_recorded_frame_means_something() -> None:
             instrument, parser = known[topic]
             for value in parser(payload, instrument, 1):
                 counts[type(value).__name__] += 1
-                if isinstance(value, BookMessage):
+                if is_book(value):
                     assert value.first <= value.last
                 elif isinstance(value, Ticker):
                     assert value.bid_price is not None
@@ -103,7 +103,7 @@ def test_every_recorded_book_is_continuous_and_never_crossed() -> None:
             for name, payload in data_of(frame)
             if name == topic
             for message in parser(payload, instrument, 1)
-            if isinstance(message, BookMessage)
+            if is_book(message)
         ]
         # The recording fetched its snapshots while the stream was running.
         command = commands.GetBook(instrument, 1000)
