@@ -84,7 +84,7 @@ class Sandbox:
 
 
 async def ready(connect: str, settings: Settings) -> None:
-    """Waits until the venues and accounts that the bot needs are ready, and says what it waits for."""
+    """Waits until the venues and accounts that the bot needs are ready; says what is missing."""
     needed = {
         ("venue", settings.exchange),
         ("venue", settings.pool_venue),

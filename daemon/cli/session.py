@@ -14,7 +14,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -39,6 +39,9 @@ CONNECT = Annotated[
 PROFILE = Annotated[
     str, typer.Option("--profile", metavar="PROFILE", help="Only the local live or sandbox daemon.")
 ]
+
+
+PIPE_WIDTH = 200
 
 
 class UsageError(Exception):
@@ -131,6 +134,8 @@ def flat(value: Any) -> list[tuple[str, Any]]:
         item = getattr(value, field.name)
         if type(item).__name__ in ("OrderSpec", "RequiredApproval"):
             pairs.extend(flat(item))
+        elif isinstance(item, Mapping):
+            pairs.extend((f"· {key}", item[key]) for key in sorted(item))
         else:
             pairs.append((field.name, item))
     return pairs
@@ -235,7 +240,10 @@ def console(stderr: bool = False) -> Console:
     """Where people read. Numbers are not coloured: only standing and state are."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    file = sys.stderr if stderr else sys.stdout
+    # Who reads through a pipe wants lines whole.
+    width = None if file.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(stderr=stderr, highlight=False, width=width)
 
 
 def _write(text: str) -> None:

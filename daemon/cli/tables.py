@@ -57,12 +57,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "Rate:rate",
     ),
     "Instrument": (
-        "Venue:venue",
         "Instrument:id",
+        "Venue:venue",
         "Status:status",
         "Tick:price_tick",
         "Step:quantity_step",
-        "Smallest:min_quantity",
+        "Least:min_quantity",
     ),
     "Network": ("Network:id", "Family:family", "State:condition", "Height:height", "Test:testnet"),
     "Order": (
@@ -114,13 +114,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "State:condition",
         "Can:capabilities",
     ),
-    "Wallet": (
-        "Wallet:name",
-        "Family:family",
-        "Default:is_default",
-        "Watch:watch_only",
-        "Address:address",
-    ),
+    "Wallet": ("Wallet:name", "Family:family", "Default:is_default", "Address:address"),
 }
 
 # Words that have a colour wherever they stand.
@@ -151,8 +145,24 @@ COLOURS = {
 }
 
 # Columns that may be folded over lines where the terminal is narrow; the others stay whole.
-FOLDED = {"Can", "Venues", "State", "Address", "Hash", "To", "Error", "What", "Name", "Reserves"}
+FOLDED = {
+    "Can",
+    "Venues",
+    "State",
+    "Address",
+    "Hash",
+    "To",
+    "Error",
+    "What",
+    "Name",
+    "Reserves",
+    "Venue",
+}
 FOLDED |= {"Only at", "Only for", "Only in", "Only of"}
+
+
+# Where "no" is news.
+FALSE_MATTERS = {"succeeded"}
 
 
 def attribute(value: Any, path: str) -> Any:
@@ -211,7 +221,7 @@ def details(pairs: Iterable[tuple[str, Any]]) -> Table:
     drawn.add_column(overflow="fold")
     for name, value in pairs:
         text = _exact(value)
-        if text:
+        if text and (value is not False or name in FALSE_MATTERS):
             drawn.add_row(name.replace("_", " "), Text(text, style=colour(text)))
     return drawn
 
@@ -224,4 +234,4 @@ def _exact(value: Any) -> str:
         return plain(value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ").replace("+00:00", " UTC")
-    return "" if value is False else to_text(value)
+    return to_text(value)

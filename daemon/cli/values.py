@@ -113,6 +113,9 @@ def to_text(value: Any) -> str:
 
 def _short(number: str) -> str:
     whole, point, decimals = number.partition(".")
+    tiny = decimals.lstrip("0")
+    if whole in ("0", "-0") and len(decimals) > 9 and len(tiny) == 1:
+        return f"{whole[:-1]}{tiny}e-{len(decimals)}"  # a pool's tick
     room = WIDEST_NUMBER - len(whole) - 2
     if not point or len(number) <= WIDEST_NUMBER or room < 1:
         return number

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 
 
 PANEL = "Trading"
+KINDS = {
+    "AccountNotice": "notice",
+    "Balance": "balance",
+    "Fill": "fill",
+    "FundingPayment": "funding",
+    "Order": "order",
+    "Position": "position",
+    "Transaction": "transaction",
+    "NoneType": "unknown",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -72,9 +82,12 @@ def _print(session: Session, event: "Event") -> None:
         row = cells(payload)
         words = " ".join(cell for cell in (row[1:] if _starts_with_time(kind) else row) if cell)
     line = Text.assemble(
-        (f"{event.sequence:>6} ", "dim"), f"{to_text(event.time)} ", (f"{kind:<12} ", "bold"), words
+        (f"{event.sequence:>6} ", "dim"),
+        f"{to_text(event.time)} ",
+        (f"{KINDS.get(kind, kind):<11} ", "bold"),
+        words,
     )
-    session.print(line)
+    console().print(line, soft_wrap=True)
 
 
 def _starts_with_time(kind: str) -> bool:

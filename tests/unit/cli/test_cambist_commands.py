@@ -41,7 +41,7 @@ READS = {
     "balances trader --network ethereum_local": ["12.345678"],
     "positions": ["-2", "ETH-USDC-PERP"],
     "fees paper ETH-USDC": ["taker", "0.0005"],
-    "events": ["Fill", "all is well"],
+    "events": ["fill", "all is well"],
     "networks": ["ethereum_local", "evm"],
     "networks ethereum_local": ["31337"],
     "tokens ethereum_local": ["USD Coin"],
@@ -146,7 +146,8 @@ async def test_tables_fit_and_say_what_is_there(run: Run, command: str) -> None:
     assert result.code == 0, result.err
     for words in READS[command]:
         assert words in result.out, result.out
-    assert max(map(len, result.out.splitlines())) <= 80, result.out
+    if command != "events":  # a line an event, whatever its length
+        assert max(map(len, result.out.splitlines())) <= 80, result.out
 
 
 @pytest.mark.parametrize("command", READS)
