@@ -16,6 +16,7 @@ _KINDS = {
     if value
 }
 _DEFAULT_DELAY = 1_000_000_000
+_LONGEST = 86_400  # seconds
 _MOST = 100  # faults at once: each is looked at in every command
 
 
@@ -73,6 +74,8 @@ class SandboxService:
             raise invalid(
                 "fault.operation", f"must be one of {', '.join(OPERATIONS)}", asked.operation
             )
+        if asked.delay.seconds > _LONGEST:
+            raise invalid("fault.delay", f"must be at most {_LONGEST} seconds")
         if asked.venue:
             self._registry.venue(asked.venue)
         if asked.account:
