@@ -1,0 +1,1 @@
+"""One file a benchmark; see bench.case for what it holds."""
