@@ -30,12 +30,14 @@ async def replace_order(
         raise Refused(*final(tracked.order))
     office.require_open(station)
     _check(office, station, tracked, quantity, price)
-    if dry_run:
-        return tracked.state
+    now = tracked.order.request
+    if dry_run or (quantity, price) == (now.quantity, now.price):
+        return tracked.state  # nothing to send
     rule = station.account.client_id_rule
     id = derived_id(office.journal.daemon_id, request_id, rule, 1)
     with station.calling(tracked):
-        return await _send(station, tracked, Replacement(request_id, id, quantity, price))
+        asked = Replacement(request_id, id, quantity, price, now.quantity, now.price)
+        return await _send(station, tracked, asked)
 
 
 def _check(

@@ -22,6 +22,8 @@ class Replacement:
     client_order_id: str
     quantity: Decimal  # whole, what is filled included
     price: Decimal
+    old_quantity: Decimal
+    old_price: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)

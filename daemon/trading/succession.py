@@ -91,9 +91,11 @@ async def find_out(seat: Seat, tracked: Tracked) -> Tracked | None:
 
 
 def _is(now: Order, before: Order, replacement: Replacement) -> bool:
-    """Whether an order that kept its id is what the replacement asked for."""
+    """Whether an order that kept its id is what the replacement asked for, and was not before."""
+    terms = now.request.price, now.request.quantity
     quantities = replacement.quantity, quantity_left(before, replacement.quantity)
-    return now.request.price == replacement.price and now.request.quantity in quantities
+    asked = terms[0] == replacement.price and terms[1] in quantities
+    return asked and terms != (replacement.old_price, replacement.old_quantity)
 
 
 def as_report(order: Order) -> OrderReport:

@@ -295,6 +295,35 @@ async def test_an_unconfirmed_replacement_is_found_out(
     assert len(world.venue.open()) == 1
 
 
+async def test_a_replacement_by_the_same_is_not_sent(world: World) -> None:
+    state = await world.desk.place("r1", request())
+    id = state.order.client_order_id
+    assert await world.desk.replace("x1", "main", id, D(1), D(100)) == state
+    assert world.venue.sent == ["place"]
+
+
+@pytest.mark.parametrize("mode", ["late", "timeout"])
+async def test_a_new_order_of_the_old_ones_terms_is_told_from_it(world: World, mode: str) -> None:
+    """Filled in part, and as much again: what is left has the terms that the order had."""
+    world.venue.replaces_in_place = False
+    id = (await world.desk.place("r1", request())).order.client_order_id
+    world.venue.trade(id, D("0.5"))
+    world.account.deliver()
+    await world.quiet()
+    world.account.script.append(mode)
+    with pytest.raises(Unconfirmed):
+        await world.desk.replace("x1", "main", id, D("1.5"), D(100))
+    await world.quiet(30)
+    world.venue.clock.advance(SETTLE)
+    world.venue.arrive()
+    world.account.deliver()
+    await world.quiet(30)
+    (new,) = world.venue.open()
+    order = (await world.desk.get("main", new)).order
+    assert new != id
+    assert not order.external
+
+
 async def test_a_dry_run_changes_nothing(world: World) -> None:
     state = await world.desk.place("r1", request(), dry_run=True)
     assert state.order.status is OrderStatus.PENDING
