@@ -6,9 +6,7 @@ the proof that `query` gives.
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 from core.accounts import Balance, FeeRates, Position
@@ -21,6 +19,7 @@ from core.tokens import Token
 from core.transactions import Transaction
 from dex import orders
 from dex.execution import SwapPlan
+from dex.holdings import Holdings
 from dex.orders import SwapTerms
 from dex.pools import PoolState
 from dex.refusals import of_venue
@@ -28,9 +27,8 @@ from dex.settlement import Outcome, is_order, opened, order_details, order_of
 from dex.settler import Settler
 from dex.venue import PoolVenue
 
-_log = logging.getLogger(__name__)
-
 NORMAL_FEES = FeeOptions()
+_AT_ONCE = 16  # receipts that are asked for together
 _PULSE = 1.0  # float: seconds between looks at the chain's condition
 
 
@@ -56,12 +54,10 @@ class PoolAccount:
         self._fees = fees
         depth = confirmations or venue.spec.deployment.confirmations
         self._settler = Settler(id, venue, self._address, transactions, depth)
+        self._holdings = Holdings(id, venue, self._address)
         self._sink: AccountSink | None = None
         self._placing: set[str] = set()
         self._pulse: asyncio.Task[None] | None = None
-        self._reports: asyncio.Task[None] | None = None
-        self._stale_tokens: dict[str, Token] = {}
-        self._traded = asyncio.Event()
 
     # -- what it is
 
@@ -94,18 +90,17 @@ class PoolAccount:
 
     async def start(self, sink: AccountSink) -> None:
         self._sink = sink
+        self._holdings.start(sink)
         await self._settler.start(self._tell)
         self._pulse = asyncio.create_task(self._watch_chain())
-        self._reports = asyncio.create_task(self._report_balances())
 
     async def stop(self) -> None:
         await self._settler.stop()
-        tasks = [task for task in (self._pulse, self._reports) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._pulse = self._reports = None
-        self._sink = None
+        await self._holdings.stop()
+        if self._pulse is not None:
+            self._pulse.cancel()
+            await asyncio.gather(self._pulse, return_exceptions=True)
+        self._pulse = self._sink = None
 
     # -- orders
 
@@ -194,40 +189,38 @@ class PoolAccount:
     async def fills(self, instrument: str, since: int) -> Sequence[Fill]:
         """Every swap of this wallet on the venue, whether an order or a quote sent it."""
         network = self._venue.network.info.id
-        found = []
-        for transaction in await self._log.by_address(network, self._address, since):
-            ours = self._settler.concerns(transaction)
-            if ours and transaction.details.get("instrument") == instrument:
-                outcome = await self._outcome(transaction)
-                if outcome.fill is not None:
-                    found.append(outcome.fill)
+        wanted = [
+            transaction
+            for transaction in await self._log.by_address(network, self._address, since)
+            if self._settler.concerns(transaction)
+            and transaction.details.get("instrument") == instrument
+        ]
+        found: list[Fill] = []
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            outcomes = await asyncio.gather(*map(self._outcome, part))
+            found += [outcome.fill for outcome in outcomes if outcome.fill is not None]
         return sorted(found, key=lambda fill: fill.event_time)
 
     # -- what it has
 
     async def balances(self) -> Sequence[Balance]:
         """The native coin and every token of the list and of the venue's pools, in one read."""
-        tokens = {"": self._venue.network.info.native}
-        for token in self._venue.directory.listed():
-            tokens.setdefault(token.address, token)
-        for market in self._venue.directory:
-            for token in (market.token0, market.token1):
-                tokens.setdefault(token.address, token)
-        return await self._balances(list(tokens.values()))
+        return await self._holdings.read()
 
     async def positions(self) -> Sequence[Position]:
         return []
 
     async def fee_rates(self, instrument: Instrument) -> FeeRates:
         """The pool's fee, which the prices of its book contain already."""
-        market = self._venue.market(instrument.id)
+        market = self._venue.finder.of_instrument(instrument.id)
         fee = market.fee.fraction
         return FeeRates(self._id, self._venue.spec.id, instrument.id, maker=fee, taker=fee)
 
     # --
 
     def _terms(self, request: OrderRequest) -> tuple[SwapTerms | str, PoolState]:
-        market = self._venue.market(request.instrument)
+        market = self._venue.finder.of_instrument(request.instrument)
         orders.check(request, market)
         state = self._venue.states.live(market)
         slippage = self._venue.spec.deployment.market_slippage
@@ -298,10 +291,6 @@ class PoolAccount:
             self._tell(outcome.fill)
         return outcome.report or opened(transaction)
 
-    async def _balances(self, tokens: Sequence[Token]) -> Sequence[Balance]:
-        found = await self._venue.network.balances(self._address, tokens)
-        return [replace(balance, account=self._id) for balance in found]
-
     def _tell(self, report: OrderReport | Fill) -> None:
         if self._sink is None:
             return
@@ -309,22 +298,7 @@ class PoolAccount:
         if isinstance(report, Fill):
             market = self._venue.directory.of_instrument(report.instrument)
             if market is not None:
-                self._stale_tokens |= {t.address: t for t in (market.token0, market.token1)}
-            self._traded.set()
-
-    async def _report_balances(self) -> None:
-        """What a fill changed, once it is told; one read for all fills of a moment."""
-        while True:
-            await self._traded.wait()
-            self._traded.clear()
-            tokens, self._stale_tokens = self._stale_tokens, {}
-            native = self._venue.network.info.native
-            try:
-                for balance in await self._balances([native, *tokens.values()]):
-                    if self._sink is not None:
-                        self._sink(balance)
-            except CambistError as error:
-                _log.info("balances of %s not read after a fill: %s", self._id, error.message)
+                self._holdings.traded(market)
 
     async def _watch_chain(self) -> None:
         """Tells when the chain is reached and when it is lost: the daemon reconciles then."""

@@ -82,7 +82,7 @@ class StateFeed:
         self._channel = channel
         self._market = market
         self._sink = sink
-        self._live: bool | None = None
+        self._live = not views.states.why_not_live
         self._unsubscribe: Unsubscribe | None = views.states.subscribe(self._on_refresh)
 
     def snapshot(self) -> MarketEvent | None:

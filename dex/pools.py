@@ -100,6 +100,9 @@ class PoolDirectory:
     def __iter__(self) -> Iterator[PoolMarket]:
         return iter(self._by_address.values())
 
+    def __len__(self) -> int:
+        return len(self._by_address)
+
     def listed(self) -> list[Token]:
         """The token list's tokens of this network."""
         network = self._spec.deployment.network

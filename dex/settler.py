@@ -141,7 +141,7 @@ class Settler:
         return ended(transaction)
 
     async def _fill(self, transaction: Transaction, receipt: Receipt, time: int) -> Fill:
-        market = await self._venue.find_market(transaction.details["pool"])
+        market = await self._venue.finder.at(transaction.details["pool"])
         native = self._venue.network.info.native
 
         def token(key: str) -> Token:

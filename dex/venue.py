@@ -1,14 +1,10 @@
 """A venue of constant-product pools on one network, behind core.swaps.SwapVenue."""
 
-import asyncio
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
-from chains.evm.abi import address_at
-from chains.evm.model import Call, CallError
 from core.clock import Clock
-from core.errors import CambistError, Reason, Refused
+from core.errors import Reason, Refused
 from core.instruments import Instrument
 from core.market import BookSnapshot, Candle, Funding, Ticker, Trade
 from core.ports import (
@@ -26,20 +22,18 @@ from core.swaps import Approval, Pool, Quote
 from core.tokens import Token
 from core.transactions import Transaction
 from dex.allowances import Allowances
+from dex.discovery import PoolFinder
 from dex.execution import Executor, SwapPlan
-from dex.families.constant_product_abi import get_pair, pair_questions
 from dex.feeds import PoolViews, StateFeed, TradeFeed
 from dex.lookup import TokenLookup
 from dex.network import PoolNetwork
 from dex.pool_state import PoolStates
-from dex.pools import PoolDirectory, PoolMarket, PoolState
+from dex.pools import PoolDirectory, PoolMarket
 from dex.quoting import QuoteRequest, check_fresh, check_request
 from dex.quoting import quote as quote_pool
 from dex.refusals import invalid, of_venue
 from dex.spec import PoolVenueSpec
 from dex.swap_events import SwapEvents
-
-_log = logging.getLogger(__name__)
 
 CAPABILITIES = frozenset(
     {
@@ -80,6 +74,7 @@ class PoolVenue:
         self.allowances = Allowances(network, spec.deployment.router)
         self.executor = Executor(spec, network, self.allowances)
         self.lookup = TokenLookup(network, self.directory, spec.deployment.wrapped)
+        self.finder = PoolFinder(spec, network, self.directory, self.lookup, self.states)
         self._info = VenueInfo(
             id=spec.id,
             name=spec.name,
@@ -88,8 +83,6 @@ class PoolVenue:
             network=spec.deployment.network,
             documentation=spec.protocol.documentation,
         )
-        self._loading: asyncio.Task[None] | None = None
-        self._unloaded: list[tuple[str, str]] = []
 
     # -- core.ports.Venue
 
@@ -117,22 +110,13 @@ class PoolVenue:
         return self.directory.instruments
 
     async def start(self) -> None:
-        for token_a, token_b in self.spec.deployment.pools:
-            first, second = self.directory.listed_at(token_a), self.directory.listed_at(token_b)
-            if first is None or second is None:
-                self._unloaded.append((token_a, token_b))
-            else:
-                self.states.track(self.directory.add(self.directory.candidate(first, second)))
         self.allowances.start()
         self.states.start()
         self.swaps.start()
-        if self._unloaded:
-            self._loading = asyncio.create_task(self._load())
+        self.finder.start()
 
     async def stop(self) -> None:
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.gather(self._loading, return_exceptions=True)
+        await self.finder.stop()
         await self.swaps.stop()
         await self.states.stop()
         self.allowances.stop()
@@ -140,7 +124,7 @@ class PoolVenue:
     async def subscribe(
         self, channel: Channel, instrument: Instrument, sink: MarketSink, interval: int = 0
     ) -> Feed:
-        market = self.market(instrument.id)
+        market = self.finder.of_instrument(instrument.id)
         if channel in (Channel.BOOK, Channel.TICKER):
             return StateFeed(self.views, channel, market, sink)
         if channel is Channel.TRADES:
@@ -148,17 +132,20 @@ class PoolVenue:
         raise self._unsupported(channel.value, f"pools have no {channel.value}")
 
     async def order_book(self, instrument: Instrument, depth: int) -> BookSnapshot:
-        market = self.market(instrument.id)
+        market = self.finder.of_instrument(instrument.id)
         if not 0 < depth <= MAX_DEPTH:
             raise invalid("depth", depth, f"depth is from 1 to {MAX_DEPTH}")
         return self.views.book(market, depth)
 
     async def ticker(self, instrument: Instrument) -> Ticker:
-        market = self.market(instrument.id)
+        market = self.finder.of_instrument(instrument.id)
         return self.views.ticker(market, self.states.live(market))
 
     async def trades(self, instrument: Instrument, limit: int) -> Sequence[Trade]:
-        return await self.swaps.recent(self.market(instrument.id), limit, _RECENT_BLOCKS)
+        market = self.finder.of_instrument(instrument.id)
+        if limit <= 0:
+            raise invalid("limit", limit, "the limit must be above zero")
+        return await self.swaps.recent(market, limit, _RECENT_BLOCKS)
 
     async def candles(
         self, instrument: Instrument, interval: int, start: int | None, end: int | None, limit: int
@@ -176,8 +163,8 @@ class PoolVenue:
         return [state.pool(self.spec.id) for state in states if state is not None]
 
     async def pool(self, address: str) -> Pool:
-        market = await self.find_market(address)
-        return (await self._state(market)).pool(self.spec.id)
+        market = await self.finder.at(address)
+        return (await self.finder.state(market)).pool(self.spec.id)
 
     async def find_token(self, text: str) -> Token:
         return await self.lookup.find(text)
@@ -188,7 +175,7 @@ class PoolVenue:
         request = QuoteRequest(token_in, token_out, units, exact_in, slippage)
         check_request(request)
         first, second = self.lookup.erc20(token_in), self.lookup.erc20(token_out)
-        state = await self._state(self._market_of(first, second))
+        state = await self.finder.state(self.finder.of_tokens(first, second))
         with of_venue(self.spec.id):
             return quote_pool(
                 self.spec.id,
@@ -230,7 +217,7 @@ class PoolVenue:
                 {"quote": quote.id},
             )
         check_fresh(quote, self.clock.now())
-        market = await self.find_market(quote.pools[0])
+        market = await self.finder.at(quote.pools[0])
         first, second = self.lookup.erc20(quote.token_in), self.lookup.erc20(quote.token_out)
         plan = SwapPlan(
             sender=self.lookup.address(owner, "owner"),
@@ -257,23 +244,6 @@ class PoolVenue:
 
     # -- for the account
 
-    def market(self, instrument: str) -> PoolMarket:
-        """The pool of an instrument; Refused with INSTRUMENT_NOT_FOUND."""
-        market = self.directory.of_instrument(instrument)
-        if market is None:
-            raise Refused(
-                Reason.INSTRUMENT_NOT_FOUND,
-                f"{self.spec.id} has no instrument {instrument[:80]!r}; a pool that is not listed "
-                "is known once it was asked for by its address",
-                {"venue": self.spec.id, "instrument": instrument[:80]},
-            )
-        return market
-
-    async def find_market(self, address: str) -> PoolMarket:
-        """The pool of an address, asking the chain if it was never heard of."""
-        pool = self.lookup.address(address, "pool")
-        return self.directory.at(pool) or await self._discover(pool)
-
     def deadline(self) -> int:
         """When a swap that is sent now stops being valid, in ns; by the chain's clock or ours,
         whichever is ahead."""
@@ -295,73 +265,6 @@ class PoolVenue:
             "token_out": token_out.address,
         }
 
-    # --
-
-    def _market_of(self, token_a: Token, token_b: Token) -> PoolMarket:
-        if token_a.address == token_b.address:
-            raise invalid(
-                "token_out",
-                token_b.symbol,
-                f"{token_a.symbol} against itself has no pool: wrap or unwrap it instead",
-            )
-        return self.directory.candidate(token_a, token_b)
-
-    async def _state(self, market: PoolMarket) -> PoolState:
-        """From memory; read once from the chain when the pool is new."""
-        if self.states.known(market.address) is None:
-            if await self.states.read(market) is None:
-                raise Refused(
-                    Reason.POOL_NOT_FOUND,
-                    f"{self.spec.id} has no pool of {market.base.symbol} and {market.quote.symbol}",
-                    {"venue": self.spec.id, "pool": market.address},
-                )
-            self.directory.add(market)
-        return self.states.live(market)
-
-    async def _discover(self, address: str) -> PoolMarket:
-        answers = await self.network.multicall([Call(address, data) for data in pair_questions()])
-        try:
-            factory, token0, token1 = (_address(answer) for answer in answers)
-        except ValueError as error:
-            raise self._no_pool(address, "it does not answer as a pair does") from error
-        if factory != self.spec.deployment.factory:
-            raise self._no_pool(address, f"its factory is {factory}")
-        (pair,) = await self.network.multicall([Call(factory, get_pair(token0, token1))])
-        if isinstance(pair, CallError) or _address(pair) != address:
-            raise self._no_pool(address, "the factory does not know it")
-        first, second = await self.lookup.at(token0), await self.lookup.at(token1)
-        market = self.directory.candidate(first, second, address)
-        await self._state(market)
-        return market
-
-    async def _load(self) -> None:
-        """Pools of the table whose tokens are in no list: their metadata is on the chain."""
-        for pause in (1, 2, 5, 10, 30, 60, 120):
-            for pair in list(self._unloaded):
-                try:
-                    first, second = [await self.lookup.at(address) for address in pair]
-                except CambistError as error:
-                    _log.info("pool %s of %s not loaded yet: %s", pair, self.spec.id, error.reason)
-                    continue
-                self.states.track(self.directory.add(self.directory.candidate(first, second)))
-                self._unloaded.remove(pair)
-            if not self._unloaded:
-                return
-            await asyncio.sleep(pause)
-
-    def _no_pool(self, address: str, why: str) -> Refused:
-        return Refused(
-            Reason.POOL_NOT_FOUND,
-            f"{address} is not a pool of {self.spec.id}: {why}",
-            {"venue": self.spec.id, "pool": address},
-        )
-
     def _unsupported(self, capability: str, message: str) -> Refused:
         metadata = {"venue": self.spec.id, "capability": capability}
         return Refused(Reason.UNSUPPORTED_BY_VENUE, message, metadata)
-
-
-def _address(answer: bytes | CallError) -> str:
-    if isinstance(answer, CallError) or len(answer) != 32:
-        raise ValueError("no address")
-    return address_at(answer)

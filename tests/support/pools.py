@@ -40,6 +40,7 @@ from tests.support.evm import (
 NETWORK = "ethereum_local"
 FOR_EVER = 2**40  # a deadline, s
 _ids = itertools.count(1)
+_deployed: dict[tuple[str, ...], tuple[Contracts, str]] = {}  # by funded wallets: anvil's state
 
 
 @dataclass
@@ -122,8 +123,11 @@ class PoolWorld:
         assert isinstance(answer, bytes)
         return int.from_bytes(answer, "big")
 
-    async def stranger_sells(self, give: str, take: str, units: int, **wire: Any) -> str:
-        """CAROL swaps on Uniswap, past everything of ours; the node signs for her."""
+    async def stranger_sells(
+        self, give: str, take: str, units: int, mined: bool = True, **wire: Any
+    ) -> str:
+        """CAROL swaps on Uniswap, past everything of ours; the node signs for her. Returns the
+        hash, once the swap is in a block if that is `mined` by the node itself."""
         router = self.uniswap.spec.deployment.router
         first, second = self.token(give), self.token(take)
         common = {"from": CAROL, "gas": quantity(400_000)} | wire
@@ -142,6 +146,8 @@ class PoolWorld:
             "eth_sendTransaction", [common | {"to": first.address, "data": approve}]
         )
         swap = common | {"to": router, "data": hexadecimal(call.calldata("ETH"))}
+        if mined:
+            return str((await self.node.send(swap))["transactionHash"])
         return str(await self.node.rpc.call("eth_sendTransaction", [swap]))
 
     async def create_pair(self, one: str, one_units: int, other: str, other_units: int) -> str:
@@ -192,10 +198,16 @@ def order(
 async def deployed(
     *options: str, wallets: Sequence[str] = (BOB, CAROL)
 ) -> AsyncIterator[tuple[Anvil, Contracts]]:
-    """A fresh node with all contracts and funded wallets."""
+    """A fresh node with all contracts and funded wallets; deployed once a process, then loaded."""
     async with anvil(*options) as node:
-        manifest, _ = await deploy.settle(node.rpc, installed(), None, wallets)
-        yield node, manifest.contracts
+        known = _deployed.get(tuple(wallets))
+        if known is None:
+            manifest, _ = await deploy.settle(node.rpc, installed(), None, wallets)
+            dump = await node.rpc.call("anvil_dumpState", [])
+            known = _deployed[tuple(wallets)] = (manifest.contracts, str(dump))
+        else:
+            assert await node.rpc.call("anvil_loadState", [known[1]])
+        yield node, known[0]
 
 
 @asynccontextmanager

@@ -26,7 +26,6 @@ async def test_a_book_follows_its_pool_and_no_other() -> None:
         assert (first.state, first.asks[0][0], len(first.bids[0])) == (BookState.LIVE, "3010", 50)
         await world.stranger_sells("USDC", "WETH", 30_000 * USDC)
         await world.synced(world.uniswap)
-        await until(lambda: events)
         book = events[-1]
         assert isinstance(book, BookSnapshot)
         assert Decimal(book.asks[0][0]) > 3060
@@ -92,7 +91,7 @@ async def test_trades_of_a_reorganised_block_are_told_once() -> None:
         await world.node.automine(False)
         await world.node.rpc.call("anvil_reorg", [1, []])
         await world.synced(world.uniswap)
-        last = await world.stranger_sells("USDC", "WETH", 6_000 * USDC)
+        last = await world.stranger_sells("USDC", "WETH", 6_000 * USDC, mined=False)
         await world.node.mine()
         await until(lambda: any(isinstance(e, Trade) and e.trade_id == f"{last}:0" for e in events))
         ids = [event.trade_id for event in events if isinstance(event, Trade)]
@@ -109,7 +108,7 @@ async def test_a_ticker_is_the_first_units_price_with_the_fee() -> None:
         events: list[MarketEvent] = []
         await world.uniswap.subscribe(Channel.TICKER, world.instrument, events.append)
         await world.stranger_sells("USDC", "WETH", 30_000 * USDC)
-        await until(lambda: events)
+        await world.synced(world.uniswap)
         after = events[-1]
         assert isinstance(after, Ticker)
         assert after.bid_price is not None
@@ -132,4 +131,8 @@ async def test_what_a_pool_has_not_is_refused() -> None:
         for depth in (0, -1, 10_000):
             with pytest.raises(Refused) as refused:
                 await venue.order_book(instrument, depth)
+            assert refused.value.reason is Reason.FIELD_INVALID
+        for limit in (0, -1):
+            with pytest.raises(Refused) as refused:
+                await venue.trades(instrument, limit)
             assert refused.value.reason is Reason.FIELD_INVALID

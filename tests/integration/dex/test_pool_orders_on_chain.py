@@ -156,7 +156,7 @@ async def test_a_swap_mined_in_between_is_told_as_it_was() -> None:
             request = order(Side.BUY, "1", "3100")
             placed = await account.place(request)
             before = await holdings(world, "WETH", "USDC")
-            await world.stranger_sells("USDC", "WETH", 30_000 * USDC, **LOTS_OF_GAS)
+            await world.stranger_sells("USDC", "WETH", 30_000 * USDC, False, **LOTS_OF_GAS)
             await world.node.mine()
             end = await told.end_of(request.client_order_id)
             after = await holdings(world, "WETH", "USDC")
@@ -181,7 +181,7 @@ async def test_a_revert_is_told_with_its_reason_and_never_as_a_fill() -> None:
             request = order(Side.BUY, "1", "3015")
             await account.place(request)
             gas, usdc = await holdings(world, "ETH", "USDC")
-            await world.stranger_sells("USDC", "WETH", 30_000 * USDC, **LOTS_OF_GAS)
+            await world.stranger_sells("USDC", "WETH", 30_000 * USDC, False, **LOTS_OF_GAS)
             await world.node.mine()
             end = await told.end_of(request.client_order_id)
             assert end.status is OrderStatus.EXPIRED

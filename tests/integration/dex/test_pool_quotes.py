@@ -9,6 +9,7 @@ from chains.evm.model import Call
 from core.errors import CambistError, Reason, Refused
 from core.ports import FeeOptions, Health
 from core.tokens import Token
+from dex import discovery
 from tests.support.evm import BOB, CAROL, until
 from tests.support.evm_proxy import proxy
 from tests.support.pools import PoolWorld, Told, connected, deployed, pool_world, trading
@@ -177,3 +178,16 @@ async def test_an_expired_quote_and_another_venues_are_refused() -> None:
             await world.uniswap.swap(quote, BOB, "i2", 0, FeeOptions())
         assert refused.value.reason is Reason.QUOTE_EXPIRED
         assert not world.log.rows
+
+
+async def test_only_so_many_pools_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with pool_world() as world:
+        address = await world.create_pair("WBTC", 2 * 10**8, "USDC", 120_000 * 10**6)
+        await world.synced(world.uniswap)
+        monkeypatch.setattr(discovery, "MAX_POOLS", 3)
+        with pytest.raises(Refused) as refused:
+            await world.uniswap.pool(address)
+        assert refused.value.reason is Reason.RATE_LIMITED
+        assert len(await world.uniswap.pools()) == 3
+        monkeypatch.setattr(discovery, "MAX_POOLS", 4)
+        assert (await world.uniswap.pool(address)).address == address

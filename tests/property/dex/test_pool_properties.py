@@ -3,7 +3,7 @@
 from contextlib import suppress
 from decimal import Decimal
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from core.errors import Refused
@@ -37,6 +37,7 @@ CURVES = st.builds(Curve, _numbers(), _numbers())
 SLIPPAGES = st.integers(0, 9_999).map(lambda part: Decimal(part) / 10_000)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(CURVES, _numbers())
 def test_a_swap_never_takes_from_the_pool(curve: Curve, units: int) -> None:
     try:
@@ -48,6 +49,7 @@ def test_a_swap_never_takes_from_the_pool(curve: Curve, units: int) -> None:
     assert 0 < out < curve.reserve_out
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(CURVES, _numbers())
 def test_exact_out_buys_at_least_what_was_asked(curve: Curve, wanted: int) -> None:
     try:
@@ -61,6 +63,7 @@ def test_exact_out_buys_at_least_what_was_asked(curve: Curve, wanted: int) -> No
             assert amount_out(curve, cost - 2) < wanted
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(CURVES, _numbers(), _numbers())
 def test_more_in_is_never_less_out(curve: Curve, one: int, more: int) -> None:
     try:
@@ -69,6 +72,7 @@ def test_more_in_is_never_less_out(curve: Curve, one: int, more: int) -> None:
         return
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(0, 10**30), SLIPPAGES)
 def test_guarantees_are_on_the_traders_side(units: int, slippage: Decimal) -> None:
     assert Decimal(least_out(units, slippage)) >= units * (1 - slippage)
@@ -76,6 +80,7 @@ def test_guarantees_are_on_the_traders_side(units: int, slippage: Decimal) -> No
     assert units <= Decimal(largest_in(units, slippage)) <= units * (1 + slippage)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(CURVES, _numbers(10**12), _numbers(10**12))
 def test_limits_are_kept_by_every_unit(curve: Curve, numerator: int, denominator: int) -> None:
     """The marginal price at the largest amount keeps the limit; one step further it does not."""
@@ -101,6 +106,7 @@ def test_limits_are_kept_by_every_unit(curve: Curve, numerator: int, denominator
         assert cost_after(bought + 1) > limit * (1 - Decimal("1e-60"))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(CURVES, st.integers(0, 24), st.integers(0, 24), st.integers(1, 12))
 def test_books_of_any_pool(curve: Curve, base: int, quote: int, depth: int) -> None:
     book = Market(curve, base, quote)
@@ -122,6 +128,7 @@ def test_books_of_any_pool(curve: Curve, base: int, quote: int, depth: int) -> N
         assert units == book.buyable(ask_prices[-1])
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.sampled_from(Side),
     st.decimals("0.000000000000000001", "1000000", places=18),
