@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from cex.engine import commands, outcome
+from cex.engine import checks, commands, outcome
 from cex.engine.commands import Command, Reports
 from cex.engine.condition import Conditions
 from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
 from cex.engine.user_stream import UserStream
 from core.accounts import Balance, FeeRates, Position
-from core.clock import SECOND
 from core.errors import CambistError, Reason, Refused, Rejected
 from core.ids import ClientIdRule
-from core.instruments import Instrument, InstrumentStatus
-from core.money import text
-from core.orders import Fill, Order, OrderReport, OrderRequest, Side
+from core.instruments import Instrument
+from core.money import ZERO, text
+from core.orders import Fill, Order, OrderReport, OrderRequest
 from core.ports import AccountReport, AccountSink, Condition, Health, VenueKind
 
 
@@ -39,7 +38,7 @@ class ExchangeAccount:
         self._scope = market.scope(id)
         self._sink: AccountSink | None = None
         self._stream: UserStream | None = None
-        self._balances: dict[str, Balance] | None = None
+        self._balances: dict[str, Balance] = {}
 
     # -- core.ports.Account ------------------------------------------------------------------------
 
@@ -93,14 +92,14 @@ class ExchangeAccount:
     async def check(self, request: OrderRequest) -> None:
         """See core.ports.Account."""
         instrument = self._market.instrument(request.instrument)
-        self._check_rules(request, instrument)
+        checks.rules(self._spec, request, instrument)
         await self._check_balance(request, instrument)
 
     async def place(self, request: OrderRequest) -> OrderReport:
         """See core.ports.Account. Fills that come with the reply go to the sink."""
         instrument = self._market.instrument(request.instrument)
-        self._check_rules(request, instrument)
-        self._check_clock()
+        checks.rules(self._spec, request, instrument)
+        checks.clock(self._spec, self._market.offset)
         reports = await self._mutate(commands.Place(request, instrument))
         return self._settle(reports, request.client_order_id)
 
@@ -137,17 +136,8 @@ class ExchangeAccount:
         (`replaced: canceled`).
         """
         instrument = self._market.instrument(order.request.instrument)
-        breach = instrument.breach(quantity, price)
-        if breach is not None:
-            raise Refused(Reason.ORDER_RULE_BROKEN, breach, {"instrument": instrument.id})
-        if quantity <= order.filled_quantity:
-            raise Refused(
-                Reason.FIELD_INVALID,
-                f"quantity {text(quantity)} is not above what is filled already, "
-                f"{text(order.filled_quantity)}: cancel the order instead",
-                {"field": "quantity"},
-            )
-        self._check_clock()
+        checks.change(order, instrument, quantity, price)
+        checks.clock(self._spec, self._market.offset)
         smaller = quantity < order.request.quantity and price == order.request.price
         if smaller and commands.Amend in self._spec.operations:
             try:
@@ -156,9 +146,7 @@ class ExchangeAccount:
             except Rejected as error:
                 if error.reason is not Reason.UNSUPPORTED_BY_VENUE:
                     raise
-        breach = instrument.breach(quantity - order.filled_quantity, price)
-        if breach is not None:
-            raise Refused(Reason.ORDER_RULE_BROKEN, breach, {"instrument": instrument.id})
+        checks.breach(instrument, quantity - order.filled_quantity, price)
         command = commands.Replace(order, instrument, quantity, price, client_order_id)
         return self._settle(await self._mutate(command), client_order_id)
 
@@ -234,72 +222,31 @@ class ExchangeAccount:
         return answer
 
     def _tell(self, report: AccountReport) -> None:
-        if isinstance(report, Balance) and self._balances is not None:
+        if isinstance(report, Balance):
             self._balances[report.asset] = report
         if self._sink is not None:
             self._sink(report)
-
-    def _check_rules(self, request: OrderRequest, instrument: Instrument) -> None:
-        metadata = {"venue": self._spec.id, "instrument": instrument.id}
-        if (request.type, request.time_in_force) not in self._spec.order_types:
-            raise Refused(
-                Reason.UNSUPPORTED_BY_VENUE,
-                f"{self._spec.name} has no {request.type.name} order with time in force "
-                f"{request.time_in_force.name}",
-                metadata,
-            )
-        if request.reduce_only and self._spec.kind is VenueKind.SPOT:
-            raise Refused(
-                Reason.UNSUPPORTED_BY_VENUE, "a spot order cannot be reduce-only", metadata
-            )
-        if instrument.status is not InstrumentStatus.TRADING:
-            raise Refused(
-                Reason.ORDER_RULE_BROKEN,
-                f"{instrument.id} takes no orders now: it is {instrument.status.name}",
-                metadata,
-            )
-        breach = instrument.breach(request.quantity, request.price)
-        if breach is None and request.trigger_price is not None:
-            breach = instrument.breach(request.quantity, request.trigger_price)
-        if breach is not None:
-            raise Refused(Reason.ORDER_RULE_BROKEN, breach, metadata)
-
-    def _check_clock(self) -> None:
-        skew = self._market.offset.offset if self._market.offset.known else 0
-        if abs(skew) > self._spec.max_skew:
-            raise Refused(
-                Reason.CLOCK_SKEW,
-                f"this machine's clock is {abs(skew) // SECOND} s off {self._spec.name}'s: "
-                "set it before trading",
-                {"venue": self._spec.id},
-            )
 
     async def _check_balance(self, request: OrderRequest, instrument: Instrument) -> None:
         """Refuses what a fresh answer of the venue says cannot be paid.
 
         What we remember may lag behind a cancel, so that a shortage is looked at again before it
-        counts. A market buy has no price to compute with; margin is the venue's to judge.
+        counts.
         """
-        if self._spec.kind is not VenueKind.SPOT:
+        need = checks.need(self._spec, request, instrument)
+        if need is None:
             return
-        if request.side is Side.SELL:
-            asset, needed = instrument.base, request.quantity
-        elif request.price is not None:
-            asset, needed = instrument.quote, request.quantity * request.price
-        else:
-            return
-        if self._available(asset) is None or needed > (self._available(asset) or 0):
+        asset, needed = need
+        if self._available(asset) < needed:
             await self.balances()
-        available = self._available(asset) or Decimal(0)
-        if needed > available:
+        available = self._available(asset)
+        if available < needed:
             raise Refused(
                 Reason.INSUFFICIENT_BALANCE,
                 f"the order needs {text(needed)} {asset}, {text(available)} is available",
                 {"venue": self._spec.id, "asset": asset},
             )
 
-    def _available(self, asset: str) -> Decimal | None:
-        if self._balances is None:
-            return None
+    def _available(self, asset: str) -> Decimal:
         balance = self._balances.get(asset)
-        return balance.available if balance is not None else Decimal(0)
+        return balance.available if balance is not None else ZERO

@@ -12,7 +12,7 @@ from cex.engine.commands import Command, ServerTime
 from cex.engine.credentials import Credentials
 from cex.engine.http import Http, LostError, NotSentError, Reply
 from cex.engine.limiter import Limiter, Permit
-from cex.engine.spec import Failure, Moment, Operation, Scope, VenueSpec
+from cex.engine.spec import Failure, Moment, Operation, Request, Scope, VenueSpec
 from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason, Refused
 from core.orders import Fill, OrderReport
@@ -160,6 +160,20 @@ class Caller:
                 raise
             raise outcome.unconfirmed(self._spec, problem.message, problem.metadata) from None
 
+    def _request(
+        self, operation: Operation[Any, Any], command: Command[Any], credentials: Credentials | None
+    ) -> Request:
+        try:
+            return request.build(self._spec, operation, command, credentials, self.moment())
+        except ValueError as error:
+            # A private key that is none, say. The words are the library's, never the key.
+            raise Refused(
+                Reason.VENUE_AUTHENTICATION_FAILED,
+                f"the request to {self._spec.name} could not be signed ({type(error).__name__}): "
+                "check the account's key",
+                {"venue": self._spec.id},
+            ) from None
+
     async def _exchange(
         self,
         operation: Operation[Any, Any],
@@ -169,8 +183,7 @@ class Caller:
     ) -> Reply:
         usage: dict[str, int] = {}
         try:
-            draft = request.build(self._spec, operation, command, credentials, self.moment())
-            reply = await self._http.send(draft)
+            reply = await self._http.send(self._request(operation, command, credentials))
             usage = dict(self._spec.usage(reply.headers))
             return reply
         except NotSentError as error:

@@ -11,11 +11,12 @@ from cex.engine.feeds import BookUpstream, SinkFeed, Upstream
 from cex.engine.http import Http
 from cex.engine.limiter import Limiter, Usage
 from cex.engine.messages import BookMessage
+from cex.engine.reference import Reference
 from cex.engine.spec import Scope, StreamSpec, VenueSpec
 from cex.engine.topics import Hooks, TopicConnection, Topics
 from core.books import OrderBook
 from core.clock import SECOND, Clock
-from core.errors import CambistError, Reason, Refused
+from core.errors import Reason, Refused
 from core.instruments import Instrument
 from core.market import BookSnapshot, BookState, Candle, Funding, Ticker, Trade
 from core.ports import (
@@ -29,10 +30,6 @@ from core.ports import (
     VenueInfo,
 )
 
-_REFRESH = 30 * 60 * SECOND  # instruments
-_RESYNCHRONIZE = 10 * 60 * SECOND  # the clock
-_RETRY = 5 * SECOND
-_RELOAD = 60 * SECOND  # at most so often when a payload names an unknown instrument
 _SNAPSHOT_PATIENCE = 120 * SECOND  # many books at once have to wait for the budget
 
 
@@ -53,9 +50,7 @@ class ExchangeVenue:
         self.limiter = Limiter(spec.id, spec.pools, self.offset.now)
         self.http = Http(self.hosts)
         self.caller = Caller(spec, self.http, self.limiter, self.offset, clock)
-        self.loaded = asyncio.Event()
-        self._instruments: dict[str, Instrument] = {}
-        self._by_symbol: dict[str, Instrument] = {}
+        self.reference = Reference(spec, self.caller, self.offset, self.conditions, clock)
         self._info = VenueInfo(
             spec.id,
             spec.name,
@@ -77,8 +72,6 @@ class ExchangeVenue:
         self._topics = Topics(spec.id, spec.streams, self.hosts, clock, hooks)
         self._upstreams: dict[tuple[Channel, str, int], Upstream] = {}
         self._task: asyncio.Task[None] | None = None
-        self._reload = asyncio.Event()
-        self._reloaded = 0
 
     # -- core.ports.Venue --------------------------------------------------------------------------
 
@@ -101,14 +94,13 @@ class ExchangeVenue:
     @property
     def instruments(self) -> Mapping[str, Instrument]:
         """See core.ports.Venue."""
-        return self._instruments
+        return self.reference.instruments
 
     async def start(self) -> None:
         """See core.ports.Venue."""
         if self._task is None:
-            self.conditions.set("instruments", Health.STARTING, "loading instruments")
             await self.http.open()
-            self._task = asyncio.create_task(self._run(), name=f"venue {self.spec.id}")
+            self._task = asyncio.create_task(self.reference.run(), name=f"venue {self.spec.id}")
 
     async def stop(self) -> None:
         """See core.ports.Venue."""
@@ -202,34 +194,18 @@ class ExchangeVenue:
 
     # -- for accounts, and for whoever shows how things are ----------------------------------------
 
+    @property
+    def loaded(self) -> asyncio.Event:
+        """Set once instruments are known."""
+        return self.reference.loaded
+
     def scope(self, account: str = "") -> Scope:
         """What parsers get besides the payload."""
-        return Scope(self.spec.id, account, self.by_symbol)
-
-    def by_symbol(self, symbol: str) -> Instrument:
-        """The instrument of a venue's symbol; raises UnknownSymbol, and has the list read again."""
-        try:
-            return self._by_symbol[symbol]
-        except KeyError:
-            self._reload.set()
-            raise wire.UnknownSymbol(f"unknown symbol {symbol[:60]!r}") from None
+        return self.reference.scope(account)
 
     def instrument(self, instrument_id: str) -> Instrument:
         """By our id; raises Refused."""
-        instrument = self._instruments.get(instrument_id)
-        if instrument is None:
-            if not self._instruments:
-                raise Refused(
-                    Reason.STARTING_UP,
-                    f"the instruments of {self.spec.name} are not loaded yet: try again soon",
-                    {"venue": self.spec.id},
-                )
-            raise Refused(
-                Reason.INSTRUMENT_NOT_FOUND,
-                f"{self.spec.name} does not list {instrument_id}",
-                {"venue": self.spec.id, "instrument": instrument_id},
-            )
-        return instrument
+        return self.reference.instrument(instrument_id)
 
     def usage(self) -> list[Usage]:
         """The rate-limit budgets and what is used of them."""
@@ -240,48 +216,6 @@ class ExchangeVenue:
         self.conditions.fault("format", wire.protocol_error(self.spec.id, what, error).message)
 
     # ----------------------------------------------------------------------------------------------
-
-    async def _run(self) -> None:
-        due_clock = due_instruments = 0
-        while True:
-            now = self.clock.monotonic()
-            try:
-                if now >= due_clock:
-                    await self._synchronize()
-                    due_clock = self.clock.monotonic() + _RESYNCHRONIZE
-                wanted = self._reload.is_set() and now - self._reloaded >= _RELOAD
-                if now >= due_instruments or wanted:
-                    await self._load()
-                    due_instruments = self.clock.monotonic() + _REFRESH
-                pause = _RETRY
-            except CambistError as error:
-                health = Health.DEGRADED if self._instruments else Health.DOWN
-                self.conditions.set("instruments", health, error.message)
-                pause = max(_RETRY, min(error.retry_after or 0, _REFRESH))
-            await asyncio.sleep(pause / SECOND)  # float: asyncio's unit
-
-    async def _synchronize(self) -> None:
-        if commands.ServerTime not in self.spec.operations:
-            return
-        await self.caller.synchronize()
-        skew = self.offset.offset
-        if abs(skew) > self.spec.max_skew:
-            self.conditions.set(
-                "clock",
-                Health.DEGRADED,
-                f"this machine's clock is {abs(skew) // SECOND} s off the venue's: set it",
-            )
-        else:
-            self.conditions.clear("clock")
-
-    async def _load(self) -> None:
-        self._reload.clear()
-        self._reloaded = self.clock.monotonic()
-        found = await self.caller.pages(commands.ListInstruments(), self.scope())
-        self._by_symbol = {instrument.venue_symbol: instrument for instrument in found}
-        self._instruments = {instrument.id: instrument for instrument in found}
-        self.conditions.set("instruments", Health.READY)
-        self.loaded.set()
 
     async def _fetch_book(self, instrument: Instrument, depth: int) -> BookMessage:
         return await self.caller.call(

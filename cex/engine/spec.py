@@ -138,6 +138,15 @@ class ErrorRule:
     pools: tuple[str, ...] = ()
 
 
+def rules(*rows: tuple[str, Reason] | tuple[str, Reason, str], **more: Any) -> list[ErrorRule]:
+    """Error rules as a table: codes with spaces between, reason, part of the text."""
+    return [
+        ErrorRule(code, row[1], row[2] if len(row) > 2 else "", **more)
+        for row in rows
+        for code in row[0].split()
+    ]
+
+
 class Window(Enum):
     """How a venue counts: FIXED windows start at multiples of the interval, ROLLING ones move."""
 

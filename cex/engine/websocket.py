@@ -188,7 +188,11 @@ class Connection:
             began = self.clock.monotonic()
             self.reason = ""
             self._refused = None
-            reason = await self._live()
+            try:
+                reason = await self._live()
+            except Exception as error:  # noqa: BLE001 - a bug, or a key that cannot sign: loud
+                _log.exception("the connection of %s failed", self.name)
+                reason = f"internal error: {type(error).__name__}"
             self.live = False
             failures = 0 if self.clock.monotonic() - began > _STEADY else failures + 1
             self._owner.closed(reason, self._refused)

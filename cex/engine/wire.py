@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -33,6 +33,21 @@ MALFORMED = (msgspec.MsgspecError, ValueError, LookupError, ArithmeticError)
 def decoder(type_: type[T]) -> Callable[[bytes | msgspec.Raw], T]:
     """The decoder of a JSON payload; raises msgspec's errors."""
     return msgspec.json.Decoder(type_).decode
+
+
+def member(name: str, type_: Any = msgspec.Raw, default: Any = msgspec.NODEFAULT) -> Any:
+    """The decoder of an object of which one member matters; gives that member."""
+    rest: tuple[Any, ...] = () if default is msgspec.NODEFAULT else (default,)
+    fields: list[Any] = [("value", type_, *rest)]
+    struct: Any = msgspec.defstruct(name, fields, bases=(Wire,), rename={"value": name})
+    decode = decoder(struct)
+    return lambda payload: decode(payload).value
+
+
+def list_of(type_: type[T]) -> type[list[T]]:
+    """The type of an array of a shape."""
+    made: Any = list[type_]  # type: ignore[valid-type]
+    return cast(type[list[T]], made)
 
 
 @lru_cache(maxsize=1024)

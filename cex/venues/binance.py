@@ -14,18 +14,17 @@ from typing import Any
 from msgspec import Raw
 
 from cex.engine import commands as ask
-from cex.engine import parse, shapes, spec, wire
+from cex.engine import parse, readers, shapes, spec, wire
 from cex.engine.messages import Ack, BookMessage, Nack, Outgoing, Restart, Routed
 from cex.engine.shapes import shape
 from cex.engine.signing import QuerySigner
-from cex.engine.spec import ErrorRule, Failure, MarketParser, Operation, Pool, Scope, Session
-from cex.engine.wire import Wire, decoder, milliseconds, number, positive
+from cex.engine.spec import Failure, Operation, Pool, Scope, Session, rules
+from cex.engine.wire import Wire, decoder, list_of, member, milliseconds, number, positive
 from core.accounts import Balance, FeeRates
 from core.clock import MILLISECOND, SECOND
 from core.errors import Reason
 from core.ids import ClientIdRule
 from core.instruments import Instrument, InstrumentKind, InstrumentStatus
-from core.market import Candle, Ticker, Trade
 from core.money import ZERO, text
 from core.orders import Fill, OrderRequest, OrderStatus, OrderType, Side, TimeInForce
 from core.ports import Capability, Channel, VenueKind
@@ -35,9 +34,6 @@ from core.ports import Capability, Channel, VenueKind
 class RawError(Wire):
     code: int
     msg: str
-
-class RawTime(Wire):
-    serverTime: Raw
 
 class RawFilter(Wire):
     filterType: str
@@ -61,29 +57,29 @@ class RawExchangeInfo(Wire):
     symbols: list[RawSymbol]
 
 RawBook = shape(BookMessage, {"last": "lastUpdateId", "bids": "bids", "asks": "asks"})
-RawDepth = shape(BookMessage, {
-    "first": "U", "last": "u", "bids": "b", "asks": "a", "event_time": "E"})
+decode_depth = decoder(shape(BookMessage, {
+    "first": "U", "last": "u", "bids": "b", "asks": "a", "event_time": "E"}))
 RawTicker = shape(shapes.TickerShape, {
     "bid_price": "bidPrice", "bid_quantity": "bidQty", "ask_price": "askPrice",
     "ask_quantity": "askQty", "last_price": "lastPrice", "open_price": "openPrice",
     "high_price": "highPrice", "low_price": "lowPrice", "volume": "volume",
     "quote_volume": "quoteVolume", "time": "closeTime"})
 # Its best prices are a second old: those of the other topic count.
-StreamStatistics = shape(shapes.TickerShape, {
+decode_statistics = decoder(shape(shapes.TickerShape, {
     "last_price": "c", "open_price": "o", "high_price": "h", "low_price": "l", "volume": "v",
-    "quote_volume": "q", "time": "E"})
-StreamQuote = shape(shapes.TickerShape, {
-    "bid_price": "b", "bid_quantity": "B", "ask_price": "a", "ask_quantity": "A"})
+    "quote_volume": "q", "time": "E"}))
+decode_quote = decoder(shape(shapes.TickerShape, {
+    "bid_price": "b", "bid_quantity": "B", "ask_price": "a", "ask_quantity": "A"}))
 RawTrade = shape(shapes.TradeShape, {
     "trade_id": "id", "price": "price", "quantity": "qty", "time": "time",
     "buyer_is_maker": "isBuyerMaker"})
-StreamTrade = shape(shapes.TradeShape, {
-    "trade_id": "t", "price": "p", "quantity": "q", "time": "T", "buyer_is_maker": "m"})
+decode_trade = decoder(shape(shapes.TradeShape, {
+    "trade_id": "t", "price": "p", "quantity": "q", "time": "T", "buyer_is_maker": "m"}))
 RawCandle = shape(shapes.CandleShape, [
     "open_time", "open", "high", "low", "close", "volume", None, "quote_volume"])
-StreamCandle = shape(shapes.CandleShape, {
+decode_candle = decoder(shape(shapes.CandleShape, {
     "open_time": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v",
-    "quote_volume": "q", "closed": "x"})
+    "quote_volume": "q", "closed": "x"}))
 ORDER = {
     "symbol": "symbol", "venue_order_id": "orderId", "client_order_id": "clientOrderId",
     "original_client_order_id": "origClientOrderId?", "status": "status", "type": "type",
@@ -92,30 +88,26 @@ ORDER = {
     "trigger_price": "stopPrice?", "reason": "expiryReason?", "create_time": "time?"}
 RawOrder = shape(shapes.OrderShape, {**ORDER, "update_time": "updateTime"})
 # A new order's or a cancel's reply has the time of the transaction; an amended order has it beside.
-RawChanged = shape(shapes.OrderShape, {**ORDER, "update_time": "transactTime"})
-RawAmendedOrder = shape(shapes.OrderShape, {
-    **ORDER, "quantity": "qty?", "filled_notional": "cumulativeQuoteQty?"})
-StreamOrder = shape(shapes.OrderShape, {
+decode_changed = decoder(shape(shapes.OrderShape, {**ORDER, "update_time": "transactTime"}))
+decode_amended = decoder(shape(shapes.OrderShape, {
+    **ORDER, "quantity": "qty?", "filled_notional": "cumulativeQuoteQty?"}))
+decode_execution = decoder(shape(shapes.OrderShape, {
     "symbol": "s", "venue_order_id": "i", "client_order_id": "c", "original_client_order_id": "C",
     "status": "X", "type": "o", "side": "S", "time_in_force": "f", "price": "p", "quantity": "q",
     "filled_quantity": "z", "filled_notional": "Z", "trigger_price": "P", "reason": "eR?",
     "update_time": "T", "execution": "x", "trade_id": "t", "trade_price": "L",
-    "trade_quantity": "l", "fee": "n", "fee_asset": "N", "maker": "m"})
-RawFill = shape(shapes.FillShape, {
+    "trade_quantity": "l", "fee": "n", "fee_asset": "N", "maker": "m"}))
+decode_fill = decoder(shape(shapes.FillShape, {
     "trade_id": "tradeId", "price": "price", "quantity": "qty", "fee": "commission",
-    "fee_asset": "commissionAsset"})
+    "fee_asset": "commissionAsset"}))
 RawMyTrade = shape(shapes.FillShape, {
     "trade_id": "id", "venue_order_id": "orderId", "price": "price", "quantity": "qty",
     "fee": "commission", "fee_asset": "commissionAsset", "buyer": "isBuyer", "maker": "isMaker",
     "time": "time"})
-RawBalance = shape(shapes.BalanceShape, {"asset": "asset", "available": "free", "locked": "locked"})
-StreamBalance = shape(shapes.BalanceShape, {"asset": "a", "available": "f", "locked": "l"})
-
-class RawFills(Wire):
-    fills: list[Raw]
-
-class RawOrderList(Wire):
-    orderReports: tuple[Raw, ...] = ()
+decode_balance = decoder(shape(shapes.BalanceShape, {
+    "asset": "asset", "available": "free", "locked": "locked"}))
+decode_stream_balance = decoder(shape(shapes.BalanceShape, {
+    "asset": "a", "available": "f", "locked": "l"}))
 
 class RawAmended(Wire):
     transactTime: Raw
@@ -125,9 +117,6 @@ class RawReplaced(Wire):
     cancelResult: str
     cancelResponse: Raw
     newOrderResponse: Raw
-
-class RawReplaceFailed(Wire):
-    data: RawReplaced
 
 class RawAccount(Wire):
     updateTime: Raw
@@ -161,11 +150,11 @@ class ApiFrame(Wire):
     status: int = 0
     error: RawError | None = None
 
-class RawKind(Wire):
-    e: str
-
-class RawKline(Wire):
-    k: Raw
+decode_error, decode_account = decoder(RawError), decoder(StreamAccount)
+decode_market_frame, decode_api_frame = decoder(MarketFrame), decoder(ApiFrame)
+fills_of, lists_of = member("fills", list[Raw]), member("orderReports", list[Raw], [])
+halves_of, kind_of, kline_of = member("data", RawReplaced), member("e", str), member("k")
+time_of = member("serverTime")
 
 # -- words -----------------------------------------------------------------------------------------
 
@@ -216,14 +205,14 @@ def parse_placed(raw: Raw, command: ask.Place | ask.Replace, scope: Scope) -> as
     """The order, and what it traded at once, which made it a taker."""
     order = decode_changed(raw)
     placed, side = parse.report(order, WORDS), wire.lookup(WORDS.sides, order.side, "side")
-    fills = [decode_fill(item) for item in decode_fills(raw).fills]
+    fills = [decode_fill(item) for item in fills_of(raw)]
     return [placed, *(parse.fill(f, WORDS, scope, command.instrument, placed, side) for f in fills)]
 
 def parse_canceled(raw: Raw, command: ask.Cancel, scope: Scope) -> ask.Reports:
     return [parse.report(decode_changed(raw), WORDS)]
 
 def parse_all_canceled(raw: list[Raw], command: ask.CancelAll, scope: Scope) -> ask.Reports:
-    orders = [order for item in raw for order in decode_order_list(item).orderReports or [item]]
+    orders = [order for item in raw for order in lists_of(item) or [item]]
     return [parse.report(decode_changed(order), WORDS) for order in orders]
 
 def parse_amended(raw: RawAmended, command: ask.Amend, scope: Scope) -> ask.Reports:
@@ -238,7 +227,7 @@ def parse_replace_failed(
     body: bytes, command: ask.Replace, scope: Scope
 ) -> tuple[ask.Reports, Failure]:
     """The cancel may have been done; each half has its own error."""
-    raw = decode_replace_failed(body).data
+    raw = halves_of(body)
     if raw.cancelResult == "SUCCESS":
         canceled = parse.report(decode_changed(raw.cancelResponse), WORDS)
         return [canceled], parse_failure(raw.newOrderResponse)
@@ -272,16 +261,6 @@ def parse_position(payload: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
     raw = decode_account(payload)
     for item in raw.B:
         yield parse.balance(decode_stream_balance(item), scope, milliseconds(raw.u))
-
-decode_error, decode_kind, decode_kline = decoder(RawError), decoder(RawKind), decoder(RawKline)
-decode_changed, decode_amended = decoder(RawChanged), decoder(RawAmendedOrder)
-decode_order_list, decode_replace_failed = decoder(RawOrderList), decoder(RawReplaceFailed)
-decode_fills, decode_fill, decode_balance = decoder(RawFills), decoder(RawFill), decoder(RawBalance)
-decode_account, decode_execution = decoder(StreamAccount), decoder(StreamOrder)
-decode_stream_balance, decode_depth = decoder(StreamBalance), decoder(RawDepth)
-decode_trade, decode_candle = decoder(StreamTrade), decoder(StreamCandle)
-decode_statistics, decode_quote = decoder(StreamStatistics), decoder(StreamQuote)
-decode_market_frame, decode_api_frame = decoder(MarketFrame), decoder(ApiFrame)
 
 # -- encoders --------------------------------------------------------------------------------------
 
@@ -365,7 +344,7 @@ def route_market(frame: bytes) -> Iterable[Routed]:
 def route_account(frame: bytes) -> Iterable[Routed]:
     raw = decode_api_frame(frame)
     if raw.id is None:
-        kind = decode_kind(raw.event).e
+        kind = kind_of(raw.event)
         ended = kind in ("serverShutdown", "eventStreamTerminated")
         return (Restart(f"the venue sent {kind}") if ended else (kind, raw.event),)
     if raw.error is None and raw.status == 200:
@@ -389,26 +368,6 @@ def verdict(message: BookMessage, sequence: int, first: bool) -> spec.Verdict:
     if message.last <= sequence:
         return spec.Verdict.OLD
     return spec.Verdict.APPLY if message.first <= sequence + 1 else spec.Verdict.GAP
-
-def depth(payload: Raw, instrument: Instrument, received: int) -> Iterable[BookMessage]:
-    message = decode_depth(payload)
-    message.event_time *= MILLISECOND
-    return (message,)
-
-def trade(payload: Raw, instrument: Instrument, received: int) -> Iterable[Trade]:
-    return (parse.trade(decode_trade(payload), WORDS, instrument, received),)
-
-def statistics(payload: Raw, instrument: Instrument, received: int) -> Iterable[Ticker]:
-    return (parse.ticker(decode_statistics(payload), WORDS, instrument, received),)
-
-def quote(payload: Raw, instrument: Instrument, received: int) -> Iterable[Ticker]:
-    return (parse.ticker(decode_quote(payload), WORDS, instrument, received),)
-
-def candle(interval: int) -> MarketParser:
-    def parser(payload: Raw, instrument: Instrument, received: int) -> Iterable[Candle]:
-        raw = decode_candle(decode_kline(payload).k)
-        return (parse.candle(raw, WORDS, instrument, interval),)
-    return parser
 
 def topics(make: Any) -> Any:
     return lambda instrument, interval: {
@@ -437,30 +396,24 @@ def book_weight(command: ask.GetBook) -> dict[str, int]:
 
 OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.ServerTime: Operation(
-        "GET", "/api/v3/time", RawTime, lambda raw, command, scope: milliseconds(raw.serverTime),
-        cost=weight(1)),
+        "GET", "/api/v3/time", Raw,
+        lambda raw, command, scope: milliseconds(time_of(raw)), cost=weight(1)),
     ask.ListInstruments: Operation(
         "GET", "/api/v3/exchangeInfo", RawExchangeInfo,
         lambda raw, command, scope: [parse_instrument(s, scope.venue) for s in raw.symbols],
         lambda command: {"showPermissionSets": "false"}, weight(20)),
     ask.GetBook: Operation(
-        "GET", "/api/v3/depth", RawBook,
-        lambda raw, command, scope: BookMessage(raw.bids, raw.asks, raw.last, whole=True),
+        "GET", "/api/v3/depth", RawBook, readers.book,
         lambda command: {**symbol_of(command), "limit": min(max(command.depth, 1), 5000)},
         book_weight),
     ask.GetTicker: Operation(
-        "GET", "/api/v3/ticker/24hr", RawTicker,
-        lambda raw, command, scope: parse.ticker(raw, WORDS, command.instrument),
-        symbol_of, weight(2)),
+        "GET", "/api/v3/ticker/24hr", RawTicker, readers.ticker(WORDS), symbol_of, weight(2)),
     ask.GetTrades: Operation(
-        "GET", "/api/v3/trades", list[RawTrade],  # type: ignore[valid-type]
-        lambda raw, command, scope: [parse.trade(t, WORDS, command.instrument) for t in raw],
+        "GET", "/api/v3/trades", list_of(RawTrade), readers.trades(WORDS),
         lambda command: {**symbol_of(command), "limit": min(command.limit, PAGE)}, weight(25)),
     ask.GetCandles: Operation(
-        "GET", "/api/v3/klines", list[RawCandle],  # type: ignore[valid-type]
-        lambda raw, command, scope: [
-            parse.candle(c, WORDS, command.instrument, command.interval, command.now) for c in raw],
-        encode_candles, weight(2)),
+        "GET", "/api/v3/klines", list_of(RawCandle), readers.candles(WORDS), encode_candles,
+        weight(2)),
     ask.Place: Operation(
         "POST", "/api/v3/order", Raw, parse_placed,
         lambda command: {**symbol_of(command), **encode_order(command.request)},
@@ -477,20 +430,17 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         "PUT", "/api/v3/order/amend/keepPriority", RawAmended, parse_amended, encode_amend,
         weight(4), signed=True),
     ask.GetOrder: Operation(
-        "GET", "/api/v3/order", RawOrder, lambda raw, command, scope: parse.report(raw, WORDS),
+        "GET", "/api/v3/order", RawOrder, readers.report(WORDS),
         lambda command: {
             **symbol_of(command), "origClientOrderId": command.order.client_order_id},
         weight(4), signed=True),
     ask.ListOpenOrders: Operation(
-        "GET", "/api/v3/openOrders", list[RawOrder],  # type: ignore[valid-type]
-        lambda raw, command, scope: [parse.order(order, WORDS, scope) for order in raw],
+        "GET", "/api/v3/openOrders", list_of(RawOrder), readers.orders(WORDS),
         lambda command: symbol_of(command) if command.instrument else {},
         lambda command: weight(6 if command.instrument else 80), signed=True),
     ask.ListFills: Operation(
-        "GET", "/api/v3/myTrades", list[RawMyTrade],  # type: ignore[valid-type]
-        lambda raw, command, scope: [
-            parse.fill(t, WORDS, scope, command.instrument) for t in raw],
-        encode_fills, weight(20), signed=True, more=next_fills),
+        "GET", "/api/v3/myTrades", list_of(RawMyTrade), readers.fills(WORDS), encode_fills,
+        weight(20), signed=True, more=next_fills),
     ask.GetBalances: Operation(
         "GET", "/api/v3/account", RawAccount, parse_balances,
         lambda command: {"omitZeroBalances": "true"}, weight(20), signed=True),
@@ -500,13 +450,16 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
 }
 CHANNELS = {
     Channel.BOOK: spec.ChannelSpec(
-        topics(lambda interval: [("depth@100ms", depth)]),
+        topics(lambda interval: [("depth@100ms", readers.book_stream(decode_depth))]),
         book=spec.BookRule(spec.Start.REST, verdict, depth=1000)),
-    Channel.TRADES: spec.ChannelSpec(topics(lambda interval: [("trade", trade)])),
-    Channel.TICKER: spec.ChannelSpec(
-        topics(lambda interval: [("ticker", statistics), ("bookTicker", quote)])),
-    Channel.CANDLES: spec.ChannelSpec(
-        topics(lambda interval: [(f"kline_{INTERVALS[interval]}", candle(interval))])),
+    Channel.TRADES: spec.ChannelSpec(topics(
+        lambda interval: [("trade", readers.trade_stream(decode_trade, WORDS))])),
+    Channel.TICKER: spec.ChannelSpec(topics(lambda interval: [
+        ("ticker", readers.ticker_stream(decode_statistics, WORDS)),
+        ("bookTicker", readers.ticker_stream(decode_quote, WORDS))])),
+    Channel.CANDLES: spec.ChannelSpec(topics(lambda interval: [(
+        f"kline_{INTERVALS[interval]}",
+        readers.candle_stream(lambda raw: decode_candle(kline_of(raw)), WORDS)(interval))])),
 }
 STREAM = spec.StreamSpec(  # five of our frames a second; 1024 topics would be allowed
     host="stream", path="/stream", route=route_market, subscribe=write("SUBSCRIBE"),
@@ -518,33 +471,27 @@ PRIVATE = spec.PrivateSpec(
      "balanceUpdate": lambda payload, scope: (), "externalLockUpdate": lambda payload, scope: (),
      "listStatus": lambda payload, scope: ()})
 ERRORS = (
-    *(ErrorRule(code, Reason.VENUE_UNAVAILABLE, unknown=True)
-      for code in ("-1000", "-1001", "-1006", "-1007", "-1008", "-1016")),
-    *(ErrorRule(code, Reason.VENUE_AUTHENTICATION_FAILED)
-      for code in ("-1002", "-1022", "-2014", "-2015")),
-    ErrorRule("-1003", Reason.RATE_LIMITED), ErrorRule("-1034", Reason.RATE_LIMITED),
-    ErrorRule("-1015", Reason.RATE_LIMITED, pools=("orders_10s", "orders_1d")),
-    ErrorRule("-1021", Reason.CLOCK_SKEW),
-    ErrorRule("-1013", Reason.ORDER_RULE_BROKEN), ErrorRule("-1111", Reason.ORDER_RULE_BROKEN),
-    ErrorRule("-1014", Reason.UNSUPPORTED_BY_VENUE),
-    ErrorRule("-1020", Reason.UNSUPPORTED_BY_VENUE),
-    ErrorRule("-1121", Reason.INSTRUMENT_NOT_FOUND),
-    ErrorRule("-1199..-1100", Reason.VENUE_PROTOCOL_ERROR),  # it does not read what we wrote
+    *rules(("-1000 -1001 -1006 -1007 -1008 -1016", Reason.VENUE_UNAVAILABLE), unknown=True),
     # An order with our id is there already: perhaps the very one that we asked for.
-    ErrorRule("-2010", Reason.OUTCOME_UNKNOWN, "duplicate order", unknown=True),
-    ErrorRule("-2010", Reason.INSUFFICIENT_BALANCE, "insufficient balance"),
-    ErrorRule("-2010", Reason.POST_ONLY_WOULD_TAKE, "immediately match and take"),
-    ErrorRule("-2010", Reason.UNSUPPORTED_BY_VENUE, "not support"),
-    ErrorRule("-2010", Reason.ORDER_RULE_BROKEN, "filter failure"),
-    ErrorRule("-2010", Reason.ORDER_RULE_BROKEN, "market is closed"),
-    ErrorRule("-2010", Reason.ORDER_REJECTED), ErrorRule("-1010", Reason.ORDER_REJECTED),
-    ErrorRule("-2011", Reason.ORDER_NOT_FOUND, "unknown order"),
-    ErrorRule("-2011", Reason.ORDER_REJECTED),
-    ErrorRule("-2013", Reason.ORDER_NOT_FOUND), ErrorRule("-2039", Reason.ORDER_NOT_FOUND),
-    ErrorRule("-2026", Reason.ORDER_FINAL),
-    ErrorRule("-2038", Reason.UNSUPPORTED_BY_VENUE, "not supported"),
-    ErrorRule("-2038", Reason.ORDER_REJECTED),
-)
+    *rules(("-2010", Reason.OUTCOME_UNKNOWN, "duplicate order"), unknown=True),
+    *rules(("-1015", Reason.RATE_LIMITED), pools=("orders_10s", "orders_1d")),
+    *rules(
+        ("-1003 -1034", Reason.RATE_LIMITED),
+        ("-1002 -1022 -2014 -2015", Reason.VENUE_AUTHENTICATION_FAILED),
+        ("-1021", Reason.CLOCK_SKEW),
+        ("-1013 -1111", Reason.ORDER_RULE_BROKEN),
+        ("-1014 -1020", Reason.UNSUPPORTED_BY_VENUE),
+        ("-1121", Reason.INSTRUMENT_NOT_FOUND),
+        ("-1199..-1100", Reason.VENUE_PROTOCOL_ERROR),  # it does not read what we wrote
+        ("-2010", Reason.INSUFFICIENT_BALANCE, "insufficient balance"),
+        ("-2010", Reason.POST_ONLY_WOULD_TAKE, "immediately match and take"),
+        ("-2010 -2038", Reason.UNSUPPORTED_BY_VENUE, "not support"),
+        ("-2010", Reason.ORDER_RULE_BROKEN, "filter failure"),
+        ("-2010", Reason.ORDER_RULE_BROKEN, "market is closed"),
+        ("-2011", Reason.ORDER_NOT_FOUND, "unknown order"),
+        ("-2013 -2039", Reason.ORDER_NOT_FOUND),
+        ("-2026", Reason.ORDER_FINAL),
+        ("-1010 -2010 -2011 -2038", Reason.ORDER_REJECTED)))
 VENUE = spec.VenueSpec(
     id="binance", name="Binance", kind=VenueKind.SPOT,
     documentation="https://developers.binance.com/docs/binance-spot-api-docs",

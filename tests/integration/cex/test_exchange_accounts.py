@@ -146,9 +146,9 @@ async def test_a_clock_that_stays_wrong_ends_after_one_repetition(bench: Bench) 
 
 async def test_a_machine_whose_clock_is_far_off_does_not_trade(bench: Bench) -> None:
     bench.server.skew_ms = 120_000
-    await bench.market._synchronize()
+    await bench.market.reference.synchronize()
     bench.market.offset.reset()
-    await bench.market._synchronize()
+    await bench.market.reference.synchronize()
     with pytest.raises(Refused) as caught:
         await bench.account.place(REQUEST)
     assert caught.value.reason is Reason.CLOCK_SKEW
@@ -435,3 +435,16 @@ async def test_no_secret_is_shown_anywhere(bench: Bench, caplog: pytest.LogCaptu
     with pytest.raises(Refused) as missing:
         ExchangeAccount("x", bench.market, Credentials("", "the-secret-key"))
     assert missing.value.reason is Reason.FIELD_REQUIRED
+
+
+async def test_a_key_that_cannot_sign_is_said_and_nothing_is_sent(bench: Bench) -> None:
+    broken = Credentials("a-key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----")
+    account = ExchangeAccount("broken", bench.market, broken)
+    with pytest.raises(Refused) as caught:
+        await account.place(REQUEST)
+    assert caught.value.reason is Reason.VENUE_AUTHENTICATION_FAILED
+    assert "AAAA" not in str(caught.value)
+    assert bench.exchange.asked(PLACE) == []
+    await account.start(lambda report: None)
+    await bench.exchange.until(lambda: account.condition.health is Health.DOWN)
+    await account.stop()

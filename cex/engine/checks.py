@@ -1,0 +1,84 @@
+"""What can be known of an order before it is sent: the venue's rules, the clock, the money."""
+
+from decimal import Decimal
+
+from cex.engine.clock_offset import ClockOffset
+from cex.engine.spec import VenueSpec
+from core.clock import SECOND
+from core.errors import Reason, Refused
+from core.instruments import Instrument, InstrumentStatus
+from core.money import text
+from core.orders import Order, OrderRequest, Side
+from core.ports import VenueKind
+
+
+def rules(spec: VenueSpec, request: OrderRequest, instrument: Instrument) -> None:
+    """Raises Refused for the first rule that an order breaks."""
+    metadata = {"venue": spec.id, "instrument": instrument.id}
+    if (request.type, request.time_in_force) not in spec.order_types:
+        raise Refused(
+            Reason.UNSUPPORTED_BY_VENUE,
+            f"{spec.name} has no {request.type.name} order with time in force "
+            f"{request.time_in_force.name}",
+            metadata,
+        )
+    if request.reduce_only and spec.kind is VenueKind.SPOT:
+        raise Refused(Reason.UNSUPPORTED_BY_VENUE, "a spot order cannot be reduce-only", metadata)
+    if instrument.status is not InstrumentStatus.TRADING:
+        raise Refused(
+            Reason.ORDER_RULE_BROKEN,
+            f"{instrument.id} takes no orders now: it is {instrument.status.name}",
+            metadata,
+        )
+    breach(instrument, request.quantity, request.price)
+    if request.trigger_price is not None:
+        breach(instrument, request.quantity, request.trigger_price)
+
+
+def breach(instrument: Instrument, quantity: Decimal, price: Decimal | None) -> None:
+    """Raises Refused when quantity or price break a rule of the instrument."""
+    broken = instrument.breach(quantity, price)
+    if broken is not None:
+        raise Refused(
+            Reason.ORDER_RULE_BROKEN,
+            broken,
+            {"venue": instrument.venue, "instrument": instrument.id},
+        )
+
+
+def change(order: Order, instrument: Instrument, quantity: Decimal, price: Decimal) -> None:
+    """Raises Refused when an order cannot be changed so; `quantity` counts what is filled."""
+    breach(instrument, quantity, price)
+    if quantity <= order.filled_quantity:
+        raise Refused(
+            Reason.FIELD_INVALID,
+            f"quantity {text(quantity)} is not above what is filled already, "
+            f"{text(order.filled_quantity)}: cancel the order instead",
+            {"field": "quantity"},
+        )
+
+
+def clock(spec: VenueSpec, offset: ClockOffset) -> None:
+    """Raises Refused when the machine's clock is too far off to be trusted."""
+    skew = offset.offset if offset.known else 0
+    if abs(skew) > spec.max_skew:
+        raise Refused(
+            Reason.CLOCK_SKEW,
+            f"this machine's clock is {abs(skew) // SECOND} s off {spec.name}'s: "
+            "set it before trading",
+            {"venue": spec.id},
+        )
+
+
+def need(
+    spec: VenueSpec, request: OrderRequest, instrument: Instrument
+) -> tuple[str, Decimal] | None:
+    """The asset and amount that an order takes; None where that cannot be known beforehand: a
+    market buy has no price to compute with, margin is the venue's to judge."""
+    if spec.kind is not VenueKind.SPOT:
+        return None
+    if request.side is Side.SELL:
+        return instrument.base, request.quantity
+    if request.price is not None:
+        return instrument.quote, request.quantity * request.price
+    return None
