@@ -1,4 +1,7 @@
-"""The command line: runs the cases, prints the table, writes bench/out; exit code 1 on a failure."""
+"""The command line: runs the cases, prints the table, writes bench/out.
+
+The exit code is 1 when a case failed; a figure below its expectation is no failure.
+"""
 
 import argparse
 import asyncio

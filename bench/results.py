@@ -23,7 +23,7 @@ class Result:
 
     @property
     def ratio(self) -> float:
-        """How many times better than the peer; below 1 is worse. Zero where nothing was measured."""
+        """How many times better than the peer; below 1 is worse. Zero: nothing was measured."""
         ours, theirs = self.value, self.peer_value
         if not self.more_is_better:
             ours, theirs = theirs, ours

@@ -1,4 +1,4 @@
-"""An order's round trip through the daemon to a local venue and back, beside ccxt and a bare client.
+"""An order's round trip through the daemon to a local venue, beside ccxt and a bare client.
 
 The journal is on disk with the default settings. The three take turns, so that a machine that is
 busy with something else is so for all of them.

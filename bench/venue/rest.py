@@ -1,7 +1,8 @@
-"""The REST side: market data, an account with money, and orders that rest until they are canceled."""
+"""The REST side: market data, accounts with money, and orders that rest until they are canceled."""
 
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from bench.venue.sockets import Users
 from bench.venue.symbols import exchange_info
 
 Params = Mapping[str, str]
+
+_KEY = "X-MBX-APIKEY"
 
 
 def _json(value: Any) -> web.Response:
@@ -31,7 +34,7 @@ class Rest:
         self._market = market
         self._users = users
         self._info = exchange_info()
-        self._orders: dict[str, dict[str, Any]] = {}  # by client order id
+        self._orders: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)  # by key and id
         self._ids = itertools.count(1)
 
     def application(self) -> web.Application:
@@ -73,13 +76,13 @@ class Rest:
         return _json({"accountType": "SPOT", "updateTime": _now(), "balances": balances})
 
     async def _open_orders(self, request: web.Request) -> web.Response:
-        return _json(list(self._orders.values()))
+        return _json(list(self._of(request).values()))
 
     async def _trades(self, request: web.Request) -> web.Response:
         return _json([])
 
     async def _order(self, request: web.Request) -> web.Response:
-        order = self._orders.get(request.query.get("origClientOrderId", ""))
+        order = self._of(request).get(request.query.get("origClientOrderId", ""))
         if order is None:
             return web.json_response({"code": -2013, "msg": "Order does not exist."}, status=400)
         return _json(order)
@@ -110,27 +113,26 @@ class Rest:
             "fills": [],
             "selfTradePreventionMode": "NONE",
         }
-        self._orders[id_] = order
+        self._of(request)[id_] = order
         self._report(request, order, "NEW", "", id_)
         return _json(order)
 
     async def _cancel(self, request: web.Request) -> web.Response:
         params = await _params(request)
-        order = self._named(params)
+        orders = self._of(request)
+        order = _named(orders, params)
         if order is None:
             return web.json_response({"code": -2011, "msg": "Unknown order sent."}, status=400)
         id_ = order["clientOrderId"]
-        del self._orders[id_]
+        del orders[id_]
         order |= {"status": "CANCELED", "transactTime": _now()}
         canceled = params.get("newClientOrderId") or f"c{next(self._ids)}"
         self._report(request, order, "CANCELED", id_, canceled)
         return _json({**order, "origClientOrderId": id_, "clientOrderId": canceled})
 
-    def _named(self, params: Params) -> dict[str, Any] | None:
-        if "origClientOrderId" in params:
-            return self._orders.get(params["origClientOrderId"])
-        wanted = int(params.get("orderId", "0"))
-        return next((o for o in self._orders.values() if o["orderId"] == wanted), None)
+    def _of(self, request: web.Request) -> dict[str, dict[str, Any]]:
+        """The orders of whoever asks, by client order id."""
+        return self._orders[request.headers.get(_KEY, "")]
 
     def _report(
         self, request: web.Request, order: dict[str, Any], kind: str, original: str, id_: str
@@ -169,7 +171,14 @@ class Rest:
             "W": order["workingTime"],
             "V": "NONE",
         }
-        self._users.tell(request.headers.get("X-MBX-APIKEY", ""), event)
+        self._users.tell(request.headers.get(_KEY, ""), event)
+
+
+def _named(orders: Mapping[str, dict[str, Any]], params: Params) -> dict[str, Any] | None:
+    if "origClientOrderId" in params:
+        return orders.get(params["origClientOrderId"])
+    wanted = int(params.get("orderId", "0"))
+    return next((order for order in orders.values() if order["orderId"] == wanted), None)
 
 
 async def _params(request: web.Request) -> Params:
