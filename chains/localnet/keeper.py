@@ -8,10 +8,11 @@ daemon, which watches the lock file that the daemon holds. It imports the standa
 import argparse
 import contextlib
 import fcntl
+import http.client
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,8 +22,11 @@ ADDRESS = "chain.json"  # port, pids and options of the running chain
 LOCK = "keeper.lock"  # held by the keeper for as long as it lives
 STATE = "state.json"
 LOG = "keeper.log"
+OUTPUT = "anvil.log"
+UNREADABLE = "state.unreadable.json"
 _STATE_INTERVAL = 5  # seconds between anvil's dumps
-_PATIENCE = 10.0  # float: seconds that anvil gets to dump its state
+_PATIENCE = 10.0  # float: seconds that anvil gets to start, and to dump its state
+_LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 _PR_SET_PDEATHSIG = 1
 
 
@@ -41,16 +45,24 @@ def held(path: Path) -> bool:
         return False
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+def listening(output: Path) -> int | None:
+    """The port that anvil says it took. It must say so itself: a port that was free a moment ago
+    may answer by now because another chain took it."""
+    found = _LISTENING.search(output.read_text(errors="replace"))
+    return int(found[1]) if found else None
 
 
-def answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
+def hush(port: int) -> None:
+    """Stops anvil's log of every request, which would grow for ever."""
+    body = json.dumps(
+        {"jsonrpc": "2.0", "id": 1, "method": "anvil_setLoggingEnabled", "params": [False]}
+    )
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("POST", "/", body, {"Content-Type": "application/json"})
+        connection.getresponse().read()
+    finally:
+        connection.close()
 
 
 def die_with_parent() -> None:
@@ -62,27 +74,46 @@ def die_with_parent() -> None:
 
 
 def launch(anvil: str, directory: Path, options: list[str]) -> tuple[subprocess.Popen[bytes], int]:
-    """Starts anvil and waits until it listens. A state file that it cannot read is set aside."""
-    state = directory / STATE
-    for attempt in range(4):
-        port = free_port()
-        command = [anvil, "--quiet", "--host", "127.0.0.1", "--port", str(port)]
-        command += ["--state", str(state), "--state-interval", str(_STATE_INTERVAL), *options]
+    """Starts anvil and waits until it listens; its port. A state that keeps it from starting is
+    set aside, and comes back if it was not to blame."""
+    state, aside = directory / STATE, directory / UNREADABLE
+    started = attempt(anvil, directory, options)
+    if started is None and state.exists():
+        state.replace(aside)
+        started = attempt(anvil, directory, options)
+        if started is None:
+            aside.replace(state)
+        else:
+            say(f"anvil could not read its state; the chain starts anew, {aside} has the old one")
+    if started is None:
+        raise SystemExit("anvil does not start")
+    return started
+
+
+def attempt(
+    anvil: str, directory: Path, options: list[str]
+) -> tuple[subprocess.Popen[bytes], int] | None:
+    output = directory / OUTPUT
+    command = [anvil, "--host", "127.0.0.1", "--port", "0", "--state", str(directory / STATE)]
+    command += ["--state-interval", str(_STATE_INTERVAL), *options]
+    with output.open("wb") as written:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=die_with_parent
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=written,
+            preexec_fn=die_with_parent,
         )
-        deadline = time.monotonic() + 30
-        while process.poll() is None and time.monotonic() < deadline:
-            if answers(port):
-                return process, port
-            time.sleep(0.005)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        elif state.exists() and attempt:  # once may have been a port that another took
-            state.replace(state.with_suffix(".unreadable.json"))
-            say("anvil could not read its state, which was set aside; the chain starts anew")
-    raise SystemExit("anvil does not start")
+    deadline = time.monotonic() + _PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        port = listening(output)
+        if port is not None:
+            hush(port)
+            return process, port
+        time.sleep(0.002)
+    end(process)
+    say(output.read_text(errors="replace")[-1000:])
+    return None
 
 
 def say(text: str) -> None:

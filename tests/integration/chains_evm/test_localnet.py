@@ -227,8 +227,8 @@ async def test_a_damaged_state_is_set_aside_and_said(tmp_path: Path) -> None:
         try:
             made = await started(chain)
             assert made.fresh
-            assert "set aside" in (directory / keeper.LOG).read_text()
-            assert (directory / "state.unreadable.json").exists()
+            assert "could not read its state" in (directory / keeper.LOG).read_text()
+            assert (directory / keeper.UNREADABLE).exists()
         finally:
             await chain.stop()
 
@@ -286,7 +286,11 @@ async def test_an_anvil_that_does_not_start_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed()
+    directory = tmp_path / "c"
+    directory.mkdir()
+    (directory / keeper.STATE).write_text("not to blame")
     monkeypatch.setenv("CAMBIST_ANVIL", "/bin/false")
     with pytest.raises(CambistError) as caught:
-        await LocalChain(tmp_path / "c", tmp_path / "lock", SystemClock()).start()
+        await LocalChain(directory, tmp_path / "lock", SystemClock()).start()
     assert "does not start" in caught.value.message
+    assert (directory / keeper.STATE).read_text() == "not to blame"
