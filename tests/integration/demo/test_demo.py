@@ -18,6 +18,7 @@ from cambist import Client, OrderStatus, Side
 from examples.arbitrage import Arbitrage, Result, Settings
 from examples.demo import Sandbox, ready
 from examples.notebook import Notebook
+from tests.support.evm import installed
 
 pytestmark = [
     pytest.mark.evm,
@@ -29,6 +30,11 @@ pytestmark = [
 # Small steps, so that there are many moments to be killed at.
 SETTINGS = Settings(clip=Decimal("0.6"))
 KILLS = 6
+
+
+@pytest.fixture(autouse=True)
+def chain() -> None:
+    installed()
 
 
 @asynccontextmanager

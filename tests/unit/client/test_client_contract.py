@@ -16,6 +16,7 @@ import cambist
 from cambist import errors, reasons
 from cambist.convert import decode
 from cambist.types._enum import WireEnum
+from cambist.types.events import PAYLOADS
 from cambist.v1 import (
     accounts_pb2,
     chains_pb2,
@@ -153,6 +154,11 @@ def test_every_reason_has_a_class_under_the_family_of_its_code() -> None:
 def test_a_reason_of_a_newer_daemon_is_a_plain_error() -> None:
     assert errors.by_reason("SOMETHING_NEW") is cambist.Error
     assert not errors.is_retryable("SOMETHING_NEW")
+
+
+def test_an_event_knows_every_kind_of_payload() -> None:
+    oneof = events_pb2.Event.DESCRIPTOR.oneofs_by_name["payload"]
+    assert tuple(field.name for field in oneof.fields) == PAYLOADS
 
 
 def snake(name: str) -> str:

@@ -96,6 +96,7 @@ async def test_payloads(tmp_path: Path) -> None:
     assert isinstance(event.payload, cambist.Order)
     assert event.payload.client_order_id == "o1"
     assert event.fill is None
+    assert event.kind == "order"
 
 
 async def test_a_daemon_that_lies_is_caught(tmp_path: Path) -> None:

@@ -19,6 +19,17 @@ class AccountNotice:
     details: Mapping[str, str]  # The facts by name.
 
 
+PAYLOADS = (
+    "order",
+    "fill",
+    "balance",
+    "position",
+    "funding_payment",
+    "transaction",
+    "account_notice",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An event of the log."""
@@ -32,6 +43,14 @@ class Event:
     funding_payment: FundingPayment | None  # A funding payment.
     transaction: Transaction | None  # A transaction is now so.
     account_notice: AccountNotice | None  # Something of an account that an operator should know.
+
+    @property
+    def kind(self) -> str:
+        """The name of the payload's field: "order", "fill", "balance" and so on."""
+        for name in PAYLOADS:
+            if getattr(self, name) is not None:
+                return name
+        return "unknown"
 
     @property
     def payload(
