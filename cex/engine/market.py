@@ -44,6 +44,13 @@ class ExchangeVenue:
     ) -> None:
         self.spec = spec
         self.clock = clock
+        if unknown := set(hosts or {}) - set(spec.hosts):
+            raise Refused(
+                Reason.FIELD_INVALID,
+                f"{spec.name} has no host named {', '.join(sorted(unknown))}, but "
+                f"{', '.join(sorted(spec.hosts))}",
+                {"venue": spec.id, "field": "hosts"},
+            )
         self.hosts = {**spec.hosts, **(hosts or {})}
         self.conditions = Conditions(clock)
         self.offset = ClockOffset(clock)

@@ -1,10 +1,9 @@
 """Schemes of authentication. A venue names one of these in its table; all are pure."""
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
@@ -16,7 +15,7 @@ from core.clock import MILLISECOND
 
 def hmac_hex(secret: str, payload: str, digest: str = "sha256") -> str:
     """HMAC in lower-case hexadecimal."""
-    return hmac.new(secret.encode(), payload.encode(), getattr(hashlib, digest)).hexdigest()
+    return hmac.digest(secret.encode(), payload.encode(), digest).hex()
 
 
 class _PrivateKey(Protocol):
@@ -59,9 +58,9 @@ class QuerySigner:
             **draft.params,
             "recvWindow": self.receive_window,
         }
-        signature = hmac_or_ed25519(credentials.secret, query_string(params))
-        signed = replace(draft, params={**params, "signature": signature})
-        return lay_out(signed, {self.key_header: credentials.api_key})
+        encoded = query_string(params)
+        signature = query_string({"signature": hmac_or_ed25519(credentials.secret, encoded)})
+        return lay_out(draft, {self.key_header: credentials.api_key}, f"{encoded}&{signature}")
 
     def sign_parameters(
         self, params: Mapping[str, Any], credentials: Credentials, moment: Moment
