@@ -135,8 +135,9 @@ class Intents:
         now = self._journal.clock.now()
         if not resume:
             begun = IntentRow(request_id, method, digest, "begun", b"", now)
-            # Not awaited: the handler's own first record stands behind it in the queue.
-            self._journal.append(begun)
+            # Not awaited: the handler's own first record stands behind it in the queue, and takes
+            # it along.
+            self._journal.append(begun, hurry=False)
             self._remember(begun)
         try:
             done = IntentRow(request_id, method, digest, "done", await handler(), now)

@@ -68,7 +68,9 @@ class Journal:
         self._queue_limit = queue_limit
         self._batch_limit = batch_limit
         self._retry_delay = retry_delay
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Item] | None] = queue.SimpleQueue()
+        self._gathered: list[_Item] = []  # appended since the writer was told
+        self._telling = False
         self._waiting = 0
         self._broken = ""  # why; set by the writer's thread
         self._condition = Condition(Health.STARTING, "not open")
@@ -138,6 +140,7 @@ class Journal:
         await self.intents.close()
         self._closed = True
         self._closing.set()
+        self._tell_writer()
         self._queue.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
         await asyncio.sleep(0)  # the writer's last messages to the loop
@@ -148,9 +151,12 @@ class Journal:
 
     # Writing.
 
-    def append(self, *entries: Entry, fact: bool = False) -> asyncio.Future[int]:
+    def append(
+        self, *entries: Entry, fact: bool = False, hurry: bool = True
+    ) -> asyncio.Future[int]:
         """Queues entries; the future resolves when they are durable, to the sequence of the last
-        event written by then.
+        event written by then. What is appended in one turn of the loop is one transaction: each
+        costs a wait for the disk. Without `hurry` the entries wait for the next ones.
 
         JOURNAL_UNAVAILABLE, raised at once or by the future, means for an intent that nothing was
         kept. For a fact, raised by the future, it means "not yet": it will be written when writing
@@ -163,8 +169,17 @@ class Journal:
         item = _Item(entries, fact, self._loop.create_future())
         item.written.add_done_callback(_seen)
         self._waiting += 1
-        self._queue.put(item)
+        self._gathered.append(item)
+        if hurry and not self._telling:
+            self._telling = True
+            self._loop.call_soon(self._tell_writer)
         return item.written
+
+    def _tell_writer(self) -> None:
+        self._telling = False
+        if self._gathered:
+            self._queue.put(self._gathered)
+            self._gathered = []
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Calls `subscriber` with each batch of durable events, in order; returns how to stop."""
@@ -196,7 +211,9 @@ class Journal:
                 batch, last = kept + self._gather(), self._closing.is_set()
             else:
                 first = self._queue.get()
-                batch = [] if first is None else [first, *self._gather(self._batch_limit - 1)]
+                batch = first or []
+                if first is not None:
+                    batch += self._gather(self._batch_limit - len(batch))
                 last = first is None
             kept = []
             try:
@@ -212,15 +229,16 @@ class Journal:
                     _log.error("journal_closed_with_facts_unwritten", facts=len(kept))
                 return
 
-    def _gather(self, limit: int = 0) -> list[_Item]:
+    def _gather(self, limit: int | None = None) -> list[_Item]:
+        """What else is queued, as much as brings it to the limit or just beyond."""
         items: list[_Item] = []
-        while not limit or len(items) < limit:
+        while limit is None or len(items) < limit:
             try:
-                item = self._queue.get_nowait()
+                more = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if item is not None:
-                items.append(item)
+            if more is not None:
+                items += more
         return items
 
     def _write(self, batch: list[_Item], sequence: int) -> int:

@@ -82,11 +82,13 @@ class SqliteStore:
         path: Path,
         synchronous: Literal["full", "normal"] = "full",
         max_pages: int = 0,
+        busy_timeout: int = _BUSY,
     ) -> None:
-        """`max_pages` limits the file (4 KiB a page), zero does not."""
+        """`max_pages` limits the file (4 KiB a page), zero does not; `busy_timeout` is in ms."""
         self._path = path
         self._synchronous = synchronous
         self._max_pages = max_pages
+        self._busy_timeout = busy_timeout
         self._writer: sqlite3.Connection | None = None
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
@@ -105,11 +107,16 @@ class SqliteStore:
                 db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
                 self._migrate(db)
                 if self._max_pages:
-                    db.execute(f"PRAGMA max_page_count = {self._max_pages}")
+                    _limit(db, self._max_pages)
             except BaseException:
                 db.close()
                 raise
             self._writer = db
+
+    def limit(self, max_pages: int) -> None:
+        """Sets another limit of the file's size."""
+        if self._writer is not None:
+            _limit(self._writer, max_pages)
 
     def close(self) -> None:
         with self._lock:
@@ -123,7 +130,7 @@ class SqliteStore:
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        db.execute(f"PRAGMA busy_timeout = {_BUSY}")
+        db.execute(f"PRAGMA busy_timeout = {self._busy_timeout}")
         return db
 
     def _migrate(self, db: sqlite3.Connection) -> None:
@@ -297,6 +304,10 @@ class SqliteStore:
             sql, values = f"{sql} AND {key} < (?, ?, ?, ?)", [*values, *after]
         order = key.strip("()").replace(",", " DESC,")
         return self._all(TransactionRow, f"{sql} ORDER BY {order} DESC LIMIT ?", [*values, limit])
+
+
+def _limit(db: sqlite3.Connection, max_pages: int) -> None:
+    db.execute(f"PRAGMA max_page_count = {max_pages}")
 
 
 def _page(
