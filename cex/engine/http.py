@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import aiohttp
-from yarl import URL
+from typing import TYPE_CHECKING
 
 from cex.engine.spec import Request
+
+if TYPE_CHECKING:
+    # Imported for good in `open`: it takes a quarter of a second, which a daemon without exchanges
+    # need not spend.
+    import aiohttp
 
 _MAX_BODY = 64 * 1024 * 1024
 
@@ -39,6 +42,8 @@ class Http:
 
     async def open(self) -> None:
         """Makes the pool; connects nowhere yet."""
+        import aiohttp
+
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=self._timeout / 2),
@@ -59,6 +64,9 @@ class Http:
 
     async def send(self, request: Request) -> Reply:
         """One exchange. Raises NotSentError or LostError when there is no reply."""
+        import aiohttp
+        from yarl import URL
+
         if self._session is None:
             raise NotSentError("not started")
         url = URL(self._hosts[request.host] + request.target, encoded=True)
