@@ -16,6 +16,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ from core.errors import Reason, Refused
 from core.ports import Condition, Health
 from daemon.journal.events import NewEvent, numbered
 from daemon.journal.intents import Intents
+from daemon.journal.schema import columns
 from daemon.journal.store import EventRow, MetaRow, Row, Store, StoreError
 from daemon.journal.transactions import Transactions
 
@@ -33,7 +35,9 @@ T = TypeVar("T")
 Entry = Row | NewEvent
 Subscriber = Callable[[Sequence[EventRow]], None]
 
+_LARGEST = 2**63 - 1  # what a database's integers hold
 _READERS = 2  # so that a long list does not hold up the look-up of a request id
+_INTEGERS: dict[type, tuple[str, ...]] = {}  # the columns of a kind of row that hold integers
 _log = structlog.get_logger("journal")
 
 
@@ -160,8 +164,11 @@ class Journal:
 
         JOURNAL_UNAVAILABLE, raised at once or by the future, means for an intent that nothing was
         kept. For a fact, raised by the future, it means "not yet": it will be written when writing
-        works again; raised at once, that there was no room and it was not taken.
+        works again; raised at once, that there was no room and it was not taken. ValueError at once
+        for a number that no database takes: queued, it would block everything behind it.
         """
+        for entry in entries:
+            _check(entry)
         if self._closed:
             raise _unavailable("the journal is closed")
         if self._waiting >= self._queue_limit or not (fact or self.available):
@@ -192,10 +199,14 @@ class Journal:
 
     # Reading.
 
-    async def read(self, query: Callable[[Store], T]) -> T:
-        """What the store answers, asked in a thread; JOURNAL_UNAVAILABLE when it cannot."""
+    async def read(self, query: Callable[[Store], T], *, after_writes: bool = False) -> T:
+        """What the store answers, asked in a thread; JOURNAL_UNAVAILABLE when it cannot. With
+        `after_writes` everything appended before is in the answer, unless the journal is broken."""
         if self._closed:
             raise _unavailable("the journal is closed")
+        if after_writes and self._waiting and self.has_room:
+            with suppress(Refused):
+                await self.append(fact=True)
         try:
             return await self._loop.run_in_executor(self._pool, query, self._store)
         except StoreError as error:
@@ -305,6 +316,16 @@ class Journal:
         for item in batch:
             if not item.written.done():
                 item.written.set_exception(_unavailable(reason))
+
+
+def _check(entry: Entry) -> None:
+    integers = _INTEGERS.get(type(entry))
+    if integers is None:
+        names = [name for name in columns(type(entry)) if isinstance(getattr(entry, name), int)]
+        integers = _INTEGERS[type(entry)] = tuple(names)
+    for name in integers:
+        if not -_LARGEST <= getattr(entry, name) <= _LARGEST:
+            raise ValueError(f"{name} of a {type(entry).__name__} is out of range")
 
 
 def _unavailable(reason: str) -> Refused:

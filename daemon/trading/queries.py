@@ -31,7 +31,9 @@ class Step:
 
 async def get(office: Office, account: str, client_order_id: str) -> OrderState:
     """See Desk.get."""
-    row = await office.journal.read(lambda store: store.order(account, "", client_order_id))
+    row = await office.journal.read(
+        lambda store: store.order(account, "", client_order_id), after_writes=True
+    )
     if row is None:
         raise not_found(account, client_order_id)
     return _newest(office, OrderState.of(row))
@@ -39,7 +41,9 @@ async def get(office: Office, account: str, client_order_id: str) -> OrderState:
 
 async def of_request(office: Office, account: str, request_id: str) -> OrderState:
     """See Desk.of_request."""
-    row = await office.journal.read(lambda store: store.order_of_request(account, request_id))
+    row = await office.journal.read(
+        lambda store: store.order_of_request(account, request_id), after_writes=True
+    )
     if row is None:
         raise not_found(account, request_id)
     return _newest(office, OrderState.of(row))
@@ -50,7 +54,9 @@ async def list_orders(
 ) -> tuple[Sequence[OrderState], str]:
     """See Desk.list_orders."""
     after = Position.parse(before)
-    rows = await office.journal.read(lambda store: store.orders(where, after, size + 1))
+    rows = await office.journal.read(
+        lambda store: store.orders(where, after, size + 1), after_writes=True
+    )
     position = ""
     if len(rows) > size:
         last = rows[size - 1]
@@ -73,7 +79,9 @@ async def list_fills(
 ) -> tuple[Sequence[Fill], str]:
     """See Desk.list_fills."""
     after = Position.parse(before)
-    rows = await office.journal.read(lambda store: store.fills(where, after, size + 1))
+    rows = await office.journal.read(
+        lambda store: store.fills(where, after, size + 1), after_writes=True
+    )
     position = ""
     if len(rows) > size:
         last = rows[size - 1]
@@ -86,7 +94,9 @@ async def list_funding_payments(
 ) -> tuple[Sequence[FundingPayment], str]:
     """See Desk.list_funding_payments."""
     after = Position.parse(before)
-    rows = await office.journal.read(lambda store: store.funding(where, after, size + 1))
+    rows = await office.journal.read(
+        lambda store: store.funding(where, after, size + 1), after_writes=True
+    )
     position = ""
     if len(rows) > size:
         last = rows[size - 1]
@@ -96,7 +106,9 @@ async def list_funding_payments(
 
 async def explain(office: Office, account: str, client_order_id: str) -> Sequence[Step]:
     """See Desk.explain."""
-    rows = await office.journal.read(lambda store: store.story(account, client_order_id, _STORY))
+    rows = await office.journal.read(
+        lambda store: store.story(account, client_order_id, _STORY), after_writes=True
+    )
     if not rows:
         raise not_found(account, client_order_id)
     steps: list[Step] = []

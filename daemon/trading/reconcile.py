@@ -66,6 +66,10 @@ class Reconciler:
                     seat.why(Health.STARTING, f"reconciling: {error.message}")
                 _log.info("not_reconciled", account=seat.account.id, why=error.message)
                 return False
+            except Exception:  # noqa: BLE001 - what makes no sense must not end the rounds
+                _log.exception("not_reconciled", account=seat.account.id)
+                seat.lost("the venue's answers make no sense: see the log")
+                return False
         if not seat.reconciled:
             seat.reconciled = True
             seat.notice("reconciled", f"trading is open; {found}")

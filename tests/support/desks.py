@@ -90,7 +90,12 @@ class World:
         self.venue = venue or ModelVenue()
         self.settings = settings
 
-    async def start(self, die_before: int | None = None, die_after: int | None = None) -> None:
+    async def start(
+        self,
+        die_before: int | None = None,
+        die_after: int | None = None,
+        account: ModelAccount | None = None,
+    ) -> None:
         """Opens the journal and the desk; they may die at the n-th write from here."""
         self._loop = asyncio.get_running_loop()
         self.died = asyncio.Event()
@@ -102,7 +107,7 @@ class World:
         self.names = Names()
         self.desk = Desk(self.journal, self.names, self.venue.clock, self.settings)
         await self.desk.start()
-        self.account = ModelAccount(self.venue)
+        self.account = account or ModelAccount(self.venue)
         await self.add(self.account)
 
     def _died(self) -> None:
