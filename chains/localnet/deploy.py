@@ -18,7 +18,8 @@ from core.errors import CambistError, Reason
 # would do, but somebody may well trade with that one.
 DEPLOYER = "0xe0c83aE3277B9981E073B58E0D1600B816fbcF1B"
 _DEPLOYER_ETHER = 10_000_000
-_LOOKS = 200  # at receipts, 10 ms apart
+_LOOKS = 500  # at receipts, 10 ms apart
+_RESEND = 25  # looks
 
 
 async def settle(
@@ -71,31 +72,38 @@ async def _deploy(rpc: RpcPool, plan: Plan) -> None:
 
 
 async def _send(rpc: RpcPool, steps: Sequence[Step]) -> None:
-    """All at once, in the order of their nonces, and waits until each has succeeded."""
+    """All at once, in the order of their nonces, and waits until each has succeeded.
+
+    anvil works on a batch in parallel, and now and then loses one of many that come at the same
+    moment: what stays away is sent again, under the same nonce.
+    """
     await rpc.call("anvil_impersonateAccount", [DEPLOYER])
     first = integer(await rpc.call("eth_getTransactionCount", [DEPLOYER, "pending"]))
-    hashes = await rpc.batch(
-        [("eth_sendTransaction", [_wire(step, first + index)]) for index, step in enumerate(steps)]
-    )
-    for answer in hashes:
+    wires = [_wire(step, first + index) for index, step in enumerate(steps)]
+    waiting = {}
+    for wire, answer in zip(wires, await _submit(rpc, wires), strict=True):
         if isinstance(answer, NodeError):
             raise answer
-    waiting = hashes
-    for _ in range(_LOOKS):
+        waiting[answer] = wire
+    for look in range(1, _LOOKS + 1):
         receipts = await rpc.batch([("eth_getTransactionReceipt", [hash]) for hash in waiting])
-        for hash, receipt in zip(waiting, receipts, strict=True):
-            if isinstance(receipt, dict) and receipt["status"] != "0x1":
-                raise CambistError(Reason.INTERNAL, f"deployment transaction {hash} failed")
-        waiting = [
-            hash
-            for hash, receipt in zip(waiting, receipts, strict=True)
-            if not isinstance(receipt, dict)
-        ]
+        for hash, receipt in zip(list(waiting), receipts, strict=True):
+            if isinstance(receipt, dict):
+                if receipt["status"] != "0x1":
+                    raise CambistError(Reason.INTERNAL, f"deployment transaction {hash} failed")
+                del waiting[hash]
         if not waiting:
             return
+        if look % _RESEND == 0:
+            # Those that were not lost are refused as known: only what is missing counts.
+            await _submit(rpc, list(waiting.values()))
         await rpc.call("evm_mine", [])
         await asyncio.sleep(0.01)
     raise CambistError(Reason.INTERNAL, f"{len(waiting)} deployment transactions were not mined")
+
+
+async def _submit(rpc: RpcPool, wires: Sequence[dict[str, Any]]) -> Sequence[Any]:
+    return await rpc.batch([("eth_sendTransaction", [wire]) for wire in wires])
 
 
 def _wire(step: Step, nonce: int) -> dict[str, Any]:
