@@ -130,12 +130,13 @@ class OrderReport:
     event_time: int = 0  # ns
 
 
-def advance(order: Order, report: OrderReport) -> Order:
+def advance(order: Order, report: OrderReport, whole: Decimal = ZERO) -> Order:
     """The order after a report; the same object when the report tells nothing new.
 
     Monotone: reports may come late, twice and in any order, and the result does not go back. The
     cumulative quantity only grows; a final status only yields to FILLED (a cancel that raced a
-    fill) or to a larger cumulative quantity; rank decides the rest.
+    fill) or to a larger cumulative quantity; rank decides the rest. `whole` is the quantity that a
+    replacement may have given the order: until that is known, less than it does not make it FILLED.
     """
     filled, notional = order.filled_quantity, order.filled_notional
     if report.filled_quantity is not None and report.filled_quantity > filled:
@@ -153,7 +154,7 @@ def advance(order: Order, report: OrderReport) -> Order:
         status = report.status
     if status is OrderStatus.OPEN and filled > 0:
         status = OrderStatus.PARTIALLY_FILLED
-    if filled >= request.quantity > 0:
+    if filled >= max(request.quantity, whole) > 0:
         status = OrderStatus.FILLED
     after = replace(
         order,
