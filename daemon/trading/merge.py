@@ -1,6 +1,12 @@
-"""How a report or a fill changes an order: core.orders.advance, and whose sums count. Pure."""
+"""How a report or a fill changes an order: core.orders.advance, and whose sums count. Pure.
+
+While a replacement is under way, the order's quantity is the old one or the new one, and fills of
+the new one may come ahead of all word of it. So what fills the smaller of the two does not end the
+order, and what exceeds the old one proves the new.
+"""
 
 from dataclasses import replace
+from decimal import Decimal
 
 from core.money import ZERO
 from core.orders import Order, OrderReport, OrderStatus, advance
@@ -12,7 +18,7 @@ def after_report(tracked: Tracked, report: OrderReport, now: int) -> Order:
     order = tracked.order
     if not report.event_time:
         report = replace(report, event_time=max(now, order.update_time))
-    after = advance(order, report)
+    after = _proven(tracked, advance(order, report, _whole(tracked)))
     if after is order:
         return order
     if after.filled_quantity > order.filled_quantity and report.filled_notional is None:
@@ -33,7 +39,22 @@ def after_fills(tracked: Tracked, time: int) -> Order:
         filled_notional=tracked.notional,
         event_time=time,
     )
-    return _with_sums(advance(order, report), tracked)
+    after = _proven(tracked, advance(order, report, _whole(tracked)))
+    return _with_sums(after, tracked)
+
+
+def _whole(tracked: Tracked) -> Decimal:
+    pending = tracked.state.replacement
+    return ZERO if pending is None else pending.quantity
+
+
+def _proven(tracked: Tracked, after: Order) -> Order:
+    """The order with its new terms, where it has filled more than it could with the old ones."""
+    pending = tracked.state.replacement
+    if pending is None or not after.request.quantity < after.filled_quantity <= pending.quantity:
+        return after
+    request = replace(after.request, quantity=pending.quantity, price=pending.price)
+    return replace(after, request=request)
 
 
 def _with_sums(order: Order, tracked: Tracked) -> Order:

@@ -46,15 +46,18 @@ def settle(seat: Seat, tracked: Tracked, report: OrderReport) -> Tracked:
         after = seat.ledger.known(replacement.client_order_id) or adopted(seat, tracked, report)
         seat.ledger.report(after, report)
         return after
-    changed = replace(
-        report,
-        quantity=replacement.quantity if report.quantity is None else report.quantity,
-        price=replacement.price if report.price is None else report.price,
-        event_time=max(report.event_time, tracked.order.update_time),
-    )
-    state = replace(tracked.state, replacement=None, replace_request_id=replacement.request_id)
-    seat.ledger.change(tracked, state)
-    seat.ledger.report(tracked, changed)
+    order = tracked.order
+    time = max(report.event_time, order.update_time)
+    quantity = replacement.quantity if report.quantity is None else report.quantity
+    price = replacement.price if report.price is None else report.price
+    request = replace(order.request, quantity=quantity, price=price)
+    # Said here and not left to the report: fills may have ended the order already.
+    if request != order.request:
+        order = replace(order, request=request, update_time=time)
+    id = replacement.request_id
+    done = replace(tracked.state, order=order, replacement=None, replace_request_id=id)
+    seat.ledger.change(tracked, done)
+    seat.ledger.report(tracked, replace(report, event_time=time))
     return tracked
 
 
@@ -62,6 +65,8 @@ def drop(seat: Seat, tracked: Tracked) -> None:
     """Ends a replacement that had no effect."""
     if tracked.state.replacement is not None and seat.has_room():
         seat.ledger.change(tracked, replace(tracked.state, replacement=None))
+        # What was filled meanwhile may be all of it, now that it stays as it was.
+        seat.ledger.status(tracked, tracked.order.status, "")
 
 
 async def find_out(seat: Seat, tracked: Tracked) -> Tracked | None:
@@ -81,18 +86,21 @@ async def find_out(seat: Seat, tracked: Tracked) -> Tracked | None:
     report = await account.query(candidate)
     if report is not None:
         return settle(seat, tracked, replace(report, client_order_id=candidate.client_order_id))
-    now = theirs.get(tracked.id)
-    if now is not None and _is(now, tracked.order, replacement):
-        return settle(seat, tracked, as_report(now))
+    if tracked.id in theirs:
+        report = as_report(theirs[tracked.id])
+    else:  # it may have been changed, and have ended since
+        report = await account.query(seat.for_venue(tracked.order))
+    if report is not None and _is(report, tracked.order, replacement):
+        return settle(seat, tracked, replace(report, client_order_id=tracked.id))
     if asked - tracked.sent < account.settle_time:
         return None
     drop(seat, tracked)
     return tracked
 
 
-def _is(now: Order, before: Order, replacement: Replacement) -> bool:
+def _is(now: OrderReport, before: Order, replacement: Replacement) -> bool:
     """Whether an order that kept its id is what the replacement asked for, and was not before."""
-    terms = now.request.price, now.request.quantity
+    terms = now.price, now.quantity
     quantities = replacement.quantity, quantity_left(before, replacement.quantity)
     asked = terms[0] == replacement.price and terms[1] in quantities
     return asked and terms != (replacement.old_price, replacement.old_quantity)
