@@ -73,9 +73,11 @@ class RunningDaemon:
             pass
         raise AssertionError(f"the daemon is not ready:\n{self.log.read_text()[-4000:]}")
 
-    async def _ready(self, stub: system_pb2_grpc.SystemServiceStub) -> bool:
+    async def _ready(self, stub: "system_pb2_grpc.SystemServiceAsyncStub") -> bool:
         try:
-            status = (await stub.GetStatus(system_pb2.GetStatusRequest(), wait_for_ready=True)).status
+            status = (
+                await stub.GetStatus(system_pb2.GetStatusRequest(), wait_for_ready=True)
+            ).status
         except grpc.aio.AioRpcError:
             return False
         return status.state in (system_pb2.DAEMON_STATE_READY, system_pb2.DAEMON_STATE_DEGRADED)
@@ -108,7 +110,7 @@ class RunningDaemon:
 @asynccontextmanager
 async def running_daemon(directory: Path, *arguments: str) -> AsyncIterator[RunningDaemon]:
     """A daemon for the length of a test; by default the sandbox without local chains."""
-    directory.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
     daemon = RunningDaemon(directory / "d", arguments or sandbox_arguments(directory))
     await daemon.start()
     try:

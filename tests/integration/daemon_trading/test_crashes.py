@@ -102,7 +102,6 @@ class Bot:
             venue.trade(third, D(3))
         world.account.deliver()
 
-
     async def work_and_wait(self) -> None:
         """The list, and until all doubts must have ended."""
         await self.work()

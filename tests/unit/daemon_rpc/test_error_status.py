@@ -1,9 +1,9 @@
 """Errors travel as google.rpc.Status, and the contract's reasons are the core's."""
 
 import grpc
-from cambist.v1 import error_reason_pb2, options_pb2
 from google.rpc import error_details_pb2, status_pb2
 
+from cambist.v1 import error_reason_pb2, options_pb2
 from core.errors import CambistError, Reason, Rejected, Unconfirmed
 from daemon.rpc.errors import CODES, status
 
@@ -31,7 +31,8 @@ def test_a_status_has_one_error_info_and_a_delay() -> None:
     assert message == "wait"
     body = status_pb2.Status.FromString(dict(trailers)["grpc-status-details-bin"])
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    assert body.details[0].Unpack(info) and body.details[1].Unpack(retry)
+    assert body.details[0].Unpack(info)
+    assert body.details[1].Unpack(retry)
     assert (info.domain, info.reason) == ("cambist", "RATE_LIMITED")
     assert info.metadata["outcome"] == "REJECTED"
     assert len(info.metadata["limit"]) == 1024
@@ -44,7 +45,7 @@ def test_outcomes() -> None:
         body = status_pb2.Status.FromString(dict(status(error).trailers)["grpc-status-details-bin"])
         info = error_details_pb2.ErrorInfo()
         body.details[0].Unpack(info)
-        return info.metadata.get("outcome", "")
+        return str(info.metadata.get("outcome", ""))
 
     assert outcome(Unconfirmed(Reason.OUTCOME_UNKNOWN, "?")) == "UNKNOWN"
     assert outcome(CambistError(Reason.INTERNAL, "?")) == ""

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from google.protobuf.message import Message
+
 from cambist.v1 import (
     accounts_pb2,
     events_pb2,
@@ -11,8 +13,6 @@ from cambist.v1 import (
     trading_pb2,
     wallets_pb2,
 )
-from google.protobuf.message import Message
-
 from core.errors import Reason, Refused
 from daemon.rpc.rules import check
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from cambist.v1 import market_data_pb2 as pb
 
+from cambist.v1 import market_data_pb2 as pb
 from core.errors import Reason, Refused
 from daemon.streams.topic import KEPT_CHANGES, Topic, framed
 
