@@ -36,6 +36,7 @@ Entry = Row | NewEvent
 Subscriber = Callable[[Sequence[EventRow]], None]
 
 _LARGEST = 2**63 - 1  # what a database's integers hold
+_LAZY_DELAY = 0.005  # seconds
 _READERS = 2  # so that a long list does not hold up the look-up of a request id
 _INTEGERS: dict[type, tuple[str, ...]] = {}  # the columns of a kind of row that hold integers
 _log = structlog.get_logger("journal")
@@ -55,7 +56,7 @@ class Journal:
     """The durable log. All methods belong to the event loop that opened it.
 
     `queue_limit` is how many appends may wait for the disk: intents are refused at half of it, so
-    that facts still find room. `batch_limit` is how many go into one transaction.
+    that facts still find room. `batch_limit` is about how many go into one transaction.
     """
 
     def __init__(
@@ -166,6 +167,9 @@ class Journal:
         kept. For a fact, raised by the future, it means "not yet": it will be written when writing
         works again; raised at once, that there was no room and it was not taken. ValueError at once
         for a number that no database takes: queued, it would block everything behind it.
+
+        What is appended in one round of the event loop is written in one go. `lazy` is for what
+        only has to be durable before what comes next: it waits for that, for 5 ms at most.
         """
         for entry in entries:
             _check(entry)
