@@ -40,7 +40,8 @@ class Settings:
     pool_venue: str = "uniswap_v2@ethereum_local"
     pool_instrument: str = "WETH-USDC"
     wallet: str = "trader"
-    clip: Decimal = Decimal(2)  # the most base of one step
+    clip: Decimal = Decimal(1)  # the most base of one step
+    pace: float = 0.0  # seconds between steps, for who wants to watch
     gas: Decimal = Decimal("0.00025")  # native coin; what a step's gas is taken to cost beforehand
 
 
@@ -124,6 +125,7 @@ class Arbitrage:
                 self._say(f"stopping after {MAX_STEPS} steps with a difference left")
                 return market
             await self._execute(self._plan(trade, on_exchange), on_pool)
+            await asyncio.sleep(settings.pace)
 
     def _gas(self, market: Market) -> Decimal:
         return EXACT.multiply(self._settings.gas, market.asks[0][0])
@@ -311,13 +313,14 @@ def main() -> int:
         "--connect", help="connect string; else $CAMBIST_CONNECT or the local daemon"
     )
     parser.add_argument("--notebook", type=Path, default=Path(".cambist/arbitrage.json"))
+    parser.add_argument("--pace", type=float, default=0.0, help="seconds between steps")
     arguments = parser.parse_args()
     with suppress(KeyboardInterrupt):
         result = asyncio.run(
             arbitrage(
                 arguments.connect,
                 arguments.notebook,
-                Settings(),
+                Settings(pace=arguments.pace),
                 lambda words: print(words, flush=True),
             )
         )

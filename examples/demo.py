@@ -146,7 +146,7 @@ async def sandbox(arguments: argparse.Namespace) -> AsyncIterator[tuple[str, Pat
 
 async def run(arguments: argparse.Namespace) -> Result:
     """The whole demo."""
-    settings = Settings()
+    settings = Settings(pace=arguments.pace)
     async with sandbox(arguments) as (connect, folder):
         await ready(connect, settings)
         return await arbitrage(
@@ -161,6 +161,7 @@ def main() -> int:
     )
     parser.add_argument("--connect", help="use this running sandbox instead of an own one")
     parser.add_argument("--seed", type=int, default=1, help="of the simulated market")
+    parser.add_argument("--pace", type=float, default=0.2, help="seconds between steps")
     parser.add_argument("--keep", action="store_true", help="keep the data directory")
     arguments = parser.parse_args()
     try:

@@ -1,5 +1,6 @@
 """`cambist`: asks the daemon, for people and (with --json) for scripts."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from daemon.cli.commands import (
     venues,
     wallets,
 )
+from daemon.cli.session import write_error
 
 
 def build() -> typer.Typer:
@@ -50,8 +52,19 @@ def _version(wanted: bool) -> None:
 
 
 def main() -> None:
-    """The entry point."""
-    build()()
+    """The entry point. With --json, what cannot be parsed is an error in JSON, too."""
+    app = build()
+    if "--json" not in sys.argv:
+        app()
+    try:
+        code = app(standalone_mode=False)
+    except typer.Abort:
+        code = 1
+    except typer.TyperException as error:
+        words = getattr(error, "format_message", error.__str__)()
+        write_error("USAGE", words, {}, as_json=True)
+        code = getattr(error, "exit_code", 2)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -114,17 +114,20 @@ class Session:
 
     async def rows_as_they_come(self, kind: str, values: AsyncIterable[Any]) -> None:
         """Shows each value of a stream on a line of its own."""
-        from daemon.cli.tables import table
+        from daemon.cli.tables import cells, heads, table
 
-        first = True
+        widths: list[int] = []  # the widest so far, so that lines stay below each other
         async for value in values:
             if self.json:
                 self.line(value)
-            else:
-                drawn = table(kind, [value])
-                drawn.show_header = first
-                self.print(drawn)
-                first = False
+                continue
+            drawn = table(kind, [value])
+            drawn.show_header = not widths
+            sizes = [len(cell) for cell in cells(value)]
+            widths = [max(pair) for pair in zip(sizes, widths or heads(kind), strict=True)]
+            for column, width in zip(drawn.columns, widths, strict=True):
+                column.min_width = width
+            self.print(drawn)
 
 
 def flat(value: Any) -> list[tuple[str, Any]]:
@@ -217,7 +220,13 @@ NEXT = {
 def fail(
     reason: str, message: str, metadata: dict[str, str], as_json: bool, code: int = 1
 ) -> NoReturn:
-    """Ends the command with an error on standard error."""
+    """Ends the command with an error."""
+    write_error(reason, message, metadata, as_json)
+    raise typer.Exit(code)
+
+
+def write_error(reason: str, message: str, metadata: dict[str, str], as_json: bool) -> None:
+    """Says on standard error what is wrong and what to do next."""
     if as_json:
         error = {"reason": reason, "message": message, "metadata": metadata}
         print(json.dumps({"error": error}, ensure_ascii=False), file=sys.stderr)
@@ -233,7 +242,6 @@ def fail(
                 err.print(f"  venue: {said}", markup=False, highlight=False, soft_wrap=True)
         if reason in NEXT:
             err.print(f"  see: {NEXT[reason]}", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(code)
 
 
 def console(stderr: bool = False) -> Console:

@@ -180,6 +180,11 @@ def cells(value: Any) -> list[str]:
     return [to_text(attribute(value, column.split(":")[1])) for column in columns]
 
 
+def heads(kind: str) -> list[int]:
+    """How wide the titles of a kind's columns are."""
+    return [len(column.split(":")[0]) for column in COLUMNS[kind]]
+
+
 def colour(text: str) -> str:
     """The style of a cell, by its first word."""
     return COLOURS.get(text.split(":")[0], "")

@@ -10,6 +10,7 @@ from functools import cache
 from typing import ClassVar
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from cambist.v1 import error_reason_pb2, options_pb2
@@ -90,19 +91,7 @@ class ProtocolError(Error):
 
 def decode(failure: grpc.aio.AioRpcError, request_id: str = "") -> Error:
     """The exception for a failed call."""
-    status = status_pb2.Status()
-    for key, value in failure.trailing_metadata() or ():
-        if key == _DETAILS and isinstance(value, bytes):
-            status.ParseFromString(value)
-    info = error_details_pb2.ErrorInfo()
-    retry = error_details_pb2.RetryInfo()
-    retry_after = None
-    for detail in status.details:
-        if detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) and detail.Unpack(retry):
-            delay = retry.retry_delay
-            retry_after = timedelta(seconds=delay.seconds, microseconds=delay.nanos // 1000)
-        else:
-            detail.Unpack(info)
+    info, retry_after = _details(failure)
     code = failure.code()
     message = failure.details() or ""
     if not info.reason:
@@ -116,6 +105,28 @@ def decode(failure: grpc.aio.AioRpcError, request_id: str = "") -> Error:
         code=code,
         request_id=request_id,
     )
+
+
+def _details(
+    failure: grpc.aio.AioRpcError,
+) -> tuple[error_details_pb2.ErrorInfo, timedelta | None]:
+    """The reason, empty where there is none, and the delay to wait."""
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    retry_after = None
+    status = status_pb2.Status()
+    try:
+        for key, value in failure.trailing_metadata() or ():
+            if key == _DETAILS and isinstance(value, bytes):
+                status.ParseFromString(value)
+        for detail in status.details:
+            if detail.Unpack(retry):
+                delay = retry.retry_delay
+                retry_after = timedelta(seconds=delay.seconds, microseconds=delay.nanos // 1000)
+            else:
+                detail.Unpack(info)
+    except DecodeError:  # not from cambistd: something in between
+        return error_details_pb2.ErrorInfo(), None
+    return info, retry_after
 
 
 def _without_reason(code: grpc.StatusCode, message: str, request_id: str) -> Error:

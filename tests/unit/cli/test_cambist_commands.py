@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from cambist.v1 import sandbox_pb2
+from daemon.cli.cambist import main
 from tests.support.fake_daemon import FakeDaemon
 from tests.unit.cli.answers import HASH, POOL_VENUE
 from tests.unit.cli.conftest import Run
@@ -384,3 +385,23 @@ async def test_a_swap_that_reverts_is_a_failure(run: Run, daemon: FakeDaemon) ->
     daemon.answers["get_transaction"] = chains_pb2.GetTransactionResponse(transaction=failed)
     result = await run("swap", POOL_VENUE, "ETH", "USDC", "1", "--yes", "--wait")
     assert result.code == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["venues", "--nonsense"], ["order", "place", "p", "i", "hold", "1"]]
+)
+def test_usage_errors_in_json(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["cambist", *arguments, "--json"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    assert json.loads(said.err)["error"]["reason"] == "USAGE"
+    assert said.out == ""
+
+
+async def test_lines_of_a_stream_stand_below_each_other(run: Run) -> None:
+    head, first, second, *_ = (await run("trades", "paper", "ETH-USDC", "--watch")).out.splitlines()
+    assert len(head) == len(first) == len(second)

@@ -7,6 +7,7 @@ import typing
 from decimal import Decimal
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -179,3 +180,14 @@ def test_every_rpc_has_a_method_of_its_name() -> None:
                 if not callable(getattr(cls, name, None)):
                     missing.append(f"{area}.{name}")
     assert missing == []
+
+
+def test_details_that_nobody_can_read_are_a_plain_error() -> None:
+    failure = grpc.aio.AioRpcError(
+        grpc.StatusCode.NOT_FOUND,
+        grpc.aio.Metadata(),
+        grpc.aio.Metadata(("grpc-status-details-bin", b"\xff\xff")),
+        details="no page here",
+    )
+    error = errors.decode(failure)
+    assert (error.reason, error.message) == ("NOT_FOUND", "no page here")
