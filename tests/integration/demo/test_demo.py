@@ -8,16 +8,18 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 import cambist
-from cambist import Client, OrderStatus, Side
+from cambist import Client, OrderStatus, Side, TimeInForce
 from examples.arbitrage import Arbitrage, Result, Settings
 from examples.demo import Sandbox, ready
 from examples.notebook import Notebook
+from examples.placing import OrderWatch
 from tests.support.evm import installed
 
 pytestmark = [
@@ -29,7 +31,7 @@ pytestmark = [
 
 # Small steps, so that there are many moments to be killed at.
 SETTINGS = Settings(clip=Decimal("0.6"))
-KILLS = 6
+KILLS = 5
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +121,29 @@ async def test_the_bot_earns_exactly_what_the_books_say(tmp_path: Path) -> None:
         assert len(notebook.steps) >= 3
         assert len(said) == len(notebook.steps)
         await check(client, notebook, result)
+
+
+async def test_the_other_direction(tmp_path: Path) -> None:
+    """Somebody makes the pool the dearer side: the bot buys on the exchange and sells there."""
+    async with sandbox(tmp_path, seed=3) as running, cambist.connect(running.connect) as client:
+        watch = OrderWatch()
+        pushed = await client.trading.place_order(
+            SETTINGS.pool_venue,
+            SETTINGS.pool_instrument,
+            Side.BUY,
+            20,
+            account=SETTINGS.wallet,
+            price=4000,
+            time_in_force=TimeInForce.IOC,
+        )
+        assert (await watch.final(client, pushed)).status is OrderStatus.FILLED
+        notebook = Notebook.open(tmp_path / "notebook.json")
+        settings = replace(SETTINGS, clip=Decimal(2))
+        result = await Arbitrage(client, notebook, settings, lambda _: None).run()
+        assert not notebook.steps[0].exchange.sell
+        assert result.account.exact
+        assert result.earned > 0
+        assert result.gone
 
 
 class Watched(Notebook):
