@@ -125,7 +125,7 @@ class Intents:
     async def _run(self, method: str, request_id: str, digest: bytes, handler: Handler) -> bytes:
         known = self._answers.get(request_id)
         if known is None:
-            known = await self._journal.read(lambda store: store.intent(request_id))
+            known = await self._journal.look(lambda store: store.intent(request_id))
         if known is not None:
             _same(request_id, method, digest, known.method, known.digest)
             if known.state != "begun":

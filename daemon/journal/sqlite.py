@@ -77,6 +77,8 @@ def _explained(doing: str) -> Iterator[None]:
 class SqliteStore:
     """A Store in a file; see `daemon.journal.store`."""
 
+    at_hand = True
+
     def __init__(
         self,
         path: Path,

@@ -145,7 +145,12 @@ class Filter:
 
 
 class Store(Protocol):
-    """A database. Every method raises StoreError, and nothing else, when it cannot."""
+    """A database. Every method raises StoreError, and nothing else, when it cannot.
+
+    `at_hand`: one row by its key takes microseconds, and so may be asked for on the event loop.
+    """
+
+    at_hand: bool
 
     def open(self) -> None:
         """Connects, and brings the schema up to date."""

@@ -84,7 +84,7 @@ class Ledger:
                 return store.order(self.account, self.venue, client_order_id)
             return store.order_of_venue(self.account, self.venue, venue_order_id)
 
-        row = await self._journal.read(look)
+        row = await self._journal.look(look)
         # Another task may have read it meanwhile: there is one Tracked an order, ever.
         found = self.known(client_order_id, venue_order_id)
         return found if found is not None or row is None else await self._load(row)
@@ -98,7 +98,7 @@ class Ledger:
         found = self._by_request.get(request_id)
         if found is not None:
             return found
-        row = await self._journal.read(
+        row = await self._journal.look(
             lambda store: store.order_of_request(self.account, request_id)
         )
         if row is None or row.venue != self.venue:
