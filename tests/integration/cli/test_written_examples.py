@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import cambist
+from daemon.cli.cambist import build
 from tests.support.evm import installed
 from tests.support.sandbox import sandbox_daemon
 
@@ -74,21 +76,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running
 
 
-def test_every_command_that_is_written_works(address: str) -> None:
-    environment = {**os.environ, "CAMBIST_CONNECT": address}
-    failed = []
+def test_every_command_that_is_written_works(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMBIST_CONNECT", address)
+    app, failed = build(), []
     for words in commands():
-        done = subprocess.run(
-            [sys.executable, "-m", "daemon.cli.cambist", *shlex.split(words)[1:]],
-            env=environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        if done.returncode:
-            failed.append(f"$ {words}\n{done.stdout}{done.stderr}")
+        result = CliRunner().invoke(app, shlex.split(words)[1:])
+        if result.exit_code:
+            failed.append(f"$ {words}\n{result.output}\n{result.exception!r}")
     assert not failed, "\n".join(failed)
 
 
