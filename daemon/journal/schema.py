@@ -41,7 +41,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             subject TEXT NOT NULL,
             data {BYTES} NOT NULL
         )""",
-        "CREATE INDEX events_by_account ON events (account, subject, sequence)",
+        "CREATE INDEX events_by_account ON events (account, sequence)",
+        "CREATE INDEX events_by_subject ON events (subject, sequence) WHERE subject <> ''",
         """CREATE TABLE orders (
             account TEXT NOT NULL,
             venue TEXT NOT NULL,
@@ -58,7 +59,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX orders_by_time ON orders (create_time, account, venue, client_order_id)",
         "CREATE INDEX orders_by_request ON orders (request_id)",
         "CREATE INDEX orders_by_venue_id ON orders (venue_order_id)",
-        "CREATE INDEX orders_open ON orders (account, venue) WHERE open = 1",
+        "CREATE INDEX orders_by_change ON orders (account, venue, update_time)",
+        "CREATE INDEX orders_open ON orders (create_time, account, venue, client_order_id)"
+        " WHERE open = 1",
         """CREATE TABLE fills (
             account TEXT NOT NULL,
             venue TEXT NOT NULL,
@@ -70,6 +73,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (account, venue, trade_id)
         )""",
         "CREATE INDEX fills_by_time ON fills (event_time, account, venue, trade_id)",
+        "CREATE INDEX fills_by_account ON fills (account, event_time, venue, trade_id)",
         "CREATE INDEX fills_by_order ON fills (client_order_id)",
         """CREATE TABLE funding (
             account TEXT NOT NULL,
@@ -81,6 +85,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (account, venue, payment_id)
         )""",
         "CREATE INDEX funding_by_time ON funding (event_time, account, venue, payment_id)",
+        "CREATE INDEX funding_by_account ON funding (account, event_time, venue, payment_id)",
         """CREATE TABLE transactions (
             network TEXT NOT NULL,
             hash TEXT NOT NULL,

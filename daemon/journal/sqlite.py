@@ -215,8 +215,8 @@ class SqliteStore:
         return self._all(EventRow, f"{sql} ORDER BY sequence LIMIT ?", values)
 
     def story(self, account: str, subject: str, limit: int) -> list[EventRow]:
-        sql = f"{_select('events', EventRow)} WHERE account = ? AND subject = ?"
-        return self._all(EventRow, f"{sql} ORDER BY sequence LIMIT ?", (account, subject, limit))
+        sql = f"{_select('events', EventRow)} WHERE subject = ? AND subject <> '' AND account = ?"
+        return self._all(EventRow, f"{sql} ORDER BY sequence LIMIT ?", (subject, account, limit))
 
     def intent(self, request_id: str) -> IntentRow | None:
         sql = f"{_select('intents', IntentRow)} WHERE request_id = ?"
@@ -244,8 +244,10 @@ class SqliteStore:
         return self._all(OrderRow, f"{sql} ORDER BY create_time", (account, venue))
 
     def instruments(self, account: str, venue: str, since: int) -> list[str]:
-        sql = "SELECT DISTINCT instrument FROM orders WHERE account = ? AND venue = ?"
-        found = self._query(f"{sql} AND (open = 1 OR update_time >= ?)", (account, venue, since))
+        sql = "SELECT instrument FROM orders WHERE account = ? AND venue = ? AND"
+        found = self._query(
+            f"{sql} open = 1 UNION {sql} update_time >= ?", (account, venue) * 2 + (since,)
+        )
         return sorted(str(row[0]) for row in found)
 
     def orders(self, where: Filter, after: Cursor | None, limit: int) -> list[OrderRow]:

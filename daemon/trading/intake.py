@@ -16,7 +16,7 @@ from cambist.v1 import events_pb2 as pb
 from core.accounts import Balance, FundingPayment, Position
 from core.errors import CambistError
 from core.orders import FINAL, Fill, OrderReport
-from core.ports import AccountReport, StreamState
+from core.ports import AccountReport, StreamState, VenueKind
 from daemon.codec import accounts as codec
 from daemon.journal.events import new_event
 from daemon.journal.store import FundingRow
@@ -151,7 +151,8 @@ class Intake:
             return
         self._seat.ledger.fill(tracked, fill)
         self._seen(fill.trade_id)
-        if tracked is None:
+        if tracked is None and self._seat.account.venue.info.kind is not VenueKind.POOL:
+            # At a pool it is a swap by quote, which has no order.
             self._seat.notice(
                 "external_order",
                 f"a fill of {fill.instrument} that no order of this daemon made",

@@ -77,6 +77,10 @@ class Reconciler:
 
     async def _reconcile(self) -> str:
         seat = self._seat
+        if not seat.account.venue.instruments:
+            raise CambistError(
+                Reason.VENUE_UNAVAILABLE, f"{seat.venue} has not told its instruments yet"
+            )
         ours = [
             tracked
             for tracked in seat.ledger.open_orders()

@@ -19,7 +19,7 @@ from daemon.trading.intake import Intake
 from daemon.trading.seat import Seat
 from daemon.trading.state import FORGOTTEN, NEVER_REACHED, UNANSWERED, Tracked
 
-_GIVE_UP = 12  # tries to find missing fills; reconciliation goes on looking
+_GIVE_UP = 12  # tries to find missing fills; what the venue tells by itself is still taken
 _log = structlog.get_logger("desk")
 
 
@@ -48,6 +48,7 @@ class Resolver:
                 if tracked is None or not (tracked.in_doubt or tracked.missing):
                     return
                 if not tracked.in_doubt and (tries > _GIVE_UP or not self._tells_fills):
+                    tracked.given_up = True
                     seat.notice(
                         "difference",
                         f"the fills of order {id} do not add up to what the venue says is filled",

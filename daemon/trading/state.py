@@ -78,6 +78,7 @@ class Tracked:
     notional: Decimal = ZERO  # of its fills, quote
     sent: int = 0  # when something of it may last have been sent, on the monotonic clock, ns
     calls: int = 0  # how many calls to the venue about it are under way
+    given_up: bool = False  # its missing fills were asked for often enough
     query_needed: bool = False  # a command about it was sent and is not proven done
 
     @property
@@ -98,8 +99,11 @@ class Tracked:
 
     @property
     def missing(self) -> bool:
-        """Whether the venue told of more than its fills that were seen make up."""
+        """Whether the venue told of more than its fills that were seen make up, and may still tell
+        of the rest."""
         order = self.order
+        if self.given_up:
+            return False
         whole = order.status is OrderStatus.FILLED and self.quantity < order.request.quantity
         return whole or order.filled_quantity > self.quantity
 
