@@ -121,12 +121,23 @@ class Lifecycle:
             self.look()
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def statuses(self) -> AsyncIterator[Status]:
-        """The status now and after each change; ends after STOPPING."""
+    async def statuses(self, silence: float) -> AsyncIterator[Status | None]:  # float: seconds
+        """The status now and after each change; None after `silence` seconds without one. Ends
+        after STOPPING."""
         while True:
             changed = self._changed
             status = self.status()
             yield status
             if status.state is State.STOPPING:
                 return
-            await changed.wait()
+            while not await _happens(changed, silence):
+                yield None
+
+
+async def _happens(event: asyncio.Event, seconds: float) -> bool:  # float: asyncio takes seconds
+    """Whether it does within the time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False

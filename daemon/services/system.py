@@ -49,8 +49,10 @@ class SystemService:
         self, request: pb.StreamStatusRequest
     ) -> AsyncIterator[pb.StreamStatusResponse]:
         """The status now and at each change."""
-        async for status in self._lifecycle.statuses():
-            yield pb.StreamStatusResponse(status=self._encode(status))
+        silence = self._limits.heartbeat_milliseconds / 1000  # float: asyncio takes seconds
+        async for status in self._lifecycle.statuses(silence):
+            encoded = None if status is None else self._encode(status)
+            yield pb.StreamStatusResponse(status=encoded)
 
     async def shutdown(self, request: pb.ShutdownRequest) -> pb.ShutdownResponse:
         """Answers, then stops."""

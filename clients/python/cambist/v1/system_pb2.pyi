@@ -356,7 +356,7 @@ class StreamStatusResponse(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def status(self) -> Global___Status:
-        """The status."""
+        """The status; absent in a heartbeat."""
 
     def __init__(
         self,
