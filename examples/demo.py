@@ -17,7 +17,9 @@ from pathlib import Path
 
 import cambist
 from cambist import DaemonState, Health
-from examples.arbitrage import Result, Settings, arbitrage
+from examples.arbitrage import Result, arbitrage
+from examples.placing import GaveUp
+from examples.planning import Settings
 from examples.report import show
 
 FOLDER = Path(".cambist/demo")
@@ -168,7 +170,7 @@ def main() -> int:
         result = asyncio.run(run(arguments))
     except KeyboardInterrupt:
         return 130
-    except (cambist.Error, RuntimeError, TimeoutError) as error:
+    except (cambist.Error, GaveUp, RuntimeError, TimeoutError) as error:
         print(f"error: {str(error) or 'the sandbox is not ready in time'}", file=sys.stderr)
         return 1
     print()

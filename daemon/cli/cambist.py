@@ -17,7 +17,7 @@ from daemon.cli.commands import (
     venues,
     wallets,
 )
-from daemon.cli.session import write_error
+from daemon.cli.speech import write_error
 
 
 def build() -> typer.Typer:

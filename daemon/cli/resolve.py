@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from daemon.cli.session import Session, UsageError
+from daemon.cli.session import Session
+from daemon.cli.speech import UsageError
 
 if TYPE_CHECKING:
     from cambist import Order

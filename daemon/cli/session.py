@@ -8,19 +8,20 @@ and adds the options that all of them have. The client is imported only when a c
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import inspect
 import json
 import os
 import sys
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from daemon.cli.speech import UsageError, console, fail
+
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
     from cambist import Client
 
@@ -39,13 +40,6 @@ CONNECT = Annotated[
 PROFILE = Annotated[
     str, typer.Option("--profile", metavar="PROFILE", help="Only the local live or sandbox daemon.")
 ]
-
-
-PIPE_WIDTH = 200
-
-
-class UsageError(Exception):
-    """The command cannot be meant so; the message says how to say it."""
 
 
 class Session:
@@ -199,72 +193,5 @@ def execute(
         raise typer.Exit(0) from None
 
 
-# What to try next, where the message of a reason cannot know it.
-NEXT = {
-    "VENUE_NOT_FOUND": "cambist venues",
-    "INSTRUMENT_NOT_FOUND": "cambist instruments VENUE",
-    "ACCOUNT_NOT_FOUND": "cambist account list",
-    "ORDER_NOT_FOUND": "cambist order list",
-    "NETWORK_NOT_FOUND": "cambist networks",
-    "WALLET_NOT_FOUND": "cambist wallet list",
-    "TOKEN_NOT_FOUND": "cambist tokens NETWORK",
-    "POOL_NOT_FOUND": "cambist pools VENUE",
-    "OUTCOME_UNKNOWN": "cambist events --watch",
-    "STARTING_UP": "cambist status --watch",
-    "ACCOUNT_NOT_RECONCILED": "cambist status --watch",
-    "INTERNAL": "the daemon's log",
-    "CONNECTION_LOST": "cambist status",
-}
-
-
-def fail(
-    reason: str, message: str, metadata: dict[str, str], as_json: bool, code: int = 1
-) -> NoReturn:
-    """Ends the command with an error."""
-    write_error(reason, message, metadata, as_json)
-    raise typer.Exit(code)
-
-
-def write_error(reason: str, message: str, metadata: dict[str, str], as_json: bool) -> None:
-    """Says on standard error what is wrong and what to do next."""
-    if as_json:
-        error = {"reason": reason, "message": message, "metadata": metadata}
-        print(json.dumps({"error": error}, ensure_ascii=False), file=sys.stderr)
-    else:
-        err = console(stderr=True)
-        err.print("error:", style="red", end=" ")
-        err.print(message, markup=False, highlight=False, soft_wrap=True)
-        if (known := metadata.get("known")) and known not in message:
-            err.print(f"  known: {known}", markup=False, highlight=False, soft_wrap=True)
-        if words := metadata.get("venue_message"):
-            said = f"{metadata.get('venue_code', '')} {words}".strip()
-            if words not in message:
-                err.print(f"  venue: {said}", markup=False, highlight=False, soft_wrap=True)
-        if reason in NEXT:
-            err.print(f"  see: {NEXT[reason]}", markup=False, highlight=False, soft_wrap=True)
-
-
-def console(stderr: bool = False) -> Console:
-    """Where people read. Numbers are not coloured: only standing and state are."""
-    from rich.console import Console
-
-    file = sys.stderr if stderr else sys.stdout
-    # Who reads through a pipe wants lines whole.
-    width = None if file.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=stderr, highlight=False, width=width)
-
-
 def _write(text: str) -> None:
     print(text, flush=True)
-
-
-def confirm(question: str, yes: bool) -> None:
-    """Asks before something that costs; ends the command where the answer is no."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("nobody can be asked here: add --yes to go on")
-    with contextlib.suppress(KeyboardInterrupt):
-        if typer.confirm(question, err=True):
-            return
-    raise UsageError("nothing was done")

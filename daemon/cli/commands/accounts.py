@@ -19,7 +19,8 @@ from daemon.cli.arguments import (
     Yes,
 )
 from daemon.cli.resolve import trading_account
-from daemon.cli.session import Session, UsageError, command, confirm, console
+from daemon.cli.session import Session, command
+from daemon.cli.speech import UsageError, confirm, console
 
 AccountId = Annotated[
     str,

@@ -17,7 +17,8 @@ from daemon.cli.arguments import (
     Yes,
 )
 from daemon.cli.groups import DefaultGroup
-from daemon.cli.session import Session, command, confirm
+from daemon.cli.session import Session, command
+from daemon.cli.speech import confirm
 
 if TYPE_CHECKING:
     from cambist import FeeStrategy, Transaction

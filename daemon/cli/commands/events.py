@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.cli.arguments import Limit, OnlyAccount, Watch
-from daemon.cli.session import Session, UsageError, command, console
+from daemon.cli.session import Session, command
+from daemon.cli.speech import UsageError, console
 from daemon.cli.tables import cells
 from daemon.cli.values import to_text
 

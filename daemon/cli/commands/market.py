@@ -7,7 +7,8 @@ import typer
 
 from daemon.cli import complete
 from daemon.cli.arguments import Instrument, Limit, OnlyAccount, Venue, Watch
-from daemon.cli.session import Session, UsageError, command
+from daemon.cli.session import Session, command
+from daemon.cli.speech import UsageError
 from daemon.cli.tables import COLOURS, details
 from daemon.cli.values import book_to_json, parse_interval, parse_time, to_text
 

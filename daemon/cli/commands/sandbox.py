@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from daemon.cli.arguments import OnlyAccount, OnlyInstrument, OnlyVenue, RequestId
-from daemon.cli.session import Session, UsageError, command
+from daemon.cli.session import Session, command
+from daemon.cli.speech import UsageError
 
 PANEL = "The daemon"
 _MICROSECOND = Decimal("0.000001")

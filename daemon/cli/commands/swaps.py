@@ -17,7 +17,8 @@ from daemon.cli.arguments import (
 )
 from daemon.cli.commands.chains import finished, strategy
 from daemon.cli.resolve import wallet_for_venue
-from daemon.cli.session import Session, command, confirm, flat
+from daemon.cli.session import Session, command, flat
+from daemon.cli.speech import confirm
 from daemon.cli.tables import details
 
 if TYPE_CHECKING:

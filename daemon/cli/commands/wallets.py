@@ -2,7 +2,6 @@
 an argument: others can see those.
 """
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +22,9 @@ from daemon.cli.arguments import (
 )
 from daemon.cli.commands.chains import Wait, finished, strategy
 from daemon.cli.resolve import wallet_for_venue, wallet_on
-from daemon.cli.session import Session, UsageError, command, confirm, console
+from daemon.cli.secrets import read, secret
+from daemon.cli.session import Session, command
+from daemon.cli.speech import UsageError, confirm, console
 
 if TYPE_CHECKING:
     from cambist import Transaction
@@ -121,7 +122,7 @@ async def imported(
         made = await wallets.import_wallet(
             name,
             kind,
-            keystore=_read(keystore),
+            keystore=read(keystore),
             keystore_passphrase=secret("The keystore's passphrase", secret_file),
             request_id=chosen,
         )
@@ -129,23 +130,6 @@ async def imported(
         key = secret("Private key", secret_file)
         made = await wallets.import_wallet(name, kind, private_key=key, request_id=chosen)
     session.one(made)
-
-
-def secret(what: str, file: Path | None, repeat: bool = False) -> str:
-    """Asks for a secret without showing it, or reads it (without its line end)."""
-    if file is None:
-        if not sys.stdin.isatty():
-            raise UsageError("nobody can be asked here: give a file, or - for standard input")
-        answer: str = typer.prompt(what, hide_input=True, confirmation_prompt=repeat, err=True)
-        return answer
-    return (sys.stdin.read() if str(file) == "-" else _read(file)).rstrip("\r\n")
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text()
-    except (OSError, UnicodeDecodeError):
-        raise UsageError(f"{file} cannot be read") from None
 
 
 async def remove(

@@ -16,10 +16,11 @@ import pytest
 
 import cambist
 from cambist import Client, OrderStatus, Side, TimeInForce
-from examples.arbitrage import Arbitrage, Result, Settings
+from examples.arbitrage import Arbitrage, Result
 from examples.demo import Sandbox, ready
 from examples.notebook import Notebook
 from examples.placing import OrderWatch
+from examples.planning import Settings
 from tests.support.evm import installed
 
 pytestmark = [
