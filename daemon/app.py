@@ -172,6 +172,7 @@ class Daemon:
             await self._bring_up.start()
             self._parts.spawn(self._lifecycle.run(), "lifecycle")
             self._lifecycle.begin()
+            await self._listeners.ready()
             log.info(
                 "ready",
                 profile=self._profile,

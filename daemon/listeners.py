@@ -28,6 +28,7 @@ class Listeners:
         self._socket = data_dir / SOCKET
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()
+        self._serving: dict[str, bool] = {}  # by the service's name; "" is the daemon as a whole
         self.addresses: list[str] = []
 
     async def start(
@@ -35,6 +36,8 @@ class Listeners:
     ) -> None:
         """Binds and serves. ConfigError when an address cannot be had."""
         server = self._server = new_server()
+        await self._tell_health("", False)
+        self._serving = {one.full_name: built is not None for one, built in services.items()}
         server.add_generic_rpc_handlers(tuple(dispatcher.handlers(services)))
         self._add_standard_services(server, [service.full_name for service in services])
         if self._settings.unix_socket:
@@ -47,12 +50,21 @@ class Listeners:
         if self._settings.unix_socket:
             os.chmod(self._socket, 0o600)
 
+    async def ready(self) -> None:
+        """Calls are taken from now on: says so to who checks the health of what is built."""
+        for name, serving in {**self._serving, "": True}.items():
+            await self._tell_health(name, serving)
+
     async def stop(self) -> None:
         """Lets running calls end, within bounds, and closes the sockets."""
         if self._server is not None:
             await self._health.enter_graceful_shutdown()
             await self._server.stop(GRACE_SECONDS)
         self._socket.unlink(missing_ok=True)
+
+    async def _tell_health(self, name: str, serving: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        await self._health.set(name, status.SERVING if serving else status.NOT_SERVING)
 
     def _bind_unix(self, server: grpc.aio.Server) -> None:
         path = str(self._socket)
