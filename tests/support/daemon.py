@@ -94,17 +94,21 @@ class RunningDaemon:
         assert process is not None
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-            try:
-                async with asyncio.timeout(30):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-                raise AssertionError(
-                    f"the daemon does not stop:\n{self.log.read_text()[-4000:]}"
-                ) from None
-        assert process.returncode is not None
-        return process.returncode
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """Waits until it is gone; the exit code."""
+        process = self._process
+        assert process is not None
+        try:
+            async with asyncio.timeout(30):
+                return await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise AssertionError(
+                f"the daemon does not stop:\n{self.log.read_text()[-4000:]}"
+            ) from None
 
 
 @asynccontextmanager
