@@ -282,6 +282,7 @@ class ModelAccount:
         self._sink: AccountSink | None = None
         self.script: deque[str] = deque()
         self.gate: asyncio.Event | None = None  # commands wait here before they take effect
+        self.query_gate: asyncio.Event | None = None  # answers of queries wait here
 
     @property
     def id(self) -> str:
@@ -367,7 +368,10 @@ class ModelAccount:
     async def query(self, order: Order) -> OrderReport | None:
         await self._up()
         id = self._find(order)
-        return None if id is None else self._venue.orders[id].report()
+        answer = None if id is None else self._venue.orders[id].report()
+        if self.query_gate is not None:
+            await self.query_gate.wait()
+        return answer
 
     async def open_orders(self) -> Sequence[Order]:
         await self._up()

@@ -100,7 +100,7 @@ async def test_subscribers_see_events_when_they_are_durable(
         await future
     assert seen == []
     store.failing = ""
-    await until(lambda: seen)
+    await until(lambda: seen and journal.available)
     assert [row.sequence for row in seen] == [1]
     stop()
     await journal.append(event("more"))

@@ -1,5 +1,6 @@
 """The desk's commands against a venue that answers, refuses, rejects, and does not answer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -114,6 +115,55 @@ async def test_an_order_that_arrives_late_is_found(world: World) -> None:
     assert (await world.desk.get("main", id)).order.status is OrderStatus.OPEN
 
 
+async def test_a_fill_is_proof_against_a_venue_that_forgot_the_order(world: World) -> None:
+    world.account.script.append("timeout")
+    world.account.query_gate = asyncio.Event()
+    id = (await world.desk.place("r1", request())).order.client_order_id
+    world.venue.trade(id, D(1))
+    world.venue.outbox.clear()
+    del world.venue.orders[id]
+    world.venue.clock.advance(SETTLE)
+    world.account.query_gate.set()
+    await world.quiet(40)
+    assert (await world.desk.get("main", id)).order.status is OrderStatus.FILLED
+    assert "REJECTED" not in await statuses(world, id)
+
+
+async def test_the_settle_time_counts_from_the_end_of_the_call(world: World) -> None:
+    """A request may have waited for its turn: when it left is not known, only when it must have."""
+    world.account.gate = asyncio.Event()
+    world.account.script.append("late")
+    placing = asyncio.create_task(world.desk.place("r1", request()))
+    await world.until(lambda: world.venue.sent == ["place"])
+    world.venue.clock.advance(3 * SETTLE)
+    world.account.gate.set()
+    id = (await placing).order.client_order_id
+    await world.quiet(30)
+    assert (await world.desk.get("main", id)).order.status is OrderStatus.UNCONFIRMED
+    world.venue.clock.advance(SETTLE - 1)
+    world.venue.arrive()
+    await world.quiet(30)
+    assert await statuses(world, id) == ["PENDING", "UNCONFIRMED", "OPEN"]
+
+
+async def test_an_answer_of_before_a_command_says_nothing_of_it(world: World) -> None:
+    id = (await world.desk.place("r1", request())).order.client_order_id
+    world.account.script.append("lose")
+    with pytest.raises(Unconfirmed):
+        await world.desk.cancel("c1", "main", id)
+    world.venue.clock.advance(SETTLE)
+    world.account.query_gate = asyncio.Event()
+    await world.quiet()  # the resolver has asked: the order is open, that cancel had no effect
+    world.account.gate = asyncio.Event()
+    canceling = asyncio.create_task(world.desk.cancel("c2", "main", id))
+    await world.until(lambda: world.venue.sent == ["place", "cancel", "cancel"])
+    world.account.query_gate.set()
+    await world.quiet()
+    assert (await world.desk.get("main", id)).order.cancel_requested
+    world.account.gate.set()
+    assert (await canceling).order.status is OrderStatus.CANCELED
+
+
 async def test_could_not_ask_is_no_proof(world: World) -> None:
     world.account.script.append("lose")
     id = (await world.desk.place("r1", request())).order.client_order_id
@@ -135,8 +185,6 @@ async def test_a_bug_in_an_account_leaves_the_order_unconfirmed(world: World) ->
 
 
 async def test_a_fill_ahead_of_the_acknowledgement_is_kept(world: World) -> None:
-    import asyncio
-
     world.account.gate = asyncio.Event()
     placing = asyncio.create_task(world.desk.place("r1", request()))
     await world.until(lambda: world.venue.sent == ["place"])

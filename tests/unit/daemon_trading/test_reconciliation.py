@@ -76,6 +76,19 @@ async def test_what_happened_while_it_was_down_is_learnt(world: World) -> None:
     }
 
 
+async def test_trades_of_others_while_it_was_down_are_learnt(world: World) -> None:
+    """On an instrument that it trades: somebody used the account by hand."""
+    await world.desk.place("r1", request())
+    await world.crash()
+    world.venue.accept(replace(request(), client_order_id="theirs"))
+    fill = world.venue.trade("theirs", D(1))
+    world.venue.outbox.clear()
+    await world.start()
+    await world.ready()
+    fills, _ = await world.desk.list_fills()
+    assert [one.trade_id for one in fills] == [fill.trade_id]
+
+
 async def test_what_was_known_is_not_told_again(world: World) -> None:
     world.venue.holdings = [balance("USDT", "100")]
     id = (await world.desk.place("r1", request())).order.client_order_id
