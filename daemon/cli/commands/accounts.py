@@ -103,7 +103,7 @@ def _credentials(file: Path | None) -> dict[str, str]:
             raise UsageError("nobody can be asked here: use --credentials-file FILE (or -)")
         pairs = {
             "api_key": typer.prompt("API key", hide_input=True, err=True),
-            "api_secret": typer.prompt("API secret", hide_input=True, err=True),
+            "secret": typer.prompt("API secret", hide_input=True, err=True),
             "passphrase": typer.prompt(
                 "Passphrase (empty where the venue has none)", default="", hide_input=True, err=True
             ),

@@ -365,11 +365,11 @@ async def test_words_and_keystores(run: Run, daemon: FakeDaemon, tmp_path: Path)
 
 
 async def test_credentials_from_standard_input(run: Run, daemon: FakeDaemon) -> None:
-    text = "# binance\napi_key = K\napi_secret='S=='\n"
+    text = "# binance\napi_key = K\nsecret='S=='\n"
     result = await run("account", "add", "main", "binance", "--credentials-file", "-", input=text)
     assert result.code == 0, result.err
     (request,) = daemon.of("add_account")
-    assert dict(request.credentials) == {"api_key": "K", "api_secret": "S=="}
+    assert dict(request.credentials) == {"api_key": "K", "secret": "S=="}
     assert "may withdraw" in result.err
     assert "S==" not in result.out + result.err
 

@@ -71,7 +71,7 @@ class Accounts(Service):
         """Adds an account; gives it with what its owner should know, such as a key that may
         withdraw.
 
-        `credentials` by the venue's names ("api_key", "api_secret", "passphrase"): they never come
+        `credentials` by the venue's names ("api_key", "secret", "passphrase"): they never come
         out again. `paper` fills orders against the live book with pretended money.
         """
         request = v1.AddAccountRequest(

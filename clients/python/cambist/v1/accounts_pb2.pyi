@@ -517,7 +517,7 @@ class AddAccountRequest(_message.Message):
     """Fills orders against the venue's live book, with pretended money and without credentials."""
     @_builtins.property
     def credentials(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """What the venue asks for, by its name: "api_key", "api_secret", "passphrase". Write-only."""
+        """What the venue asks for, by its name: "api_key", "secret", "passphrase". Write-only."""
 
     def __init__(
         self,
