@@ -25,12 +25,12 @@ class Told(Generic[T]):
     async def until(
         self, look: Callable[[Sequence[T]], Found | None], seconds: float = PATIENCE
     ) -> Found:
-        """What `look` finds in the values, as soon as it finds something (not None, not False)."""
+        """What `look` finds in the values, as soon as that is something (true)."""
         try:
             async with asyncio.timeout(seconds):
                 while True:
                     found = look(self.values)
-                    if found is not None and found is not False:
+                    if found:
                         return found
                     if self.error is not None:
                         raise self.error

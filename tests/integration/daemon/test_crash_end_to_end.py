@@ -68,7 +68,7 @@ class Truth:
     positions: dict[str, Decimal]
 
 
-@pytest.mark.parametrize("seed", map(int, SEEDS))
+@pytest.mark.parametrize("seed", [int(seed) for seed in SEEDS])
 async def test_nothing_is_done_twice_and_nothing_is_lost(tmp_path: Path, seed: int) -> None:
     random, calls, ended = Random(seed), Calls(), asyncio.Event()
     async with running_daemon(tmp_path / "home") as daemon, connection(daemon) as watching:
