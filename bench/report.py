@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.results import Failure, Outcome, Result
@@ -29,7 +30,7 @@ def table(outcomes: Iterable[Outcome]) -> Table:
     made.add_column("peer is; note")
     for outcome in outcomes:
         if isinstance(outcome, Failure):
-            made.add_row(outcome.name, "[red]failed[/]", "", "", "", "", outcome.reason)
+            made.add_row(outcome.name, "[red]failed[/]", "", "", "", "", escape(outcome.reason))
             continue
         made.add_row(
             outcome.name,

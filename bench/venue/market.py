@@ -29,8 +29,8 @@ class Market:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._plain = frames.templates(recording.cycle)
-        self._combined = frames.templates(recording.cycle, STREAM)
+        self._plain = frames.Frames(recording.cycle)
+        self._combined = frames.Frames(recording.cycle, STREAM)
         self._frame = 0
         self._rate = _SLOW_RATE
         self._owed_since = time.monotonic()
@@ -49,7 +49,8 @@ class Market:
         self._changed.set()
 
     def snapshot(self) -> dict[str, object]:
-        """The reply to GET /api/v3/depth: the book as of the last frame sent."""
+        """The reply to GET /api/v3/depth: the book as of the last frame sent, with the decimals of
+        quantities as they were recorded."""
         bids, asks = self._recording.book_after(self._frame)
         return {"lastUpdateId": frames.ids(self._frame)[0] - 1, "bids": bids, "asks": asks}
 
@@ -79,7 +80,7 @@ class Market:
         for listener in self.listeners:
             kind = listener.combined
             if kind not in made:
-                templates = self._combined if kind else self._plain
-                made[kind] = frames.blob(templates, self._frame, count, now)
+                source = self._combined if kind else self._plain
+                made[kind] = source.blob(self._frame, count, now)
             listener.write(made[kind])
         self._frame += count

@@ -15,7 +15,7 @@ Row = tuple[str, str]
 """Price and quantity as Binance spells them; quantity zero removes the level."""
 
 SYMBOL, BASE, QUOTE = "NKNUSDT", "NKN", "USDT"
-_ABSENT = "0.00000000"
+ABSENT = "0.00000000"  # as a quantity: the level goes
 _DEPTH = 1000
 
 
@@ -89,7 +89,7 @@ def made(seed: int = 7, frames: int = 150) -> Recording:
             away = min(int(chance.expovariate(0.08)), _DEPTH)
             price = mid + (1 + away) * (tick if side else -tick)
             gone = away > 0 and chance.random() < 0.25
-            sides[side][_spelled(price)] = _ABSENT if gone else _amount(chance)
+            sides[side][_spelled(price)] = ABSENT if gone else _amount(chance)
         changes.append(Change(tuple(sides[0].items()), tuple(sides[1].items())))
     start = [(_spelled(p), q) for p, q in bids], [(_spelled(p), q) for p, q in asks]
     cycle = there_and_back(*start, changes)
@@ -109,8 +109,8 @@ def _apply(side: dict[str, str], rows: Iterable[Row]) -> tuple[Row, ...]:
     """Changes a side; the rows that would undo it."""
     before = []
     for price, quantity in rows:
-        before.append((price, side.get(price, _ABSENT)))
-        if quantity == _ABSENT:
+        before.append((price, side.get(price, ABSENT)))
+        if quantity == ABSENT:
             side.pop(price, None)
         else:
             side[price] = quantity
