@@ -14,6 +14,7 @@ from cex.paper.ledger import OpenOrder
 from cex.paper.margin import Holding
 from cex.paper.rows import fill_of, fill_row, holding_row, open_order, order_row, payment_row
 from core.accounts import FundingPayment
+from core.errors import Reason, Refused
 from core.instruments import InstrumentKind
 from core.money import parse, text
 from core.orders import Fill
@@ -99,12 +100,24 @@ class Batch:
 
 
 class Store:
-    """The SQLite file; `path` None keeps it in memory. Raises sqlite3.Error."""
+    """The SQLite file; `path` None keeps it in memory. Opening it raises Refused where it cannot be
+    used; the rest raises sqlite3.Error."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            raise Refused(
+                Reason.VENUE_UNAVAILABLE,
+                f"{path} cannot be used ({error}): mend it, or move it away to begin with new "
+                "paper accounts",
+            ) from error
+
+    def _open(self) -> None:
+        path = self._path
         self._db = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
