@@ -4,8 +4,10 @@ import asyncio
 import fcntl
 import os
 import signal
+import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -33,6 +35,7 @@ from chains.wallets.catalogue import WalletInfo
 from chains.wallets.kdf import LIGHT, STANDARD
 from chains.wallets.store import WalletStore
 from core.clock import SECOND, SystemClock
+from core.errors import CambistError
 from core.ports import Account, Venue
 from daemon import version
 from daemon.config import ConfigError, Settings, load
@@ -99,9 +102,27 @@ def run(options: RunOptions) -> None:
     settings = _settings(options)
     configure(settings.log.level, settings.log.format)
     data_dir = (options.data_dir or home() / options.profile).expanduser().absolute()
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _DirectoryLock(data_dir / "lock"):
-        run_loop(Daemon(options.profile, settings, data_dir).run())
+    with _explained(data_dir):
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = _DirectoryLock(data_dir / "lock")
+    with lock:
+        with _explained(data_dir):
+            daemon = Daemon(options.profile, settings, data_dir)
+        run_loop(daemon.run())
+
+
+@contextmanager
+def _explained(data_dir: Path) -> Iterator[None]:
+    """Makes ConfigErrors of what can go wrong at the start without being a bug."""
+    try:
+        yield
+    except CambistError as error:
+        raise ConfigError(error.message) from error
+    except OSError as error:
+        where = error.filename or data_dir
+        raise ConfigError(f"{where} cannot be used: {error.strerror or error}") from error
+    except sqlite3.Error as error:
+        raise ConfigError(f"a database in {data_dir} cannot be used: {error}") from error
 
 
 class Profile(Protocol):
@@ -126,6 +147,7 @@ class Daemon:
         clock = SystemClock()
         self._profile = profile
         self._settings = settings
+        self._data_dir = data_dir
         self._stop = asyncio.Event()
         self._lifecycle = Lifecycle(clock)
         self._heartbeat = settings.server.heartbeat_seconds * SECOND
@@ -133,6 +155,7 @@ class Daemon:
         self._registry = Registry()
         store = SQLiteStore(data_dir / "journal.sqlite", settings.journal.synchronous)
         self._journal = Journal(store, clock)
+        self._events = EventStream(self._journal)
         self._desk = Desk(self._journal, self._registry, clock)
         self._tokens = Tokens(data_dir / "tokens.json")
         self._wallets = Wallets(
@@ -163,42 +186,53 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         self._lifecycle.watch(self._components)
         self._lifecycle.watch(self._bring_up.components)
-        await self._journal.open()
+        with _explained(self._data_dir):
+            await self._journal.open()
         try:
-            await self._desk.start()
-            await self._listeners.start(
-                Dispatcher(self._lifecycle, self._journal.intents.run), self._services()
-            )
-            await self._bring_up.start()
-            self._parts.spawn(self._lifecycle.run(), "lifecycle")
-            self._lifecycle.begin()
-            await self._listeners.ready()
-            log.info(
-                "ready",
-                profile=self._profile,
-                version=version.VERSION,
-                listening=", ".join(self._listeners.addresses),
-            )
+            with _explained(self._data_dir):
+                await self._start()
             await self._stop.wait()
         finally:
             await self._shut_down()
+
+    async def _start(self) -> None:
+        await self._desk.start()
+        await self._listeners.start(
+            Dispatcher(self._lifecycle, self._journal.intents.run), self._services()
+        )
+        await self._bring_up.start()
+        self._parts.spawn(self._lifecycle.run(), "lifecycle")
+        self._lifecycle.begin()
+        await self._listeners.ready()
+        log.info(
+            "ready",
+            profile=self._profile,
+            version=version.VERSION,
+            listening=", ".join(self._listeners.addresses),
+        )
 
     async def _shut_down(self) -> None:
         """Nothing new, then streams, calls, venues, and the journal last."""
         log.info("stopping")
         self._lifecycle.stop()
-        await self._hub.close()
         self._events.close()
-        await self._listeners.stop()
-        await self._parts.stop()
-        await self._bring_up.stop()
-        await self._journal.close()
+        steps: tuple[Callable[[], Awaitable[None]], ...] = (
+            self._hub.close,
+            self._listeners.stop,
+            self._parts.stop,
+            self._bring_up.stop,
+            self._journal.close,
+        )
+        for step in steps:
+            try:
+                await step()
+            except Exception:  # whatever fails, the journal is closed
+                log.exception("stopping failed", step=step.__qualname__)
         log.info("stopped")
 
     def _services(self) -> Mapping[ServiceDescriptor, object | None]:
         """Every service of the contract, with what serves it; None for what is not built."""
         registry, journal = self._registry, self._journal
-        self._events = EventStream(journal)
         built = {
             "SystemService": SystemService(
                 self._lifecycle,
@@ -280,7 +314,8 @@ class _DirectoryLock:
         self._file: IO[str] | None = None
 
     def __enter__(self) -> None:
-        file = self._path.open("a+")
+        with _explained(self._path.parent):
+            file = self._path.open("a+")
         if not _lock(file):
             file.seek(0)
             holder = file.read().strip() or "unknown"

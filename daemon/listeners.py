@@ -1,5 +1,6 @@
 """Where the daemon listens: a unix socket for its owner, and TCP on loopback."""
 
+import contextlib
 import ipaddress
 import os
 from collections.abc import Mapping
@@ -60,7 +61,8 @@ class Listeners:
         if self._server is not None:
             await self._health.enter_graceful_shutdown()
             await self._server.stop(GRACE_SECONDS)
-        self._socket.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # whoever starts next takes it away
+            self._socket.unlink()
 
     async def _tell_health(self, name: str, serving: bool) -> None:
         status = health_pb2.HealthCheckResponse

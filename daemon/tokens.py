@@ -10,6 +10,7 @@ from chains.tokens import TokenRegistry
 from core.errors import Reason, Refused
 from core.ports import Network, NetworkInfo
 from core.tokens import Token
+from daemon.config import ConfigError
 
 
 class Tokens:
@@ -20,7 +21,7 @@ class Tokens:
         self._registries: dict[str, TokenRegistry] = {}
         self._added: list[Token] = []
         if path.exists():
-            self._added = [Token(**fields) for fields in json.loads(path.read_text())]
+            self._added = _read(path)
 
     def __iter__(self) -> Iterator[Token]:
         for registry in self._registries.values():
@@ -84,3 +85,13 @@ class Tokens:
         fresh = self._path.with_suffix(".new")
         fresh.write_text(json.dumps([asdict(token) for token in self._added], indent=1))
         os.replace(fresh, self._path)
+
+
+def _read(path: Path) -> list[Token]:
+    try:
+        return [Token(**fields) for fields in json.loads(path.read_text())]
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error}): mend it, or move it away; it has only the tokens "
+            "that were added by hand"
+        ) from None

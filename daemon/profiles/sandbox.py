@@ -96,7 +96,13 @@ class Sandbox:
         await exchange.start()
 
     async def _start_chains(self, evm: bool, solana: bool) -> None:
-        await self._open_wallets()
+        try:
+            await self._open_wallets()
+        except (CambistError, OSError, UnicodeDecodeError) as error:
+            why = f"the sandbox's wallets cannot be opened: {error}"
+            self._leave_out(EVM_NETWORK, why, *EVM_VENUES)
+            self._leave_out(SOLANA_NETWORK, why)
+            return
         if evm:
             await self._guard(EVM_NETWORK, self._start_evm, *EVM_VENUES)
         if solana:
