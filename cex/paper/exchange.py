@@ -323,5 +323,6 @@ class PaperExchange:
                 if self.simulation.tick % _CHECKPOINT_STEPS == 0:
                     await asyncio.to_thread(self.clearing.store.checkpoint)
             except (CambistError, sqlite3.Error) as error:
-                _log.exception("a step of the paper market failed")
+                if self.condition.health is Health.READY:  # four times a second is no news
+                    _log.exception("a step of the paper market failed")
                 self._say(Health.DEGRADED, f"the market stands still: {error}")
