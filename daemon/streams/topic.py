@@ -13,8 +13,10 @@ from itertools import islice
 
 from core.errors import Reason, Refused
 
-# How many changes a reader may be behind before it gets a snapshot instead.
+# How far a reader may be behind before it gets a snapshot instead: changes, and their bytes. What
+# one message holds is thereby below the four megabytes that gRPC clients take unless told otherwise.
 KEPT_CHANGES = 4096
+KEPT_BYTES = 2 << 20
 # How many changes go into one message at the most, to bound its size.
 MAX_BATCH = 2048
 
@@ -44,7 +46,8 @@ class Topic:
     def __init__(self, snapshot: Snapshot, heartbeat: Encode) -> None:
         self._make_snapshot = snapshot
         self._make_heartbeat = heartbeat
-        self._changes: deque[bytes] = deque(maxlen=KEPT_CHANGES)
+        self._changes: deque[bytes] = deque()
+        self._bytes = 0  # of the changes
         self._sequence = 0  # of the newest event
         self._waiting: list[asyncio.Future[None]] = []
         self._snapshots: dict[int, tuple[int, bytes]] = {}  # depth -> sequence, bytes
@@ -55,7 +58,11 @@ class Topic:
         """Appends a change: the bytes that `encode` makes of the values and a sequence."""
         self._sequence += 1
         event = encode(*values, self._sequence)
-        self._changes.append(_header(len(event)) + event)
+        part = _header(len(event)) + event
+        self._changes.append(part)
+        self._bytes += len(part)
+        if self._bytes > KEPT_BYTES or len(self._changes) > KEPT_CHANGES:
+            self._forget()
         if self._waiting:
             self._wake()
 
@@ -63,6 +70,7 @@ class Topic:
         """Makes every subscriber read a new snapshot: the state as a whole is new."""
         self._sequence += 1
         self._changes.clear()
+        self._bytes = 0
         self._wake()
 
     def close(self, reason: Reason, message: str) -> None:
@@ -90,6 +98,12 @@ class Topic:
                 batch = self._join(cursor, until)
                 cursor = until
                 yield batch
+
+    def _forget(self) -> None:
+        """Drops the oldest changes, an eighth at once: looking at each change costs too much."""
+        count, size = KEPT_CHANGES * 7 // 8, KEPT_BYTES * 7 // 8
+        while self._changes and (len(self._changes) > count or self._bytes > size):
+            self._bytes -= len(self._changes.popleft())
 
     def _snapshot(self, depth: int) -> bytes:
         cached = self._snapshots.get(depth)

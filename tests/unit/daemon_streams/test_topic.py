@@ -7,7 +7,7 @@ import pytest
 
 from cambist.v1 import market_data_pb2 as pb
 from core.errors import Reason, Refused
-from daemon.streams.topic import KEPT_CHANGES, Topic, framed
+from daemon.streams.topic import KEPT_BYTES, KEPT_CHANGES, Topic, framed
 
 LONG = 60 * 1_000_000_000
 
@@ -68,6 +68,26 @@ async def test_who_falls_behind_gets_a_snapshot() -> None:
             last = made._sequence
     assert await take(reader) == [(1, KEPT_CHANGES + 1)]
     assert (await take(quick))[-1] == (2, KEPT_CHANGES + 1)
+
+
+async def test_large_changes_are_not_kept_beyond_their_bytes() -> None:
+    def large(sequence: int) -> bytes:
+        return pb.OrderBook(
+            kind=pb.EVENT_KIND_CHANGE, sequence=sequence, reason="x" * 100_000
+        ).SerializeToString()
+
+    made = topic()
+    reader, quick = made.read(0, LONG), made.read(0, LONG)
+    await take(reader)
+    await take(quick)
+    count = 2 * KEPT_BYTES // 100_000
+    for _ in range(count):
+        made.change(large)
+        assert sum(map(len, made._changes)) <= KEPT_BYTES
+        assert len(await take(quick)) == 1
+    assert await take(reader) == [(1, count)]
+    made.change(lambda sequence: large(sequence) * (KEPT_BYTES // 50_000))  # too large by itself
+    assert await take(reader) == [(1, count + 1)]
 
 
 async def test_a_reset_makes_everybody_read_a_snapshot() -> None:
