@@ -1,8 +1,9 @@
 """Shapes become values: once for all venues, with the venue's words in a table."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TypeVar
 
 from msgspec import Raw
 
@@ -33,16 +34,32 @@ from core.orders import (
     TimeInForce,
 )
 
+V = TypeVar("V")
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A venue's words in our vocabulary. A type that fixes the time in force names it."""
+    """A venue's words in our vocabulary. A type that fixes the time in force names it.
+
+    `fee_sign` is -1 where the venue writes what is paid as a negative number.
+    """
 
     sides: Mapping[str, Side]
     statuses: Mapping[str, OrderStatus]
     types: Mapping[str, tuple[OrderType, TimeInForce | None]]
     times_in_force: Mapping[str, TimeInForce]
     time: Callable[[Raw], int]  # to nanoseconds
+    liquidities: Mapping[str, Liquidity] = field(default_factory=dict)
+    fee_sign: int = 1
+
+
+_FLAGS = {"0": False, "1": True}
+
+
+def _liquidity(raw: OrderShape | FillShape, words: Words) -> Liquidity:
+    if raw.liquidity:
+        return lookup(words.liquidities, raw.liquidity, "liquidity")
+    return Liquidity.MAKER if raw.maker else Liquidity.TAKER
 
 
 def trade(raw: TradeShape, words: Words, instrument: Instrument, received: int = 0) -> Trade:
@@ -86,7 +103,11 @@ def candle(
 ) -> Candle:
     """A candle; `now` (ns) decides whether it is closed where the venue does not say."""
     opened = words.time(raw.open_time)
-    closed = opened + interval * SECOND <= now if raw.closed is None else raw.closed
+    closed = raw.closed
+    if closed is None:
+        closed = opened + interval * SECOND <= now
+    elif isinstance(closed, str):
+        closed = lookup(_FLAGS, closed, "flag")
     return Candle(
         instrument.id,
         interval,
@@ -103,12 +124,15 @@ def candle(
 
 def report(raw: OrderShape, words: Words, time: int = 0) -> OrderReport:
     """What the venue said of an order; `time` (ns) where the payload has it elsewhere."""
-    notional = optional(raw.filled_notional)
+    filled, notional = optional(raw.filled_quantity), optional(raw.filled_notional)
+    if notional is None and filled is not None:
+        average = positive(raw.average_price)
+        notional = filled * average if average is not None else None
     return OrderReport(
         raw.original_client_order_id or raw.client_order_id,
         lookup(words.statuses, raw.status, "order status"),
         str(raw.venue_order_id),
-        optional(raw.filled_quantity),
+        filled,
         # Less than nothing: the venue no longer knows.
         notional if notional is not None and notional >= 0 else None,
         positive(raw.quantity),
@@ -159,9 +183,9 @@ def execution(raw: OrderShape, words: Words, scope: Scope) -> Fill:
         lookup(words.sides, raw.side, "side"),
         number(raw.trade_price),
         number(raw.trade_quantity),
-        optional(raw.fee) or ZERO,
+        (optional(raw.fee) or ZERO) * words.fee_sign,
         raw.fee_asset or "",
-        Liquidity.MAKER if raw.maker else Liquidity.TAKER,
+        _liquidity(raw, words),
         said.event_time,
     )
 
@@ -188,9 +212,9 @@ def fill(
         side or lookup(words.sides, raw.side, "side"),
         number(raw.price),
         number(raw.quantity),
-        optional(raw.fee) or ZERO,
+        (optional(raw.fee) or ZERO) * words.fee_sign,
         raw.fee_asset,
-        Liquidity.MAKER if raw.maker else Liquidity.TAKER,
+        _liquidity(raw, words),
         placed.event_time if placed else words.time(raw.time),
     )
 
@@ -203,6 +227,14 @@ def balance(raw: BalanceShape, scope: Scope, time: int = 0) -> Balance:
         total = available + number(raw.locked)
     asset = scope.asset(raw.asset)
     return Balance(scope.account, scope.venue, asset, total, available, update_time=time)
+
+
+class Page(list[V]):
+    """Values, and what the venue calls the next page; "" after the last."""
+
+    def __init__(self, values: Iterable[V], cursor: str = "") -> None:
+        super().__init__(values)
+        self.cursor = cursor if self else ""
 
 
 def increment(places: int) -> Decimal:

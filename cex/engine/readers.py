@@ -85,6 +85,21 @@ def fills(words: Words) -> Reader:
     return read
 
 
+def held(read: Reader, backwards: bool = False) -> Reader:
+    """A reader of what an envelope holds (cex.engine.wire.holding); `backwards` for a list that
+    begins with the newest."""
+
+    def inside(raw: Any, command: Any, scope: Any) -> Any:
+        return read(raw.value[::-1] if backwards else raw.value, command, scope)
+
+    return inside
+
+
+def first(read: Reader) -> Reader:
+    """A reader of a list's first item, where the venue wraps a single answer in a list."""
+    return lambda raw, command, scope: read(raw[0], command, scope)
+
+
 # -- streams ---------------------------------------------------------------------------------------
 
 

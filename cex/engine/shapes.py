@@ -37,6 +37,7 @@ class OrderShape(Wire):
     quantity: Raw = NONE
     filled_quantity: Raw = NONE
     filled_notional: Raw = NONE
+    average_price: Raw = NONE  # of what is filled, where the venue has no notional
     reduce_only: bool = False
     reason: str = ""
     create_time: Raw = NONE
@@ -48,6 +49,7 @@ class OrderShape(Wire):
     fee: Raw = NONE
     fee_asset: str | None = None
     maker: bool = False
+    liquidity: str = ""  # the venue's word, where it has no flag
 
 
 class FillShape(Wire):
@@ -64,6 +66,7 @@ class FillShape(Wire):
     fee: Raw = NONE
     fee_asset: str = ""
     maker: bool = False
+    liquidity: str = ""
     time: Raw = NONE
 
 
@@ -104,7 +107,7 @@ class CandleShape(Wire):
     close: Raw = NONE
     volume: Raw = NONE
     quote_volume: Raw = NONE
-    closed: bool | None = None
+    closed: bool | str | None = None  # true and false, or "1" and "0"
 
 
 class BalanceShape(Wire):

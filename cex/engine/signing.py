@@ -3,7 +3,8 @@
 import base64
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
@@ -41,6 +42,41 @@ def hmac_or_ed25519(secret: str, payload: str) -> str:
     return hmac_hex(secret, payload)
 
 
+def hmac_base64(secret: str, payload: str) -> str:
+    """HMAC-SHA256 in base64."""
+    return base64.b64encode(hmac.digest(secret.encode(), payload.encode(), "sha256")).decode()
+
+
+def iso_time(now: int) -> str:
+    """A time in ns as UTC in ISO 8601, with milliseconds."""
+    seconds, rest = divmod(now // MILLISECOND, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class PassphraseSigner:
+    """Time, method, path with query and body, signed into headers beside a passphrase.
+
+    OKX and its like: `<prefix>-KEY`, `-SIGN`, `-TIMESTAMP`, `-PASSPHRASE`. `headers` go along.
+    """
+
+    prefix: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def sign(self, draft: Draft, credentials: Credentials, moment: Moment) -> Request:
+        """See cex.engine.spec.Signer."""
+        made = lay_out(draft, dict(self.headers))
+        time = iso_time(moment.now)
+        payload = f"{time}{made.method}{made.target}{made.body.decode()}"
+        signed = {
+            f"{self.prefix}-KEY": credentials.api_key,
+            f"{self.prefix}-SIGN": hmac_base64(credentials.secret, payload),
+            f"{self.prefix}-TIMESTAMP": time,
+            f"{self.prefix}-PASSPHRASE": credentials.passphrase,
+        }
+        return replace(made, headers={**made.headers, **signed})
+
+
 @dataclass(frozen=True, slots=True)
 class QuerySigner:
     """Parameters with a timestamp, signed as one query string, the key in a header.
@@ -75,3 +111,28 @@ class QuerySigner:
         ordered = dict(sorted(full.items()))
         payload = "&".join(f"{name}={value}" for name, value in ordered.items())
         return {**ordered, "signature": hmac_or_ed25519(credentials.secret, payload)}
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderSigner:
+    """Key, time, window and signature in headers; signed is what is sent, after the first three.
+
+    Bybit: hexadecimal HMAC-SHA256 of `<timestamp><key><window><query or body>`.
+    """
+
+    prefix: str  # of the headers' names
+    receive_window: int  # ms
+
+    def sign(self, draft: Draft, credentials: Credentials, moment: Moment) -> Request:
+        """See cex.engine.spec.Signer."""
+        time, window = str(moment.now // MILLISECOND), str(self.receive_window)
+        headers = {
+            "Content-Type": "application/json",
+            f"{self.prefix}API-KEY": credentials.api_key,
+            f"{self.prefix}TIMESTAMP": time,
+            f"{self.prefix}RECV-WINDOW": window,
+        }
+        request = lay_out(draft, headers)
+        payload = f"{time}{credentials.api_key}{window}{request.query or request.body.decode()}"
+        headers[f"{self.prefix}SIGN"] = hmac_hex(credentials.secret, payload)
+        return request

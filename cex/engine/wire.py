@@ -37,11 +37,15 @@ def decoder(type_: type[T]) -> Callable[[bytes | msgspec.Raw], T]:
 
 def member(name: str, type_: Any = msgspec.Raw, default: Any = msgspec.NODEFAULT) -> Any:
     """The decoder of an object of which one member matters; gives that member."""
+    decode = decoder(holding(name, type_, default))
+    return lambda payload: decode(payload).value
+
+
+def holding(name: str, type_: Any = msgspec.Raw, default: Any = msgspec.NODEFAULT) -> Any:
+    """The type of an object of which one member matters, an envelope say; it is its `value`."""
     rest: tuple[Any, ...] = () if default is msgspec.NODEFAULT else (default,)
     fields: list[Any] = [("value", type_, *rest)]
-    struct: Any = msgspec.defstruct(name, fields, bases=(Wire,), rename={"value": name})
-    decode = decoder(struct)
-    return lambda payload: decode(payload).value
+    return msgspec.defstruct(name, fields, bases=(Wire,), rename={"value": name})
 
 
 def list_of(type_: type[T]) -> type[list[T]]:
