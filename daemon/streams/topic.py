@@ -13,8 +13,8 @@ from itertools import islice
 
 from core.errors import Reason, Refused
 
-# How far a reader may be behind before it gets a snapshot instead: changes, and their bytes. What
-# one message holds is thereby below the four megabytes that gRPC clients take unless told otherwise.
+# How far a reader may be behind before it gets a snapshot instead: changes, and their bytes. So one
+# message stays below the four megabytes that gRPC clients take unless they are told otherwise.
 KEPT_CHANGES = 4096
 KEPT_BYTES = 2 << 20
 # How many changes go into one message at the most, to bound its size.
