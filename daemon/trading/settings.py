@@ -12,7 +12,7 @@ class DeskSettings:
     resolve_delay: float = 0.25  # before an order in doubt is asked about first; then it doubles
     resolve_max_delay: float = 10.0
     reconcile_interval: float = 60.0
-    reconcile_pause: float = 2.0  # at least, between two rounds, whatever calls for the next
+    reconcile_pause: float = 2.0  # float: seconds at least, whatever calls for the next round
     retry_delay: float = 1.0  # after a reconciliation that failed; then it doubles
     retry_max_delay: float = 30.0
     fills_overlap: int = 60 * SECOND  # fills are read again from so long before the cursor, ns
