@@ -5,6 +5,7 @@ decoder for all of them. Its fields have the names of the message's fields.
 """
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ T = TypeVar("T")
 Amount = Decimal | int | str
 Read = Callable[[Any], Any]
 
+_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -97,7 +99,13 @@ def text(value: Amount) -> str:
 
 
 def exact(value: Amount) -> Decimal:
-    """The number; TypeError for a float, as above."""
+    """The number; TypeError for a float, as above, ValueError for a text that is no number.
+
+    As strict as the daemon: what Decimal would take besides (an exponent, "1_000", digits of other
+    scripts) is rather a slip than meant.
+    """
+    if isinstance(value, str) and not _PLAIN.fullmatch(value):
+        raise ValueError(f"{value!r} is no plain decimal number such as 0.05")
     return Decimal(text(value))
 
 

@@ -32,6 +32,8 @@ CHANNEL_OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    # A connection of its own: else a client that was refused a moment ago has the next one refused.
+    ("grpc.use_local_subchannel_pool", 1),
 )
 
 

@@ -220,6 +220,14 @@ async def test_a_daemon_that_hangs_is_not_waited_for_longer_than_said(daemon: Fa
     assert caught.value.request_id
 
 
+@pytest.mark.parametrize("text", ["0,5", "1e3", "1_000", "٣", " 1", "", ".5", "5.", "NaN", "0x1"])
+async def test_a_text_that_is_no_plain_number_is_a_slip(daemon: FakeDaemon, text: str) -> None:
+    async with cambist.connect(daemon.address) as c:
+        with pytest.raises(ValueError, match="no plain decimal number"):
+            await c.trading.place_order("p", "X", Side.BUY, text, account="a")
+    assert daemon.of("place_order") == []
+
+
 async def test_no_daemon_says_how_to_start_one(tmp_path: Path) -> None:
     with pytest.raises(cambist.NoDaemon, match="cambistd run --profile sandbox"):
         await cambist.connect(f"unix://{tmp_path}/none.sock")
