@@ -182,7 +182,8 @@ class Daemon:
     async def run(self) -> None:
         """Starts, serves, and stops when a signal or the Shutdown call says so."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        # A terminal that is closed (SIGHUP) is no reason to be torn off in the middle either.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop.set)
         self._lifecycle.watch(self._components)
         self._lifecycle.watch(self._bring_up.components)

@@ -85,7 +85,8 @@ class Listeners:
             loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
         except ValueError:
             loopback = False
-        if not colon or not port.isdecimal() or not loopback:
+        possible = port.isdecimal() and int(port) < 1 << 16  # grpc would take it modulo that
+        if not colon or not possible or not loopback:
             raise ConfigError(
                 f"server.tcp: {address!r} must be a loopback address such as 127.0.0.1:7177: "
                 "without TLS and tokens, nobody else may reach the daemon"

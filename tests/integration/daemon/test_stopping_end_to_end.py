@@ -174,3 +174,19 @@ async def test_a_port_that_is_taken(tmp_path: Path) -> None:
         said = await refused(tmp_path / "d", *arguments)
     assert f"{address} is taken" in said
     assert "--tcp off" in said
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0:0", "127.0.0.1", "127.0.0.1:99999", "127.0.0.1:x", "example.com:1", ":1"]
+)
+async def test_addresses_that_nobody_may_listen_at(tmp_path: Path, address: str) -> None:
+    said = await refused(tmp_path / "d", *sandbox_arguments(tmp_path)[:-1], address)
+    assert "must be a loopback address" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_signals_end_it_in_order(daemon: RunningDaemon, number: signal.Signals) -> None:
+    for _ in range(3):  # impatience does no harm
+        os.kill(daemon.pid, number)
+    assert await daemon.ended() == 0
+    assert "stopped" in await asyncio.to_thread(daemon.log.read_text)
