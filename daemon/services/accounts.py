@@ -117,7 +117,9 @@ class AccountService:
         )
 
     def _accounts(self, account: str, venue: str) -> list[Account]:
-        if account:
+        # A wallet is asked for by its name also where no pool venue makes an account of it: on
+        # a chain without one, or when it is only watched.
+        if account and not self._wallets.address(account):
             self._registry.account_venues(account)
         if venue:
             self._registry.venue(venue)
