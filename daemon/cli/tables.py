@@ -150,7 +150,6 @@ FOLDED = {
     "Venues",
     "State",
     "Address",
-    "Hash",
     "To",
     "Error",
     "What",
@@ -159,6 +158,9 @@ FOLDED = {
     "Venue",
 }
 FOLDED |= {"Only at", "Only for", "Only in", "Only of"}
+
+# Columns that are cut before any other: of a hash over thirty lines nobody has anything.
+CUT = {"Hash", "Fee"}
 
 
 # Where "no" is news.
@@ -203,7 +205,7 @@ def table(kind: str, values: Sequence[Any], title: str | None = None) -> Table:
         drawn.add_column(
             name,
             justify="right" if numeric else "left",
-            no_wrap=not folded,
+            no_wrap=not folded and name not in CUT,
             overflow="fold" if folded else "ellipsis",
         )
     for value in values:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from cambist.v1 import sandbox_pb2
+from cambist.v1 import chains_pb2, sandbox_pb2
 from daemon.cli.cambist import main
 from tests.support.fake_daemon import FakeDaemon
-from tests.unit.cli.answers import HASH, POOL_VENUE
+from tests.unit.cli.answers import HASH, NOW, POOL_VENUE
 from tests.unit.cli.conftest import Run
 
 # command -> words that its table must have
@@ -374,14 +374,28 @@ async def test_credentials_from_standard_input(run: Run, daemon: FakeDaemon) -> 
     assert "S==" not in result.out + result.err
 
 
+async def test_a_long_hash_is_one_line(run: Run, daemon: FakeDaemon) -> None:
+    """The terminal of these tests has 80 columns; a signature of Solana has 88 characters."""
+    one = chains_pb2.Transaction(
+        network="solana_local",
+        hash="5vgfnxnFDKFPXq1nC3TV" * 4 + "UzzgZmfK",
+        purpose="transfer",
+        status=chains_pb2.TRANSACTION_STATUS_INCLUDED,
+        fee="0.000153520401090924",
+        update_time=NOW,
+    )
+    daemon.answers["list_transactions"] = chains_pb2.ListTransactionsResponse(transactions=[one])
+    _head, row = (await run("transactions")).out.splitlines()
+    for words in ("solana_local", "transfer", "included", "5vgfn", "0.0001"):
+        assert words in row
+
+
 async def test_a_swap_that_reverts_is_a_failure(run: Run, daemon: FakeDaemon) -> None:
     from tests.unit.cli.answers import INCLUDED
 
     failed = type(INCLUDED)()
     failed.CopyFrom(INCLUDED)
     failed.succeeded = False
-    from cambist.v1 import chains_pb2
-
     daemon.answers["get_transaction"] = chains_pb2.GetTransactionResponse(transaction=failed)
     result = await run("swap", POOL_VENUE, "ETH", "USDC", "1", "--yes", "--wait")
     assert result.code == 1
