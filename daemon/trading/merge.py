@@ -16,6 +16,8 @@ from daemon.trading.state import Tracked
 def after_report(tracked: Tracked, report: OrderReport, now: int) -> Order:
     """The order after what the venue said; `now` stands in for a time that it did not tell."""
     order = tracked.order
+    if _of_before(tracked, report):
+        report = replace(report, quantity=None, price=None)
     if not report.event_time:
         report = replace(report, event_time=max(now, order.update_time))
     after = _proven(tracked, advance(order, report, _whole(tracked)))
@@ -24,6 +26,15 @@ def after_report(tracked: Tracked, report: OrderReport, now: int) -> Order:
     if after.filled_quantity > order.filled_quantity and report.filled_notional is None:
         after = replace(after, filled_notional=ZERO)  # not known until the fills are here
     return _with_sums(after, tracked)
+
+
+def _of_before(tracked: Tracked, report: OrderReport) -> bool:
+    """Whether a report's terms may be those of before a change of ours: it knows of fewer fills, or
+    does not prove to be newer than the change. The change's own terms came with its answer."""
+    order, filled = tracked.order, report.filled_quantity
+    if filled is not None and filled < order.filled_quantity:
+        return True
+    return bool(tracked.state.replace_request_id) and report.event_time <= order.update_time
 
 
 def after_fills(tracked: Tracked, time: int) -> Order:

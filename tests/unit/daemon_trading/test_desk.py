@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -341,6 +342,25 @@ async def test_an_unconfirmed_replacement_is_found_out(
     again = await world.desk.replace("x1", "main", id, D(2), D(101))
     assert again.order.request.price == D(101)
     assert len(world.venue.open()) == 1
+
+
+@pytest.mark.parametrize("timed", [True, False])
+async def test_a_stale_report_does_not_take_a_change_back(world: World, timed: bool) -> None:
+    """Of the same moment by the venue's clock, or of none."""
+    id = (await world.desk.place("r1", request())).order.client_order_id
+    before = world.venue.orders[id].report()
+    if not timed:
+        before = replace(before, event_time=0)
+    await world.desk.replace("x1", "main", id, D(2), D(101))
+    world.account.tell(before)
+    world.venue.trade(id, D("1.5"))
+    world.account.tell(world.venue.tape[-1])
+    world.account.tell(before)
+    world.account.deliver()
+    await world.quiet()
+    order = (await world.desk.get("main", id)).order
+    assert (order.request.quantity, order.request.price) == (D(2), D(101))
+    assert (order.status, order.filled_quantity) == (OrderStatus.PARTIALLY_FILLED, D("1.5"))
 
 
 async def test_a_replacement_by_the_same_is_not_sent(world: World) -> None:
