@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,9 +65,10 @@ async def _listen(server: "Server", port: int) -> None:
 
 def _last_port(directory: Path) -> int:
     try:
-        return int(json.loads((directory / ADDRESS).read_text())["port"])
+        port = int(json.loads((directory / ADDRESS).read_text())["port"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0
+    return port if 0 <= port < 1 << 16 else 0
 
 
 async def _watch(asked: asyncio.Event, lock_file: Path, grace: float) -> str:  # float: seconds
@@ -97,7 +99,13 @@ def main() -> None:
         fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise SystemExit("another node has this directory") from None
-    why = asyncio.run(_run(given, writer))
+    try:
+        why = asyncio.run(_run(given, writer))
+    except sqlite3.DatabaseError as error:
+        raise SystemExit(
+            f"the chain in {given.directory} cannot be used ({error}): move it away to begin a new "
+            "one"
+        ) from None
     sys.stderr.write(f"the node ended: {why}\n")
 
 
