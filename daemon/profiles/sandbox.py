@@ -20,7 +20,7 @@ from chains.localnet.deployment import Deployment
 from chains.localnet.packages import LeftOut
 from chains.networks import NETWORKS
 from chains.wallets.store import StoreState
-from core.errors import CambistError, Reason
+from core.errors import CambistError, Reason, Refused
 from core.ports import Condition, Health, VenueKind
 from daemon.lifecycle import Component
 from daemon.parts import Parts
@@ -99,7 +99,7 @@ class Sandbox:
         try:
             await self._open_wallets()
         except (CambistError, OSError, UnicodeDecodeError) as error:
-            why = f"the sandbox's wallets cannot be opened: {error}"
+            why = f"the sandbox's wallets cannot be opened: {_words(error)}"
             self._leave_out(EVM_NETWORK, why, *EVM_VENUES)
             self._leave_out(SOLANA_NETWORK, why)
             return
@@ -112,10 +112,8 @@ class Sandbox:
         """A chain that fails to start is left out; the rest of the sandbox works on."""
         try:
             await start()
-        except CambistError as error:
-            self._leave_out(id_, error.message, *venues)
-        except OSError as error:
-            self._leave_out(id_, str(error), *venues)
+        except (CambistError, OSError) as error:
+            self._leave_out(id_, _words(error), *venues)
 
     async def _open_wallets(self) -> None:
         """One passphrase for the sandbox's wallets, in a file beside them: toy money."""
@@ -129,13 +127,23 @@ class Sandbox:
             if name not in names:
                 await store.create(name, family)
 
+    def _address(self, wallet: str) -> str:
+        address = self._parts.wallets.address(wallet)
+        if not address:
+            raise Refused(
+                Reason.WALLETS_LOCKED,
+                f"the file of wallet {wallet!r} is damaged: restore it, or move it away to begin "
+                "with a new one",
+            )
+        return address
+
     async def _start_evm(self) -> None:
         from chains.evm.network import EvmNetwork
 
         parts = self._parts
         self._say(EVM_NETWORK, Health.STARTING, "deploying Uniswap V2 and Pangolin")
         chain = LocalChain(parts.data_dir / "localnet", parts.lock_file, parts.clock)
-        address = parts.wallets.address(EVM_WALLET)
+        address = self._address(EVM_WALLET)
         found = await chain.start(fund=[address])
         if isinstance(found, LeftOut):
             self._leave_out(EVM_NETWORK, found.reason, *EVM_VENUES)
@@ -166,7 +174,7 @@ class Sandbox:
         parts = self._parts
         self._say(SOLANA_NETWORK, Health.STARTING, "starting the local validator")
         solana = LocalSolana(parts.data_dir / "solana", parts.lock_file, parts.clock)
-        url = await solana.start(fund=[parts.wallets.address(SOLANA_WALLET)])
+        url = await solana.start(fund=[self._address(SOLANA_WALLET)])
         self._solana = solana
         info = NETWORKS[SOLANA_NETWORK].info
         network = SolanaNetwork(
@@ -199,6 +207,12 @@ class Sandbox:
                 Reason.VENUE_UNAVAILABLE if one in venues else Reason.NODE_UNAVAILABLE,
                 f"{one} is left out: {why}",
             )
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} cannot be used: {error.strerror}"
+    return str(error)
 
 
 def _passphrase(path: Path) -> str:
