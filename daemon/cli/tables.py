@@ -159,8 +159,9 @@ FOLDED = {
 }
 FOLDED |= {"Only at", "Only for", "Only in", "Only of"}
 
-# Columns that are cut before any other: of a hash over thirty lines nobody has anything.
-CUT = {"Hash", "Fee"}
+# Columns that are cut before any other: of a hash over thirty lines nobody has anything, and
+# without the whole of its id an order cannot be canceled.
+CUT = {"Hash", "Fee", "Status"}
 
 
 # Where "no" is news.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from cambist.v1 import chains_pb2, sandbox_pb2
+from cambist.v1 import chains_pb2, sandbox_pb2, trading_pb2
 from daemon.cli.cambist import main
 from tests.support.fake_daemon import FakeDaemon
 from tests.unit.cli.answers import HASH, NOW, POOL_VENUE
@@ -387,6 +387,16 @@ async def test_a_long_hash_is_one_line(run: Run, daemon: FakeDaemon) -> None:
     daemon.answers["list_transactions"] = chains_pb2.ListTransactionsResponse(transactions=[one])
     _head, row = (await run("transactions")).out.splitlines()
     for words in ("solana_local", "transfer", "included", "5vgfn", "0.0001"):
+        assert words in row
+
+
+async def test_an_orders_id_is_never_cut(run: Run, daemon: FakeDaemon) -> None:
+    """What an exchange that allows 36 characters is given, in 80 columns."""
+    (order,) = daemon.answers["list_orders"].orders
+    order.client_order_id = "D65NNEGXDWS32S7QVTHD3ITZYGXSQJ4J"
+    order.status = trading_pb2.ORDER_STATUS_PARTIALLY_FILLED
+    row = (await run("order", "list")).out.splitlines()[1]
+    for words in (order.client_order_id, order.spec.instrument, "2900.1 ", " p"):
         assert words in row
 
 
