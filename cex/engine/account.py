@@ -110,8 +110,10 @@ class ExchangeAccount:
         return self._settle(reports, order.client_order_id)
 
     async def cancel_all(self, instrument: str | None) -> Sequence[OrderReport]:
-        """See core.ports.Account. Where the venue cancels by instrument only, those that have open
-        orders are asked for first, and the first failure ends the round."""
+        """See core.ports.Account. Where the venue cancels by instrument only, or takes a list of
+        orders, what is open is asked for first, and the first failure ends the round."""
+        if self._spec.cancel_batch:
+            return await self._cancel_batches(instrument)
         targets: list[Instrument | None]
         if instrument is not None:
             targets = [self._market.instrument(instrument)]
@@ -146,19 +148,28 @@ class ExchangeAccount:
             except Rejected as error:
                 if error.reason is not Reason.UNSUPPORTED_BY_VENUE:
                     raise
-        checks.breach(instrument, quantity - order.filled_quantity, price)
         command = commands.Replace(order, instrument, quantity, price, client_order_id)
+        if self._spec.replaces_in_place:
+            return self._settle(await self._mutate(command), order.client_order_id)
+        checks.breach(instrument, quantity - order.filled_quantity, price)
         return self._settle(await self._mutate(command), client_order_id)
 
     async def query(self, order: Order) -> OrderReport | None:
         """See core.ports.Account."""
         instrument = self._market.instrument(order.request.instrument)
-        try:
-            return await self._read(commands.GetOrder(order, instrument))
-        except CambistError as error:
-            if error.reason is Reason.ORDER_NOT_FOUND:
-                return None
-            raise
+        more = self._market.caller.operation(commands.GetOrder(order, instrument)).more
+        command: commands.GetOrder | None = commands.GetOrder(order, instrument)
+        while command is not None:
+            try:
+                report = await self._read(command)
+            except CambistError as error:
+                if error.reason is not Reason.ORDER_NOT_FOUND:
+                    raise
+                report = None
+            if report is not None:
+                return report
+            command = more(command, None) if more else None
+        return None
 
     async def open_orders(self) -> Sequence[Order]:
         """See core.ports.Account."""
@@ -171,8 +182,9 @@ class ExchangeAccount:
             self._market.instrument(instrument), since, self._market.offset.now()
         )
         found = await self._market.caller.pages(command, self._scope, self._credentials)
-        # Pages may overlap where a venue's windows do.
-        return list({fill.trade_id: fill for fill in found}.values())
+        # Pages may overlap where a venue's windows do, and some venues begin with the newest.
+        distinct = {fill.trade_id: fill for fill in found}.values()
+        return sorted(distinct, key=lambda fill: fill.event_time)
 
     async def balances(self) -> Sequence[Balance]:
         """See core.ports.Account."""
@@ -200,11 +212,26 @@ class ExchangeAccount:
             command, self._scope, self._credentials, effects=self._tell
         )
 
+    async def _cancel_batches(self, instrument: str | None) -> list[OrderReport]:
+        found = [
+            (order, self._market.instrument(order.request.instrument))
+            for order in await self.open_orders()
+            if instrument in (None, order.request.instrument)
+        ]
+        size, canceled = self._spec.cancel_batch, list[OrderReport]()
+        for start in range(0, len(found), size):
+            batch = commands.CancelOrders(found[start : start + size])
+            canceled.extend(await self._cancel_some(batch))
+        return canceled
+
     async def _cancel_all_of(self, instrument: Instrument | None) -> list[OrderReport]:
+        return await self._cancel_some(commands.CancelAll(instrument))
+
+    async def _cancel_some(self, command: Command[Reports]) -> list[OrderReport]:
         try:
-            reports = await self._mutate(commands.CancelAll(instrument))
+            reports = await self._mutate(command)
         except Rejected as error:
-            if error.reason is Reason.ORDER_NOT_FOUND:
+            if error.reason in (Reason.ORDER_NOT_FOUND, Reason.ORDER_FINAL):
                 return []  # there was nothing to cancel
             raise
         return [report for report in reports if isinstance(report, OrderReport)]

@@ -141,7 +141,7 @@ class Caller:
             exhausted = outcome.limited_pools(self._spec, reply, failure)
             if exhausted is not None:
                 account = _account_scope(credentials)
-                self._limiter.pause(outcome.retry_after(reply), exhausted, account)
+                self._limiter.pause(outcome.retry_after(self._spec, reply), exhausted, account)
             done: Sequence[OrderReport | Fill] = ()
             if failure is not None and operation.effects is not None:
                 done, failure = _effects(operation, reply, command, scope)

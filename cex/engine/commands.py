@@ -133,6 +133,16 @@ class CancelAll(Command[Reports]):
 
 
 @dataclass(frozen=True, slots=True)
+class CancelOrders(Command[Reports]):
+    """The end of several orders, where the venue cannot end all by one word. The answer: those
+    that it ended, or will."""
+
+    priority = Priority.CANCEL
+    mutates = True
+    orders: Sequence[tuple[Order, Instrument]]
+
+
+@dataclass(frozen=True, slots=True)
 class Replace(Command[Reports]):
     """A new order in an old one's place.
 
@@ -160,11 +170,13 @@ class Amend(Command[Reports]):
 
 
 @dataclass(frozen=True, slots=True)
-class GetOrder(Command[OrderReport]):
-    """What the venue knows of an order."""
+class GetOrder(Command[OrderReport | None]):
+    """What the venue knows of an order; None is its "no such order", where it says so by an empty
+    answer. `closed` asks where it keeps those that ended, if that is another place."""
 
     order: Order
     instrument: Instrument
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

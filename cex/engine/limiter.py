@@ -230,7 +230,8 @@ class Limiter:
             self._timer = loop.call_later(wake / SECOND, self.dispatch)  # float: asyncio's unit
 
     def _meter(self, name: str, scope: str) -> Meter:
-        pool = self._pools[name]
+        # "orders/BTC-USDT" is a budget of its own, like all of the pool "orders".
+        pool = self._pools[name.partition("/")[0]]
         key = (name, scope if pool.account else "")
         meter = self._meters.get(key)
         if meter is None:

@@ -38,13 +38,13 @@ def failed(spec: VenueSpec, reply: Reply, failure: Failure | None, mutates: bool
     if mutates:
         if proven:
             return Rejected(rule.reason, f"{spec.name} rejected it: {said}", metadata)
-        return unconfirmed(spec, said, metadata, retry_after(reply) if limited else None)
+        return unconfirmed(spec, said, metadata, retry_after(spec, reply) if limited else None)
     if limited:
         return CambistError(
             Reason.RATE_LIMITED,
             f"{spec.name} says that its rate limit is exceeded: {said}; wait before asking again",
             metadata,
-            retry_after(reply),
+            retry_after(spec, reply),
         )
     if proven:
         return CambistError(rule.reason, f"{spec.name} said no: {said}", metadata)
@@ -76,11 +76,11 @@ def not_sent(spec: VenueSpec, why: str, mutates: bool) -> CambistError:
     )
 
 
-def retry_after(reply: Reply) -> int:
-    """How long the venue asks us to wait, in ns; a minute where it does not say."""
+def retry_after(spec: VenueSpec, reply: Reply) -> int:
+    """How long the venue asks us to wait, in ns; what its table says where it does not say."""
     text = reply.headers.get("retry-after", "")
-    seconds = int(text) if text.isdecimal() and len(text) < 8 else 60
-    return max(seconds, 1) * SECOND
+    said = text.isdecimal() and len(text) < 8
+    return max(int(text), 1) * SECOND if said else spec.limit_pause
 
 
 def limited_pools(spec: VenueSpec, reply: Reply, failure: Failure | None) -> Sequence[str] | None:

@@ -3,7 +3,7 @@
 import base64
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol, cast
@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 from cex.engine.credentials import Credentials
 from cex.engine.request import lay_out, query_string
 from cex.engine.spec import Draft, Moment, Request
-from core.clock import MILLISECOND
+from core.clock import MILLISECOND, SECOND
 
 
 def hmac_hex(secret: str, payload: str, digest: str = "sha256") -> str:
@@ -57,15 +57,14 @@ def iso_time(now: int) -> str:
 class PassphraseSigner:
     """Time, method, path with query and body, signed into headers beside a passphrase.
 
-    OKX and its like: `<prefix>-KEY`, `-SIGN`, `-TIMESTAMP`, `-PASSPHRASE`. `headers` go along.
+    OKX and its like: `<prefix>-KEY`, `-SIGN`, `-TIMESTAMP`, `-PASSPHRASE`.
     """
 
     prefix: str
-    headers: Mapping[str, str] = field(default_factory=dict)
 
     def sign(self, draft: Draft, credentials: Credentials, moment: Moment) -> Request:
         """See cex.engine.spec.Signer."""
-        made = lay_out(draft, dict(self.headers))
+        made = lay_out(draft, {})
         time = iso_time(moment.now)
         payload = f"{time}{made.method}{made.target}{made.body.decode()}"
         signed = {
@@ -75,6 +74,16 @@ class PassphraseSigner:
             f"{self.prefix}-PASSPHRASE": credentials.passphrase,
         }
         return replace(made, headers={**made.headers, **signed})
+
+    def sign_login(self, path: str, credentials: Credentials, moment: Moment) -> dict[str, str]:
+        """What a websocket's login says: as for a GET of `path`, with the time in seconds."""
+        time = str(moment.now // SECOND)
+        return {
+            "apiKey": credentials.api_key,
+            "passphrase": credentials.passphrase,
+            "timestamp": time,
+            "sign": hmac_base64(credentials.secret, f"{time}GET{path}"),
+        }
 
 
 @dataclass(frozen=True, slots=True)

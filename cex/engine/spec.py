@@ -47,7 +47,7 @@ class Draft:
     method: str
     path: str
     layout: Layout
-    params: Mapping[str, Any]
+    params: Any  # a mapping; a list where the body is one
     host: str = "rest"
 
 
@@ -109,7 +109,7 @@ class Operation(Generic[C, R]):
     path: str | Callable[[C], str]
     reply: type[R]
     parse: Callable[[R, C, Scope], Any]
-    params: Callable[[C], Mapping[str, Any]] = lambda _: {}
+    params: Callable[[C], Mapping[str, Any] | Sequence[Any]] = lambda _: {}
     cost: Mapping[str, int] | Callable[[C], Mapping[str, int]] = field(default_factory=dict)
     signed: bool = False
     layout: Layout | None = None  # None: query for GET and DELETE, the venue's for the rest
@@ -156,7 +156,10 @@ class Window(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A budget that a venue meters: so much in so long, for an IP address or for an account."""
+    """A budget that a venue meters: so much in so long, for an IP address or for an account.
+
+    A cost may name "pool/word": a budget of its own for each word, an instrument say.
+    """
 
     name: str
     limit: int
@@ -299,8 +302,11 @@ class VenueSpec:
     body: Layout = Layout.JSON  # of POST, PUT and PATCH
     credentials: frozenset[str] = frozenset({"api_key", "secret"})
     book_depths: Sequence[int] = ()  # of REST books; empty: any
+    limit_pause: int = 60 * SECOND  # after "rate limit exceeded" without a word on how long
+    cancel_batch: int = 0  # orders that CancelOrders takes at once
     max_skew: int = 60 * SECOND  # a machine's clock this far off is not to be trusted
     cancel_all_by_instrument: bool = True
+    replaces_in_place: bool = False  # a replacement keeps the order and its client order id
     standing: Standing = Standing.GREEN
     standing_since: str = ""
     standing_evidence: str = ""

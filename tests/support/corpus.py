@@ -36,7 +36,7 @@ def recording(name: str) -> list[dict[str, Any]]:
 def examples(venue: str, part: str) -> Iterator[tuple[str, str, str, bytes]]:
     """Documented calls under `endpoints/<part>`: file, method, path, reply."""
     for path in sorted((folder() / "examples" / venue / "endpoints" / part).rglob("*.txt")):
-        lines = path.read_text().splitlines()
+        lines = path.read_text(errors="replace").splitlines()
         method, target, _signed, *rest = lines
         start = next((i for i, line in enumerate(rest) if line[:1] in "{["), None)
         if start is not None:

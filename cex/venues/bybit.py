@@ -1,0 +1,571 @@
+"""Bybit spot, and its test network.
+
+https://bybit-exchange.github.io/docs/v5/intro: V5 REST, public and private websocket streams, rate
+limits, error codes; as of 2026-08. Accounts are unified trading accounts.
+"""
+# Set by hand: a venue's tables are read beside its documentation. Wire structs keep its spelling.
+# fmt: off
+# ruff: noqa: N815
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+from msgspec import Raw
+
+from cex.engine import commands as ask
+from cex.engine import parse, shapes, spec, wire
+from cex.engine.messages import Ack, BookMessage, Nack, Outgoing, Routed
+from cex.engine.parse import Page
+from cex.engine.shapes import shape
+from cex.engine.signing import HeaderSigner, hmac_hex
+from cex.engine.spec import Failure, Operation, Pool, Scope, Session, Verdict, Window, rules
+from cex.engine.wire import Wire, decoder, member, milliseconds, number, optional, positive
+from core.accounts import Balance, FeeRates
+from core.clock import MILLISECOND, SECOND
+from core.errors import Reason
+from core.ids import ClientIdRule
+from core.instruments import Instrument, InstrumentKind, InstrumentStatus
+from core.market import Candle, Ticker, Trade
+from core.money import ZERO, text
+from core.orders import (
+    Fill,
+    Order,
+    OrderReport,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from core.ports import Capability, Channel, VenueKind
+
+T = TypeVar("T")
+
+# -- wire structs ----------------------------------------------------------------------------------
+
+class Reply(Wire, Generic[T]):
+    result: T
+    time: Raw = Raw()
+
+class Listed(Wire, Generic[T]):
+    items: list[T] = msgspec.field(name="list")
+    nextPageCursor: str = ""
+
+class RawError(Wire):
+    retCode: int
+    retMsg: str = ""
+
+class RawLot(Wire):
+    basePrecision: Raw
+    minOrderQty: Raw = Raw()
+    maxLimitOrderQty: Raw = Raw()
+    minOrderAmt: Raw = Raw()
+
+class RawPrice(Wire):
+    tickSize: Raw
+
+class RawSymbol(Wire):
+    symbol: str
+    status: str
+    baseCoin: str
+    quoteCoin: str
+    lotSizeFilter: RawLot
+    priceFilter: RawPrice
+
+class RawNow(Wire):
+    timeNano: str
+
+class RawAck(Wire):
+    orderId: str
+    orderLinkId: str
+
+class RawCoins(Wire):
+    coin: list[Raw]
+
+class Best(Wire):
+    b: list[tuple[Raw, Raw]]
+    a: list[tuple[Raw, Raw]]
+
+class RawFees(Wire):
+    makerFeeRate: Raw
+    takerFeeRate: Raw
+
+class Frame(Wire):
+    """What a websocket sends: data when there is a topic, an answer to a frame of ours else."""
+
+    topic: str = ""
+    type: str = ""
+    ts: int = 0
+    cts: int = 0  # when the matching engine made it
+    creationTime: int = 0
+    data: Raw = Raw()
+    op: str = ""
+    success: bool = True
+    ret_msg: str = ""
+    req_id: str = ""
+
+BOOK = {"bids": "b", "asks": "a", "last": "u"}
+RawBook = shape(BookMessage, {**BOOK, "event_time": "ts"})
+TICKER = {
+    "last_price": "lastPrice", "open_price": "prevPrice24h", "high_price": "highPrice24h",
+    "low_price": "lowPrice24h", "volume": "volume24h", "quote_volume": "turnover24h"}
+RawTicker = shape(shapes.TickerShape, {
+    **TICKER, "bid_price": "bid1Price", "bid_quantity": "bid1Size", "ask_price": "ask1Price",
+    "ask_quantity": "ask1Size"})
+RawTrade = shape(shapes.TradeShape, {
+    "trade_id": "execId", "price": "price", "quantity": "size", "side": "side", "time": "time"})
+StreamTrade = shape(shapes.TradeShape, {
+    "trade_id": "i", "price": "p", "quantity": "v", "side": "S", "time": "T"})
+RawCandle = shape(shapes.CandleShape, [
+    "open_time", "open", "high", "low", "close", "volume", "quote_volume"])
+StreamCandle = shape(shapes.CandleShape, {
+    "open_time": "start", "open": "open", "high": "high", "low": "low", "close": "close",
+    "volume": "volume", "quote_volume": "turnover", "closed": "confirm"})
+RawOrder = shape(shapes.OrderShape, {
+    "symbol": "symbol", "venue_order_id": "orderId", "client_order_id": "orderLinkId",
+    "status": "orderStatus", "type": "orderType", "side": "side", "time_in_force": "timeInForce",
+    "price": "price", "quantity": "qty", "filled_quantity": "cumExecQty",
+    "filled_notional": "cumExecValue", "reason": "rejectReason?", "create_time": "createdTime",
+    "update_time": "updatedTime"})
+RawFill = shape(shapes.FillShape, {
+    "trade_id": "execId", "venue_order_id": "orderId", "client_order_id": "orderLinkId",
+    "symbol": "symbol", "side": "side", "price": "execPrice", "quantity": "execQty",
+    "fee": "execFee", "fee_asset": "feeCurrency?", "maker": "isMaker", "time": "execTime"})
+RawBalance = shape(shapes.BalanceShape, {
+    "asset": "coin", "total": "walletBalance", "locked": "locked"})
+
+def reply_of(type_: Any) -> Any:
+    """The wire type of a reply with one result."""
+    kind: Any = Reply
+    return kind[type_]
+
+def listed(type_: Any) -> Any:
+    """The wire type of a reply with a list."""
+    kind: Any = Listed
+    return reply_of(kind[type_])
+
+def list_decoder(type_: Any) -> Any:
+    kind: Any = list
+    return decoder(kind[type_])
+
+decode_frame, decode_error = decoder(Frame), decoder(RawError)
+decode_book, decode_best = decoder(shape(BookMessage, BOOK)), decoder(Best)
+decode_statistics = decoder(shape(shapes.TickerShape, TICKER))
+decode_trades, decode_candles = list_decoder(StreamTrade), list_decoder(StreamCandle)
+decode_rows, decode_wallets = decoder(list[Raw]), decoder(list[RawCoins])
+decode_order, decode_fill = decoder(RawOrder), decoder(RawFill)
+decode_balance = decoder(RawBalance)
+category_of, kind_of = member("category", str), member("execType", str)
+margins_of = [member(name, Raw, Raw()) for name in ("totalOrderIM", "totalPositionIM")]
+
+# -- words -----------------------------------------------------------------------------------------
+
+WORDS = parse.Words(
+    sides={"Buy": Side.BUY, "Sell": Side.SELL},
+    statuses={
+        "New": OrderStatus.OPEN, "Untriggered": OrderStatus.OPEN, "Triggered": OrderStatus.OPEN,
+        "PartiallyFilled": OrderStatus.PARTIALLY_FILLED, "Filled": OrderStatus.FILLED,
+        "PartiallyFilledCanceled": OrderStatus.CANCELED, "Cancelled": OrderStatus.CANCELED,
+        "Deactivated": OrderStatus.CANCELED, "Rejected": OrderStatus.REJECTED},
+    types={"Limit": (OrderType.LIMIT, None), "Market": (OrderType.MARKET, None)},
+    times_in_force={
+        "GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK,
+        "PostOnly": TimeInForce.POST_ONLY},
+    time=milliseconds)
+TYPES = {kind: word for word, (kind, _) in WORDS.types.items()}
+SIDES = {side: word for word, side in WORDS.sides.items()}
+TIMES = {time: word for word, time in WORDS.times_in_force.items()}
+# Every other status takes no orders either, and a word that is new to us must not open a market.
+STATUSES = {"Trading": InstrumentStatus.TRADING}
+# Executions that change what an account holds as a trade does; the others are payments.
+TRADES = ("Trade", "AdlTrade", "BustTrade", "BlockTrade")
+INTERVALS = {
+    60: "1", 180: "3", 300: "5", 900: "15", 1800: "30", 3600: "60", 7200: "120", 14400: "240",
+    21600: "360", 43200: "720", 86400: "D", 604800: "W"}
+DAY = 86_400 * SECOND
+WEEK, KEPT = 7 * DAY, 730 * DAY  # the longest span of a question for fills; how far back they go
+CATEGORY = {"category": "spot"}
+
+# -- parsers ---------------------------------------------------------------------------------------
+
+def parse_instrument(raw: RawSymbol, venue: str) -> Instrument:
+    lot = raw.lotSizeFilter
+    return Instrument(
+        venue, f"{raw.baseCoin}-{raw.quoteCoin}", raw.symbol, InstrumentKind.SPOT,
+        raw.baseCoin, raw.quoteCoin, raw.quoteCoin,
+        price_tick=number(raw.priceFilter.tickSize), quantity_step=number(lot.basePrecision),
+        min_quantity=positive(lot.minOrderQty) or ZERO,
+        max_quantity=positive(lot.maxLimitOrderQty) or ZERO,
+        min_notional=positive(lot.minOrderAmt) or ZERO,
+        status=STATUSES.get(raw.status, InstrumentStatus.HALTED))
+
+def parse_instruments(raw: Any, command: Any, scope: Scope) -> Page[Instrument]:
+    found = [parse_instrument(item, scope.venue) for item in raw.result.items]
+    return Page(found, unquote(raw.result.nextPageCursor))
+
+def parse_book(raw: Any, command: Any, scope: Scope) -> BookMessage:
+    book = raw.result
+    return BookMessage(
+        book.bids, book.asks, book.last, event_time=book.event_time * MILLISECOND, whole=True)
+
+def parse_ticker(raw: Any, command: Any, scope: Scope) -> Ticker:
+    told = parse.ticker(raw.result.items[0], WORDS, command.instrument)
+    return replace(told, event_time=milliseconds(raw.time))
+
+def parse_trades(raw: Any, command: Any, scope: Scope) -> list[Trade]:
+    return [parse.trade(item, WORDS, command.instrument) for item in reversed(raw.result.items)]
+
+def parse_candles(raw: Any, command: Any, scope: Scope) -> list[Candle]:
+    return [
+        parse.candle(item, WORDS, command.instrument, command.interval, command.now)
+        for item in reversed(raw.result.items)]
+
+def taken(ack: RawAck) -> OrderReport:
+    """The venue has taken a request down; what comes of it, the stream tells."""
+    return OrderReport(ack.orderLinkId, OrderStatus.OPEN, ack.orderId)
+
+def parse_taken(raw: Any, command: Any, scope: Scope) -> ask.Reports:
+    return [taken(raw.result)]
+
+def parse_all_canceled(raw: Any, command: Any, scope: Scope) -> ask.Reports:
+    return [taken(item) for item in raw.result.items]
+
+def reason_of(raw: Any) -> str:
+    return "" if raw.reason == "EC_NoError" else raw.reason
+
+def report(raw: Any) -> OrderReport:
+    return replace(parse.report(raw, WORDS), reason=reason_of(raw))
+
+def parse_order(raw: Any, command: Any, scope: Scope) -> OrderReport | None:
+    return report(raw.result.items[0]) if raw.result.items else None
+
+def parse_orders(raw: Any, command: Any, scope: Scope) -> Page[Order]:
+    found = [parse.order(item, WORDS, scope) for item in raw.result.items]
+    return Page(found, unquote(raw.result.nextPageCursor))
+
+def fill(raw: Any, scope: Scope) -> Fill:
+    """Where the venue does not name the fee's currency: what was received pays it, and a rebate is
+    in what was given."""
+    found = parse.fill(raw, WORDS, scope)
+    if found.fee_asset:
+        return found
+    instrument = scope.instrument(raw.symbol)
+    base = (found.side is Side.BUY) == (found.fee >= 0)
+    return replace(found, fee_asset=instrument.base if base else instrument.quote)
+
+def parse_fills(raw: Any, command: Any, scope: Scope) -> Page[Fill]:
+    found = [
+        fill(decode_fill(item), scope) for item in raw.result.items if kind_of(item) in TRADES]
+    page = Page(found)
+    page.cursor = unquote(raw.result.nextPageCursor) if raw.result.items else ""
+    return page
+
+def balance(item: Raw, scope: Scope, time: int) -> Balance:
+    """Free is what neither orders nor positions hold; a debt is no money."""
+    raw = decode_balance(item)
+    total = optional(raw.total) or ZERO
+    held = [raw.locked, *(name(item) for name in margins_of)]
+    free = total - sum((optional(part) or ZERO for part in held), ZERO)
+    return Balance(
+        scope.account, scope.venue, scope.asset(raw.asset), total, max(free, ZERO),
+        update_time=time)
+
+def parse_balances(raw: Any, command: Any, scope: Scope) -> list[Balance]:
+    time = milliseconds(raw.time)
+    return [balance(item, scope, time) for wallet in raw.result.items for item in wallet.coin]
+
+def parse_fees(raw: Any, command: Any, scope: Scope) -> FeeRates:
+    rates = raw.result.items[0]
+    return FeeRates(
+        scope.account, scope.venue, command.instrument.id, number(rates.makerFeeRate),
+        number(rates.takerFeeRate))
+
+def parse_failure(status: int, body: bytes) -> Failure | None:
+    if status == 403:  # a firewall's page: too many requests, or a country that is not served
+        return Failure("403", body[:300].decode(errors="replace"))
+    error = decode_error(body)
+    return Failure(str(error.retCode), error.retMsg) if error.retCode or status >= 400 else None
+
+# -- encoders --------------------------------------------------------------------------------------
+
+def symbol_of(command: Any) -> dict[str, Any]:
+    return {**CATEGORY, "symbol": command.instrument.venue_symbol}
+
+def encode_order(request: OrderRequest) -> dict[str, Any]:
+    limit = request.type is OrderType.LIMIT
+    params = {
+        "side": SIDES[request.side], "orderType": TYPES[request.type],
+        "qty": text(request.quantity),
+        "price": text(request.price) if limit and request.price is not None else None,
+        "timeInForce": TIMES[request.time_in_force] if limit else None,
+        "marketUnit": None if limit else "baseCoin",  # a market buy would be of so many USDT else
+        "orderLinkId": request.client_order_id}
+    return {name: value for name, value in params.items() if value is not None}
+
+def named(order: Order) -> dict[str, Any]:
+    """An order by the venue's id where it is known: one from elsewhere has no other."""
+    if order.venue_order_id:
+        return {"orderId": order.venue_order_id}
+    return {"orderLinkId": order.client_order_id}
+
+def encode_replace(command: ask.Replace) -> dict[str, Any]:
+    return {**symbol_of(command), **named(command.order), "qty": text(command.quantity),
+            "price": text(command.price)}
+
+def encode_candles(command: ask.GetCandles) -> dict[str, Any]:
+    """The venue gives the newest of a span: a span that is too long is cut at its end."""
+    limit, start, end = min(command.limit, 1000), command.start, command.end
+    if start is not None:
+        last = start + (limit - 1) * command.interval * SECOND
+        end = last if end is None else min(end, last)
+    times = {"start": start, "end": end}
+    return {
+        **symbol_of(command), "interval": INTERVALS[command.interval],
+        **{name: time // MILLISECOND for name, time in times.items() if time is not None},
+        "limit": limit}
+
+def paged(params: dict[str, Any], command: Any) -> dict[str, Any]:
+    return {**params, "cursor": command.cursor} if command.cursor else params
+
+def next_page(command: Any, page: Any) -> Any:
+    return replace(command, cursor=page.cursor) if page.cursor else None
+
+def fills_from(command: ask.ListFills) -> int:
+    return max(command.since, command.now - KEPT)
+
+def encode_fills(command: ask.ListFills) -> dict[str, Any]:
+    """In windows of a week, the longest allowed."""
+    start = fills_from(command) // MILLISECOND
+    return paged({**symbol_of(command), "startTime": start,
+                  "endTime": start + WEEK // MILLISECOND - 1, "limit": 100}, command)
+
+def next_fills(command: ask.ListFills, page: Any) -> ask.ListFills | None:
+    if page.cursor:
+        return replace(command, cursor=page.cursor)
+    later = fills_from(command) + WEEK
+    return None if later > command.now else replace(command, since=later, cursor="")
+
+# -- streams ---------------------------------------------------------------------------------------
+
+def route(frame: bytes) -> Iterable[Routed]:
+    raw = decode_frame(frame)
+    if raw.topic:
+        return ((raw.topic, raw),)
+    if not raw.op:
+        raise ValueError("neither data nor an answer")
+    return (Ack(raw.req_id) if raw.success else Nack(raw.req_id, "", raw.ret_msg),)
+
+def write(op: str) -> Any:
+    def frames(topics: Sequence[str], session: Session) -> Sequence[Outgoing]:
+        name = str(session.id)
+        return [Outgoing(wire.encode({"req_id": name, "op": op, "args": list(topics)}), (name,))]
+    return frames
+
+def log_in(session: Session) -> Sequence[Outgoing]:
+    assert session.credentials is not None
+    expires = (session.moment.now + 10 * SECOND) // MILLISECOND
+    signature = hmac_hex(session.credentials.secret, f"GET/realtime{expires}")
+    frames: Sequence[Outgoing] = write("auth")(
+        [session.credentials.api_key, expires, signature], session)
+    return frames
+
+def verdict(message: BookMessage, sequence: int, first: bool) -> Verdict:
+    if message.last <= sequence:
+        return Verdict.OLD
+    return Verdict.APPLY if message.last == sequence + 1 else Verdict.GAP
+
+def read_book(frame: Frame, instrument: Instrument, received: int) -> Iterable[spec.MarketValue]:
+    raw = decode_book(frame.data)
+    whole = frame.type == "snapshot" or raw.last == 1  # 1: their service was started again
+    time = (frame.cts or frame.ts) * MILLISECOND
+    return (BookMessage(raw.bids, raw.asks, raw.last, 0, 0, time, whole),)
+
+def read_trades(frame: Frame, instrument: Instrument, received: int) -> Iterable[spec.MarketValue]:
+    return [parse.trade(raw, WORDS, instrument, received) for raw in decode_trades(frame.data)]
+
+def read_statistics(
+    frame: Frame, instrument: Instrument, received: int
+) -> Iterable[spec.MarketValue]:
+    told = parse.ticker(decode_statistics(frame.data), WORDS, instrument, received)
+    return (replace(told, event_time=frame.ts * MILLISECOND),)
+
+def read_best(frame: Frame, instrument: Instrument, received: int) -> Iterable[spec.MarketValue]:
+    """A book of one level: what the ticker's own topic does not tell."""
+    raw = decode_best(frame.data)
+    (bid, bid_quantity), (ask_, ask_quantity) = [
+        next(((price, size) for price, size in side if positive(size)), (Raw(), Raw()))
+        for side in (raw.b, raw.a)]
+    yield Ticker(
+        instrument.id, positive(bid), positive(bid_quantity), positive(ask_),
+        positive(ask_quantity), event_time=frame.ts * MILLISECOND, receive_time=received)
+
+def read_candles(interval: int) -> spec.MarketParser:
+    def read(frame: Any, instrument: Instrument, received: int) -> Iterable[spec.MarketValue]:
+        return [parse.candle(raw, WORDS, instrument, interval)
+                for raw in decode_candles(frame.data)]
+    return read
+
+def ours(frame: Frame) -> list[Raw]:
+    """The rows of an account's frame that are of this product: an account trades several."""
+    return [row for row in decode_rows(frame.data) if category_of(row) == CATEGORY["category"]]
+
+def read_orders(frame: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
+    return [report(decode_order(row)) for row in ours(frame)]
+
+def read_fills(frame: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
+    return [fill(decode_fill(row), scope) for row in ours(frame) if kind_of(row) in TRADES]
+
+def read_wallets(frame: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
+    time = frame.creationTime * MILLISECOND
+    return [balance(item, scope, time)
+            for wallet in decode_wallets(frame.data) for item in wallet.coin]
+
+# -- tables ----------------------------------------------------------------------------------------
+
+SIGNER = HeaderSigner("X-BAPI-", receive_window=5000)
+POOLS = (  # of an address: all requests; of an account: each kind, in any second
+    Pool("requests", 600, 5 * SECOND, window=Window.ROLLING),
+    *(Pool(name, limit, SECOND, account=True, window=Window.ROLLING)
+      for name, limit in (("create", 20), ("amend", 10), ("cancel", 20), ("cancel_all", 20),
+                          ("orders", 50), ("history", 50), ("fills", 50), ("wallet", 50),
+                          ("fees", 5))))
+
+def cost(pool: str = "") -> dict[str, int]:
+    return {"requests": 1, pool: 1} if pool else {"requests": 1}
+
+OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
+    ask.ServerTime: Operation(
+        "GET", "/v5/market/time", reply_of(RawNow),
+        lambda raw, command, scope: int(number(Raw(raw.result.timeNano.encode()))), cost=cost()),
+    ask.ListInstruments: Operation(
+        "GET", "/v5/market/instruments-info", listed(RawSymbol), parse_instruments,
+        lambda command: paged({**CATEGORY, "limit": 1000}, command), cost(), more=next_page),
+    ask.GetBook: Operation(
+        "GET", "/v5/market/orderbook", reply_of(RawBook), parse_book,
+        lambda command: {**symbol_of(command), "limit": min(max(command.depth, 1), 200)}, cost()),
+    ask.GetTicker: Operation(
+        "GET", "/v5/market/tickers", listed(RawTicker), parse_ticker, symbol_of, cost()),
+    ask.GetTrades: Operation(
+        "GET", "/v5/market/recent-trade", listed(RawTrade), parse_trades,
+        lambda command: {**symbol_of(command), "limit": min(command.limit, 60)}, cost()),
+    ask.GetCandles: Operation(
+        "GET", "/v5/market/kline", listed(RawCandle), parse_candles, encode_candles, cost()),
+    ask.Place: Operation(
+        "POST", "/v5/order/create", reply_of(RawAck), parse_taken,
+        lambda command: {**symbol_of(command), **encode_order(command.request)}, cost("create"),
+        signed=True),
+    ask.Cancel: Operation(
+        "POST", "/v5/order/cancel", reply_of(RawAck), parse_taken,
+        lambda command: {**symbol_of(command), **named(command.order)}, cost("cancel"),
+        signed=True),
+    ask.CancelAll: Operation(
+        "POST", "/v5/order/cancel-all", listed(RawAck), parse_all_canceled,
+        lambda command: symbol_of(command) if command.instrument else dict(CATEGORY),
+        cost("cancel_all"), signed=True),
+    ask.Replace: Operation(
+        "POST", "/v5/order/amend", reply_of(RawAck), parse_taken, encode_replace, cost("amend"),
+        signed=True),
+    # What ended is told from memory, which a restart of theirs empties: then the history knows.
+    ask.GetOrder: Operation(
+        "GET", lambda command: f"/v5/order/{'history' if command.closed else 'realtime'}",
+        listed(RawOrder), parse_order,
+        lambda command: {**symbol_of(command), **named(command.order)},
+        lambda command: cost("history" if command.closed else "orders"), signed=True,
+        more=lambda command, page: None if command.closed else replace(command, closed=True)),
+    ask.ListOpenOrders: Operation(
+        "GET", "/v5/order/realtime", listed(RawOrder), parse_orders,
+        lambda command: paged(
+            {**(symbol_of(command) if command.instrument else CATEGORY), "limit": 50}, command),
+        cost("orders"), signed=True, more=next_page),
+    ask.ListFills: Operation(
+        "GET", "/v5/execution/list", listed(Raw), parse_fills, encode_fills, cost("fills"),
+        signed=True, more=next_fills),
+    ask.GetBalances: Operation(
+        "GET", "/v5/account/wallet-balance", listed(RawCoins), parse_balances,
+        lambda command: {"accountType": "UNIFIED"}, cost("wallet"), signed=True),
+    ask.GetFees: Operation(
+        "GET", "/v5/account/fee-rate", listed(RawFees), parse_fees, symbol_of, cost("fees"),
+        signed=True),
+}
+
+def topics(make: Any) -> Any:
+    return lambda instrument, interval: {
+        f"{name}.{instrument.venue_symbol}": parser for name, parser in make(interval)}
+
+CHANNELS = {
+    Channel.BOOK: spec.ChannelSpec(
+        topics(lambda interval: [("orderbook.200", read_book)]),
+        book=spec.BookRule(spec.Start.STREAM, verdict, depth=200)),
+    Channel.TRADES: spec.ChannelSpec(topics(lambda interval: [("publicTrade", read_trades)])),
+    Channel.TICKER: spec.ChannelSpec(topics(lambda interval: [
+        ("tickers", read_statistics), ("orderbook.1", read_best)])),
+    Channel.CANDLES: spec.ChannelSpec(topics(lambda interval: [
+        (f"kline.{INTERVALS[interval]}", read_candles(interval))])),
+}
+
+def ping(now: int) -> bytes:
+    return b'{"op":"ping"}'
+
+STREAM = spec.StreamSpec(  # ten topics a frame are allowed for spot
+    host="stream", path="/v5/public/spot", route=route, subscribe=write("subscribe"),
+    unsubscribe=write("unsubscribe"), ping=ping, topics_per_frame=10)
+PRIVATE = spec.PrivateSpec(
+    spec.StreamSpec(
+        host="stream", path="/v5/private", route=route, opening=(log_in,),
+        subscribe=write("subscribe"), ping=ping),
+    {"order": read_orders, "execution": read_fills, "wallet": read_wallets})
+ERRORS = (
+    *rules(
+        ("10000 10016 10019 170001 170007 170032 170035 170146 170147 170149 170150 170234",
+         Reason.VENUE_UNAVAILABLE),
+        # An order with our id is there already: perhaps the very one that we asked for.
+        ("10014 170141", Reason.OUTCOME_UNKNOWN), unknown=True),
+    *rules(("10006", Reason.RATE_LIMITED), pools=tuple(p.name for p in POOLS if p.account)),
+    *rules(("170005 170222", Reason.RATE_LIMITED), pools=("create",)),
+    *rules(("10018", Reason.RATE_LIMITED), pools=("requests",)),
+    *rules(("403", Reason.RATE_LIMITED, "too frequent"), ("10429", Reason.RATE_LIMITED)),
+    *rules(("403", Reason.VENUE_UNAVAILABLE), unknown=True),
+    *rules(
+        ("-2015 10003 10004 10005 10007 10008 10009 10010 10024 10027 10028 33004 170201",
+         Reason.VENUE_AUTHENTICATION_FAILED),
+        ("10002", Reason.CLOCK_SKEW),
+        ("10001 10017 170105 170115 170116 170117 170130", Reason.VENUE_PROTOCOL_ERROR),
+        ("10029 170121", Reason.INSTRUMENT_NOT_FOUND),
+        ("170131 170033", Reason.INSUFFICIENT_BALANCE),
+        ("170218", Reason.POST_ONLY_WOULD_TAKE),
+        ("170145 170217 170227", Reason.UNSUPPORTED_BY_VENUE),
+        ("170124 170132..170137 170140 170148 170151 170157 170159 170192..170194 170371 170372",
+         Reason.ORDER_RULE_BROKEN),
+        ("170143 170213", Reason.ORDER_NOT_FOUND),
+        ("170139 170142 170190", Reason.ORDER_FINAL),
+        ("170031 170144 170191 170197 170198 170210", Reason.ORDER_REJECTED)))
+VENUE = spec.VenueSpec(
+    id="bybit", name="Bybit", kind=VenueKind.SPOT,
+    documentation="https://bybit-exchange.github.io/docs/v5/intro",
+    hosts={"rest": "https://api.bybit.com", "stream": "wss://stream.bybit.com"},
+    operations=OPERATIONS, streams={"public": STREAM}, channels=CHANNELS, private=PRIVATE,
+    signer=SIGNER, errors=ERRORS, pools=POOLS, failure=parse_failure,
+    usage=lambda headers: {},  # they tell how much is left, not of which kind
+    intervals=INTERVALS,
+    order_types=frozenset({
+        *((OrderType.LIMIT, time) for time in TIMES), (OrderType.MARKET, TimeInForce.GTC),
+        (OrderType.MARKET, TimeInForce.IOC)}),
+    capabilities=frozenset({
+        Capability.ORDER_BOOK, Capability.TRADES, Capability.TICKER, Capability.CANDLES,
+        Capability.LIMIT, Capability.MARKET, Capability.POST_ONLY, Capability.IOC, Capability.FOK,
+        Capability.REPLACE, Capability.CANCEL_ALL, Capability.FILLS, Capability.BALANCES,
+        Capability.FEES}),
+    client_id=ClientIdRule(length=32),
+    # A request is turned away five seconds after its timestamp; orders are taken down at once and
+    # worked on later, and the history may lag.
+    settle_time=20 * SECOND, limit_pause=5 * SECOND, cancel_all_by_instrument=False,
+    replaces_in_place=True,
+    standing_since="2026-08-09",
+    standing_evidence="its V5 documentation is maintained; a session recorded then replays whole")
+TESTNET = replace(
+    VENUE, id="bybit_testnet", name="Bybit test network",
+    hosts={"rest": "https://api-testnet.bybit.com", "stream": "wss://stream-testnet.bybit.com"})
+VENUES = (VENUE, TESTNET)
