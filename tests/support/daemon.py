@@ -75,9 +75,9 @@ class RunningDaemon:
 
     async def _ready(self, stub: "system_pb2_grpc.SystemServiceAsyncStub") -> bool:
         try:
-            status = (
-                await stub.GetStatus(system_pb2.GetStatusRequest(), wait_for_ready=True)
-            ).status
+            # Bounded, so that a daemon that has ended is noticed at once.
+            request = system_pb2.GetStatusRequest()
+            status = (await stub.GetStatus(request, wait_for_ready=True, timeout=1)).status
         except grpc.aio.AioRpcError:
             return False
         return status.state in (system_pb2.DAEMON_STATE_READY, system_pb2.DAEMON_STATE_DEGRADED)
