@@ -80,17 +80,7 @@ class Listeners:
         self.addresses.append(f"unix://{path}")
 
     def _bind_tcp(self, server: grpc.aio.Server, address: str) -> None:
-        host, colon, port = address.rpartition(":")
-        try:
-            loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-        except ValueError:
-            loopback = False
-        possible = port.isdecimal() and int(port) < 1 << 16  # grpc would take it modulo that
-        if not colon or not possible or not loopback:
-            raise ConfigError(
-                f"server.tcp: {address!r} must be a loopback address such as 127.0.0.1:7177: "
-                "without TLS and tokens, nobody else may reach the daemon"
-            )
+        check_tcp(address)
         try:
             bound = server.add_insecure_port(address)
         except RuntimeError:
@@ -100,9 +90,24 @@ class Listeners:
                 f"server.tcp: {address} is taken: stop what listens there, or choose another with "
                 "--tcp (--tcp 127.0.0.1:0 takes any free port, --tcp off none)"
             )
-        self.addresses.append(f"cambist://{host}:{bound}")
+        self.addresses.append(f"cambist://{address.rpartition(':')[0]}:{bound}")
 
     def _add_standard_services(self, server: grpc.aio.Server, names: list[str]) -> None:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection((*names, health_name, reflection.SERVICE_NAME), server)
+
+
+def check_tcp(address: str) -> None:
+    """Raises ConfigError for an address that others than this machine could reach."""
+    host, colon, port = address.rpartition(":")
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        loopback = False
+    possible = port.isdecimal() and int(port) < 1 << 16  # grpc would take it modulo that
+    if not colon or not possible or not loopback:
+        raise ConfigError(
+            f"server.tcp: {address!r} must be a loopback address such as 127.0.0.1:7177: "
+            "without TLS and tokens, nobody else may reach the daemon"
+        )

@@ -111,7 +111,17 @@ def init(
 @config.command("check")
 def check(path: ConfigPath = None) -> None:
     """Read the file and name every mistake in it."""
-    settings_of(path or default_path())
+    settings = settings_of(path or default_path())
+    from daemon.config import ConfigError
+    from daemon.listeners import check_tcp
+    from daemon.profiles.live import check as check_live
+
+    try:
+        if settings.server.tcp != "off":
+            check_tcp(settings.server.tcp)
+        check_live(settings)
+    except ConfigError as error:
+        _fail(str(error))
     print(f"{path or default_path()} is good")
 
 

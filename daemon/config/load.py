@@ -16,6 +16,7 @@ def load(path: Path | None) -> Settings:
     """The settings of a TOML file, or the defaults where there is none.
 
     A table of venues or networks in the file changes what it names and leaves the other defaults.
+    Relative paths in it are from its own folder.
     """
     if path is None:
         return Settings()
@@ -37,10 +38,25 @@ def load(path: Path | None) -> Settings:
         if isinstance(given, dict):
             data[table] = known | given
     try:
-        return Settings.model_validate(data)
+        return _beside(path, Settings.model_validate(data))
     except ValidationError as error:
         lines = [
             f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors(include_url=False, include_input=False)
         ]
         raise ConfigError("\n".join([f"{path} has mistakes:", *lines])) from None
+
+
+def _beside(path: Path, settings: Settings) -> Settings:
+    """Files are named from where the configuration is, wherever the daemon is started."""
+
+    def found(name: str) -> str:
+        return str(path.absolute().parent / Path(name).expanduser()) if name else ""
+
+    accounts = [
+        one.model_copy(update={"credentials_file": found(one.credentials_file)})
+        for one in settings.accounts
+    ]
+    passphrase = found(settings.wallets.passphrase_file)
+    wallets = settings.wallets.model_copy(update={"passphrase_file": passphrase})
+    return settings.model_copy(update={"accounts": accounts, "wallets": wallets})

@@ -12,7 +12,7 @@ from cex.venues import catalogue
 from chains.networks import NETWORKS
 from core.money import parse
 from daemon.config import ConfigError
-from daemon.config.model import AccountSettings, NetworkSettings, VenueSettings
+from daemon.config.model import AccountSettings, NetworkSettings, Settings, VenueSettings
 from daemon.lifecycle import Component
 from daemon.parts import Parts
 from daemon.registry import suggestion
@@ -33,6 +33,7 @@ class Live:
     async def start(self) -> None:
         """Adds what the configuration names; ConfigError for what does not exist."""
         settings = self._parts.settings
+        check(settings)
         for id_, venue in settings.venues.items():
             if venue.enabled:
                 await self._add_venue(id_, venue)
@@ -50,21 +51,13 @@ class Live:
         """Nothing beyond what the parts stop themselves."""
 
     async def _add_venue(self, id_: str, settings: VenueSettings) -> None:
-        spec = catalogue().get(id_)
-        if spec is None:
-            raise ConfigError(f"venues.{id_}: no such exchange{suggestion(id_, catalogue())}")
         await self._parts.add_venue(
-            ExchangeVenue(spec, self._parts.clock, hosts=dict(settings.hosts))
+            ExchangeVenue(catalogue()[id_], self._parts.clock, hosts=dict(settings.hosts))
         )
 
     async def _add_network(self, id_: str, settings: NetworkSettings) -> None:
-        entry = NETWORKS.get(id_)
-        if entry is None:
-            raise ConfigError(f"networks.{id_}: no such network{suggestion(id_, NETWORKS)}")
-        parts = self._parts
+        parts, entry = self._parts, NETWORKS[id_]
         urls = settings.urls or list(entry.urls)
-        if not urls:
-            raise ConfigError(f"networks.{id_}.urls: this network has no public node: name one")
         signer, transactions = parts.wallets.store, parts.journal.transactions
         if entry.info.family == "solana":
             from chains.solana.network import SolanaNetwork
@@ -85,16 +78,8 @@ class Live:
 
     async def _add_account(self, account: AccountSettings) -> None:
         parts = self._parts
-        venue = parts.registry.venues.get(account.venue)
-        where = f"accounts.{account.id}"
-        if not isinstance(venue, ExchangeVenue):
-            known = [
-                id_ for id_, v in parts.registry.venues.items() if isinstance(v, ExchangeVenue)
-            ]
-            raise ConfigError(
-                f"{where}.venue: {account.venue!r} is no enabled exchange"
-                + suggestion(account.venue, known)
-            )
+        venue = parts.registry.venues[account.venue]
+        assert isinstance(venue, ExchangeVenue)  # `check` saw to it
         if account.paper:
             from cex.paper.clearing import Clearing
             from cex.paper.live_book import LiveBookAccount
@@ -106,11 +91,38 @@ class Live:
                 LiveBookAccount(account.id, venue, clearing, parts.clock, initial or None)
             )
             return
-        if not account.credentials_file:
-            raise ConfigError(f"{where}.credentials_file: an account that trades needs one")
         await parts.add_account(
             ExchangeAccount(account.id, venue, read_credentials(Path(account.credentials_file)))
         )
+
+
+def check(settings: Settings) -> None:
+    """Raises ConfigError for what the live profile would not start with; touches no network."""
+    exchanges = [id_ for id_, venue in settings.venues.items() if venue.enabled]
+    for id_ in exchanges:
+        if id_ not in catalogue():
+            raise ConfigError(f"venues.{id_}: no such exchange{suggestion(id_, catalogue())}")
+    for id_, network in settings.networks.items():
+        if not network.enabled:
+            continue
+        if id_ not in NETWORKS:
+            raise ConfigError(f"networks.{id_}: no such network{suggestion(id_, NETWORKS)}")
+        if not (network.urls or NETWORKS[id_].urls):
+            raise ConfigError(f"networks.{id_}.urls: this network has no public node: name one")
+    for account in settings.accounts:
+        where = f"accounts.{account.id}"
+        if account.venue not in exchanges:
+            raise ConfigError(
+                f"{where}.venue: {account.venue!r} is no enabled exchange"
+                + suggestion(account.venue, exchanges)
+            )
+        if account.paper:
+            continue
+        if not account.credentials_file:
+            raise ConfigError(f"{where}.credentials_file: an account that trades needs one")
+        read_credentials(Path(account.credentials_file))
+    if settings.wallets.passphrase_file:
+        private_file(Path(settings.wallets.passphrase_file))
 
 
 def private_file(path: Path) -> str:

@@ -42,6 +42,39 @@ def test_check_names_mistakes(home: Path) -> None:
     assert "cambistd config init" in run("config", "check", str(home / "none.toml")).stderr
 
 
+WITH_KEYS = '[[accounts]]\nid = "a"\nvenue = "binance"\ncredentials_file = "keys.toml"\n'
+MISTAKES = {
+    '[server]\ntcp = "0.0.0.0:7177"\n': "must be a loopback address",
+    '[[accounts]]\nid = "a"\nvenue = "binnance"\npaper = true\n': "did you mean 'binance'",
+    '[[accounts]]\nid = "a"\nvenue = "binance"\n': "accounts.a.credentials_file",
+    "[venues.nowhere]\nenabled = true\n": "no such exchange",
+    "[networks.nowhere]\nenabled = true\n": "no such network",
+    '[wallets]\npassphrase_file = "none.txt"\n': "none.txt cannot be read",
+    WITH_KEYS: "keys.toml cannot be read",
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_check_finds_what_run_would_not_start_with(home: Path, text: str) -> None:
+    (home / "cambist.toml").write_text(text)
+    result = run("config", "check")
+    assert result.exit_code == 1
+    assert MISTAKES[text] in result.stderr
+
+
+def test_keys_are_found_beside_the_configuration_and_must_be_private(home: Path) -> None:
+    (home / "cambist.toml").write_text(WITH_KEYS)
+    keys = home / "keys.toml"
+    keys.write_text('api_key = "K"\nsecret = "PLANTED"\n')
+    keys.chmod(0o644)
+    refused = run("config", "check")
+    assert refused.exit_code == 1
+    assert "chmod 600" in refused.stderr
+    assert "PLANTED" not in refused.stderr
+    keys.chmod(0o600)
+    assert run("config", "check").exit_code == 0
+
+
 def test_show_without_a_file_shows_the_defaults(home: Path) -> None:
     assert "server.tcp = '127.0.0.1:7177'" in run("config", "show").stdout
     shown = json.loads(run("config", "show", "--json").stdout)
