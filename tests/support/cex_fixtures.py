@@ -70,6 +70,11 @@ class Venue:
         if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
             kinds = [k for k in typing.get_args(kind) if k is not types.NoneType]
             return None if value is None else self.build(kinds[0], value)
+        if typing.get_origin(kind) is Sequence:
+            return [self.build(typing.get_args(kind)[0], item) for item in value]
+        if typing.get_origin(kind) is tuple:
+            pairs = zip(typing.get_args(kind), value, strict=True)
+            return tuple(self.build(part, item) for part, item in pairs)
         if kind is Instrument and isinstance(value, str):
             return self.instruments[value]
         if kind is Decimal:

@@ -38,6 +38,7 @@ class Seen:
     form: dict[str, str]
     headers: dict[str, str]
     target: str
+    body: bytes = b""
 
     @property
     def params(self) -> dict[str, str]:
@@ -203,6 +204,7 @@ class LocalExchange:
             {key: str(value) for key, value in form.items()},
             dict(request.headers),
             request.raw_path,
+            await request.read(),
         )
         self.requests.append(seen)
         self.changed()

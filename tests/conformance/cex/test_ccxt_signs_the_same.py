@@ -1,6 +1,7 @@
 """ccxt, which others wrote, must make the same private request of the same parameters."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ def test_ccxt_makes_the_same_request(venue: Any, case: dict[str, Any]) -> None:
         {
             "apiKey": venue.credentials.api_key,
             "secret": venue.credentials.secret,
+            "password": venue.credentials.passphrase,
             "options": told["options"],
         }
     )
@@ -36,11 +38,12 @@ def test_ccxt_makes_the_same_request(venue: Any, case: dict[str, Any]) -> None:
     command = venue.command(case["command"])
     operation = venue.spec.operations[type(command)]
     path = operation.path if isinstance(operation.path, str) else operation.path(command)
+    params = operation.params(command)
     theirs = exchange.sign(
         path.removeprefix(told["prefix"]),
         told["api"],
         operation.method,
-        dict(operation.params(command)),
+        dict(params) if isinstance(params, Mapping) else list(params),
     )
     ours = request.build(venue.spec, operation, command, venue.credentials, venue.moment)
     assert theirs["method"] == ours.method

@@ -173,3 +173,17 @@ async def test_requests_on_their_way_count_in_the_next_window_too() -> None:
     assert used(of) == {("weight", ""): 70}
     permit.landed({"weight": 3})  # the figure may be the old window's
     assert used(of) == {("weight", ""): 70}
+
+
+async def test_a_pool_may_have_a_budget_for_each_word() -> None:
+    of, _ = limiter(Pool("place", 10, 2 * SECOND, account=True), Pool("orders", 15, 2 * SECOND))
+    costs = [{"place/BTC": 1, "orders": 1}, {"place/ETH": 1, "orders": 1}]
+    for _ in range(7):
+        (await of.acquire(costs[0], "me", QUERY, patience=0)).landed({})
+    with pytest.raises(Refused):
+        await of.acquire(costs[0], "me", QUERY, patience=0)
+    for _ in range(4):
+        (await of.acquire(costs[1], "me", QUERY, patience=0)).landed({})
+    with pytest.raises(Refused):  # what both take from
+        await of.acquire(costs[1], "me", QUERY, patience=0)
+    assert used(of) == {("orders", ""): 11, ("place/BTC", "me"): 7, ("place/ETH", "me"): 4}

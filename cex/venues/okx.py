@@ -1,0 +1,544 @@
+"""OKX spot, and its sites for the US and for Europe.
+
+https://www.okx.com/docs-v5/en: REST, websocket channels, error codes; as of 2026-09. Stop and
+take-profit orders are another kind of order there ("algo orders"), which this file does not place.
+"""
+# Set by hand: a venue's tables are read beside its documentation. Wire structs keep its spelling.
+# fmt: off
+# ruff: noqa: N815
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+from zlib import crc32
+
+from msgspec import Raw
+
+from cex.engine import commands as ask
+from cex.engine import parse, readers, shapes, spec, wire
+from cex.engine.messages import Ack, BookMessage, Nack, Outgoing, Restart, Routed
+from cex.engine.parse import Page
+from cex.engine.shapes import shape
+from cex.engine.signing import PassphraseSigner
+from cex.engine.spec import Failure, Operation, Pool, Scope, Session, rules
+from cex.engine.wire import (
+    Wire,
+    decoder,
+    holding,
+    list_of,
+    milliseconds,
+    number,
+    optional,
+    positive,
+)
+from core.accounts import Balance, FeeRates
+from core.clock import MILLISECOND, SECOND
+from core.errors import Reason
+from core.ids import ClientIdRule
+from core.instruments import Instrument, InstrumentKind, InstrumentStatus
+from core.money import ZERO, text
+from core.orders import (
+    Fill,
+    Liquidity,
+    Order,
+    OrderReport,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from core.ports import Capability, Channel, VenueKind
+
+# -- wire structs ----------------------------------------------------------------------------------
+
+class RawItem(Wire):
+    sCode: str = ""
+    sMsg: str = ""
+
+class RawStatus(Wire):
+    code: str
+    msg: str = ""
+    data: Raw = Raw()
+
+class RawTime(Wire):
+    ts: Raw
+
+class RawInstrument(Wire):
+    instId: str
+    baseCcy: str
+    quoteCcy: str
+    tickSz: Raw
+    lotSz: Raw
+    minSz: Raw
+    maxLmtSz: Raw
+    state: str
+
+class RawBook(Wire):
+    """Of a level's four strings the first two count: price, quantity."""
+
+    bids: list[tuple[str, ...]]
+    asks: list[tuple[str, ...]]
+    ts: Raw
+    checksum: int = 0
+    seqId: int = 0
+    prevSeqId: int = 0
+
+RawTicker = shape(shapes.TickerShape, {
+    "bid_price": "bidPx", "bid_quantity": "bidSz", "ask_price": "askPx", "ask_quantity": "askSz",
+    "last_price": "last", "open_price": "open24h", "high_price": "high24h", "low_price": "low24h",
+    "volume": "vol24h", "quote_volume": "volCcy24h", "time": "ts"})
+RawTrade = shape(shapes.TradeShape, {
+    "trade_id": "tradeId", "side": "side", "price": "px", "quantity": "sz", "time": "ts"})
+RawCandle = shape(shapes.CandleShape, [
+    "open_time", "open", "high", "low", "close", "volume", None, "quote_volume", "closed"])
+ORDER = {
+    "symbol": "instId", "venue_order_id": "ordId", "client_order_id": "clOrdId", "status": "state",
+    "type": "ordType", "side": "side", "price": "px", "quantity": "sz",
+    "filled_quantity": "accFillSz", "average_price": "avgPx", "create_time": "cTime",
+    "update_time": "uTime"}
+RawOrder = shape(shapes.OrderShape, {**ORDER, "reason": "cancelSourceReason?"})
+RawExecution = shape(shapes.OrderShape, {
+    **ORDER, "reason": "msg?", "trade_id": "tradeId", "trade_price": "fillPx",
+    "trade_quantity": "fillSz", "fee": "fillFee", "fee_asset": "fillFeeCcy",
+    "liquidity": "execType"})
+decode_fill = decoder(shape(shapes.FillShape, {
+    "trade_id": "tradeId", "venue_order_id": "ordId", "client_order_id": "clOrdId",
+    "symbol": "instId", "side": "side", "price": "fillPx", "quantity": "fillSz", "fee": "fee",
+    "fee_asset": "feeCcy", "liquidity": "execType", "time": "fillTime"}))
+decode_balance = decoder(shape(shapes.BalanceShape, {
+    "asset": "ccy", "total": "cashBal", "available": "availBal"}))
+
+class RawAck(Wire):
+    ordId: str
+    clOrdId: str
+    sCode: str
+
+class RawBill(Wire):
+    billId: str
+
+class RawDetail(Wire):
+    uTime: Raw
+
+class RawAccount(Wire):
+    details: list[Raw]
+
+class RawRates(Wire):
+    maker: Raw = Raw()
+    taker: Raw = Raw()
+
+class RawFees(RawRates):
+    feeGroup: list[RawRates] = []  # noqa: RUF012 - msgspec copies it
+
+class Argument(Wire):
+    channel: str
+    instId: str = ""
+    instType: str = ""
+
+class Frame(Wire):
+    event: str = ""
+    arg: Argument | None = None
+    action: str = ""
+    data: Raw = Raw()
+    id: str = ""
+    code: str = ""
+    msg: str = ""
+
+def listed(type_: Any) -> Any:
+    """The envelope of a reply; its data is always a list."""
+    return holding("data", list_of(type_))
+
+decode_status, decode_items = decoder(RawStatus), decoder(list[RawItem])
+decode_frame, decode_books = decoder(Frame), decoder(list[RawBook])
+decode_tickers, decode_trades = decoder(list_of(RawTicker)), decoder(list_of(RawTrade))
+decode_candles, decode_executions = decoder(list_of(RawCandle)), decoder(list_of(RawExecution))
+decode_accounts, decode_detail = decoder(list[RawAccount]), decoder(RawDetail)
+decode_bill = decoder(RawBill)
+
+# -- words -----------------------------------------------------------------------------------------
+
+WORDS = parse.Words(
+    sides={"buy": Side.BUY, "sell": Side.SELL},
+    statuses={
+        "live": OrderStatus.OPEN, "partially_filled": OrderStatus.PARTIALLY_FILLED,
+        "filled": OrderStatus.FILLED, "canceled": OrderStatus.CANCELED,
+        "mmp_canceled": OrderStatus.CANCELED},
+    types={
+        "limit": (OrderType.LIMIT, TimeInForce.GTC), "ioc": (OrderType.LIMIT, TimeInForce.IOC),
+        "fok": (OrderType.LIMIT, TimeInForce.FOK),
+        "post_only": (OrderType.LIMIT, TimeInForce.POST_ONLY),
+        "market": (OrderType.MARKET, TimeInForce.GTC),
+        "elp": (OrderType.LIMIT, TimeInForce.POST_ONLY)},  # placed elsewhere, by a market maker
+    times_in_force={}, time=milliseconds,
+    liquidities={"M": Liquidity.MAKER, "T": Liquidity.TAKER},
+    fee_sign=-1)
+TYPE_WORDS = {
+    **{(kind, time): word for word, (kind, time) in WORDS.types.items() if time and word != "elp"},
+    (OrderType.MARKET, TimeInForce.IOC): "market"}
+INTERVALS = {  # those from six hours on begin at midnight in Hong Kong unless asked otherwise
+    1: "1s", 60: "1m", 180: "3m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1H", 7200: "2H",
+    14400: "4H", 21600: "6Hutc", 43200: "12Hutc", 86400: "1Dutc", 172800: "2Dutc",
+    259200: "3Dutc", 604800: "1Wutc"}
+DAY = 86_400 * SECOND
+RECENT = 1430  # candles, some fewer than are kept where the running one is
+PAGE = 100  # orders or fills a reply
+GONE = ("51400", "51401", "51402")  # there is nothing left of it to cancel
+
+# -- parsers ---------------------------------------------------------------------------------------
+
+def parse_instrument(raw: RawInstrument, venue: str) -> Instrument:
+    return Instrument(
+        venue, f"{raw.baseCcy}-{raw.quoteCcy}", raw.instId, InstrumentKind.SPOT,
+        raw.baseCcy, raw.quoteCcy, raw.quoteCcy,
+        price_tick=number(raw.tickSz), quantity_step=number(raw.lotSz),
+        min_quantity=positive(raw.minSz) or ZERO, max_quantity=positive(raw.maxLmtSz) or ZERO,
+        # A state that is new to us must not open a market.
+        status=InstrumentStatus.TRADING if raw.state == "live" else InstrumentStatus.HALTED)
+
+def parse_book(raw: RawBook, whole: bool) -> BookMessage:
+    """A checksum of zero is none: since 2026-06-23 the venue sends no other."""
+    bids, asks = ([(row[0], row[1]) for row in rows] for rows in (raw.bids, raw.asks))
+    return BookMessage(
+        bids, asks, raw.seqId, previous=raw.prevSeqId, event_time=milliseconds(raw.ts),
+        whole=whole, checksum=raw.checksum or None)
+
+def parse_report(raw: shapes.OrderShape) -> OrderReport:
+    """A market order placed elsewhere may count its quantity in quote: it is never taken over."""
+    said = parse.report(raw, WORDS)
+    return replace(said, quantity=None) if raw.type == "market" else said
+
+def parse_ack(raw: RawAck, name: str) -> OrderReport:
+    """The venue took it down; what becomes of it, the stream tells."""
+    if raw.sCode != "0":
+        raise ValueError("neither done nor refused")
+    return OrderReport(name, OrderStatus.OPEN, raw.ordId)
+
+def parse_placed(raw: RawAck, command: ask.Place, scope: Scope) -> ask.Reports:
+    return [parse_ack(raw, raw.clOrdId)]
+
+def parse_changed(raw: RawAck, command: ask.Cancel | ask.Replace, scope: Scope) -> ask.Reports:
+    return [parse_ack(raw, command.order.client_order_id)]
+
+def parse_canceled(raw: list[RawAck], command: ask.CancelOrders, scope: Scope) -> ask.Reports:
+    """Those that it will cancel."""
+    names = {order.venue_order_id: order.client_order_id for order, _ in command.orders}
+    return [parse_ack(ack, names[ack.ordId]) for ack in raw if ack.sCode == "0"]
+
+def parse_fills(raw: list[Raw], command: ask.ListFills, scope: Scope) -> Page[Fill]:
+    found = [parse.fill(decode_fill(item), WORDS, scope) for item in reversed(raw)]
+    return Page(found, decode_bill(raw[-1]).billId if len(raw) == PAGE else "")
+
+def parse_balances(raw: RawAccount, command: Any, scope: Scope) -> list[Balance]:
+    return [
+        parse.balance(decode_balance(item), scope, milliseconds(decode_detail(item).uTime))
+        for item in raw.details]
+
+def parse_fees(raw: RawFees, command: ask.GetFees, scope: Scope) -> FeeRates:
+    """What is paid is negative there. Of several groups, the dearest."""
+    rates = [raw, *raw.feeGroup]
+    maker, taker = (
+        max(-rate for rate in found if rate is not None)
+        for found in ([optional(r.maker) for r in rates], [optional(r.taker) for r in rates]))
+    return FeeRates(scope.account, scope.venue, command.instrument.id, maker, taker)
+
+def parse_failure(status: int, body: bytes) -> Failure | None:
+    """A success may carry failures by item. It is a failure when nothing was done; of several, the
+    first that is not about an order that was over anyway."""
+    raw = decode_status(body)
+    items = decode_items(raw.data) if b'"sCode"' in body else []
+    bad = [item for item in items if item.sCode != "0"]
+    if bad and len(bad) == len(items):
+        worst = next((item for item in bad if item.sCode not in GONE), bad[0])
+        return Failure(worst.sCode, worst.sMsg)
+    done = raw.code == "0" or (raw.code == "2" and bad)
+    return None if done and status < 400 else Failure(raw.code, raw.msg)
+
+def parse_execution(payload: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
+    for raw in decode_executions(payload.data):
+        yield parse_report(raw)
+        if raw.trade_id and positive(raw.trade_quantity):
+            yield parse.execution(raw, WORDS, scope)
+
+def parse_account(payload: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
+    for raw in decode_accounts(payload.data):
+        yield from parse_balances(raw, None, scope)
+
+# -- encoders --------------------------------------------------------------------------------------
+
+def symbol_of(command: Any) -> dict[str, Any]:
+    return {"instId": command.instrument.venue_symbol}
+
+def encode_place(command: ask.Place) -> dict[str, Any]:
+    request: OrderRequest = command.request
+    params = {
+        **symbol_of(command), "tdMode": "cash", "clOrdId": request.client_order_id,
+        "side": request.side.name.lower(),
+        "ordType": TYPE_WORDS[request.type, request.time_in_force], "sz": text(request.quantity)}
+    if request.price is None:
+        return {**params, "tgtCcy": "base_ccy"}  # or a buy would be counted in quote
+    return {**params, "px": text(request.price)}
+
+def named(order: Order, instrument: Instrument) -> dict[str, Any]:
+    name = {"ordId": order.venue_order_id} if order.venue_order_id else {
+        "clOrdId": order.client_order_id}
+    return {"instId": instrument.venue_symbol, **name}
+
+def encode_replace(command: ask.Replace) -> dict[str, Any]:
+    """In place; the quantity counts what is filled."""
+    return {**named(command.order, command.instrument),
+            "newSz": text(command.quantity), "newPx": text(command.price)}
+
+def encode_candles(command: ask.GetCandles) -> dict[str, Any]:
+    """Both ends are exclusive there; without an end it would begin with the newest."""
+    limit, end = min(command.limit, 300), command.end
+    params = {**symbol_of(command), "bar": INTERVALS[command.interval], "limit": limit}
+    if command.start is not None:
+        full = command.start + (limit - 1) * command.interval * SECOND
+        end = full if end is None else min(end, full)
+        params["before"] = -(-command.start // MILLISECOND) - 1
+    return params if end is None else {**params, "after": end // MILLISECOND + 1}
+
+def candles_path(command: ask.GetCandles) -> str:
+    span = command.interval * SECOND
+    first = command.start
+    if first is None:
+        first = (command.end or command.now) - command.limit * span
+    old = first < command.now - RECENT * span
+    return "/api/v5/market/history-candles" if old else "/api/v5/market/candles"
+
+def encode_open_orders(command: ask.ListOpenOrders) -> dict[str, Any]:
+    return {"instType": "SPOT", **(symbol_of(command) if command.instrument else {}),
+            **({"after": command.cursor} if command.cursor else {}), "limit": PAGE}
+
+def next_open_orders(
+    command: ask.ListOpenOrders, page: Sequence[Order]
+) -> ask.ListOpenOrders | None:
+    return replace(command, cursor=page[-1].venue_order_id) if len(page) == PAGE else None
+
+def encode_fills(command: ask.ListFills) -> dict[str, Any]:
+    return {"instType": "SPOT", **symbol_of(command),
+            **({"begin": command.since // MILLISECOND} if command.since else {}),
+            **({"after": command.cursor} if command.cursor else {}), "limit": PAGE}
+
+def fills_path(command: ask.ListFills) -> str:
+    recent = command.since > command.now - 2 * DAY  # three are kept
+    return "/api/v5/trade/fills" if recent else "/api/v5/trade/fills-history"
+
+def next_fills(command: ask.ListFills, page: Page[Fill]) -> ask.ListFills | None:
+    return replace(command, cursor=page.cursor) if page.cursor else None
+
+# -- streams ---------------------------------------------------------------------------------------
+
+def route(frame: bytes) -> Iterable[Routed]:
+    if frame == b"pong":
+        return ()
+    raw = decode_frame(frame)
+    if not raw.event:
+        if raw.arg is None:
+            raise ValueError("neither data nor an answer")
+        return ((topic_of(raw.arg), raw),)
+    if raw.event in ("subscribe", "unsubscribe") and raw.arg is not None:
+        return (Ack(raw.id), Ack(f"{raw.event} {topic_of(raw.arg)}"))
+    if raw.event == "login" and raw.code == "0":
+        return (Ack("login"),)
+    if raw.event in ("login", "error"):
+        return (Nack(raw.id or "login", raw.code, raw.msg),)
+    if raw.event in ("notice", "channel-conn-count-error"):
+        return (Restart(f"the venue sent {raw.event} {raw.code} {raw.msg}".strip()),)
+    if raw.event == "channel-conn-count":
+        return ()
+    raise ValueError(f"unknown event {raw.event[:60]!r}")
+
+def topic_of(arg: Argument) -> str:
+    """An account's topics are by kind, the public ones by instrument."""
+    return ":".join(part for part in (arg.channel, arg.instType or arg.instId) if part)
+
+def write(op: str, member: str) -> Any:
+    def frames(topics: Sequence[str], session: Session) -> Sequence[Outgoing]:
+        parts = [topic.partition(":") for topic in topics]
+        args = [{"channel": name, **({member: rest} if rest else {})} for name, _, rest in parts]
+        name = str(session.id)
+        payload = wire.encode({"id": name, "op": op, "args": args})
+        return [Outgoing(payload, (name, *(f"{op} {topic}" for topic in topics)))]
+    return frames
+
+def log_in(session: Session) -> Sequence[Outgoing]:
+    assert session.credentials is not None
+    args = [SIGNER.sign_login("/users/self/verify", session.credentials, session.moment)]
+    return [Outgoing(wire.encode({"op": "login", "args": args}), ("login",))]
+
+def verdict(message: BookMessage, sequence: int, first: bool) -> spec.Verdict:
+    """Each message names the one before. Numbers may begin again, so that a lower one alone proves
+    nothing; recordings from before there were numbers have zeros."""
+    if message.previous == sequence:
+        return spec.Verdict.APPLY
+    return spec.Verdict.OLD if message.last == sequence else spec.Verdict.GAP
+
+def checksum(book: Any) -> int:
+    """Signed CRC-32 of the 25 best levels, bids and asks by turns."""
+    (bids, amounts), (asks, sizes) = book.snapshot(25)
+    rows = [list(zip(bids, amounts, strict=True)), list(zip(asks, sizes, strict=True))]
+    turns = [part for i in range(25) for side in rows for row in side[i:i + 1] for part in row]
+    value = crc32(":".join(turns).encode())
+    return value - (value >> 31 << 32)
+
+def read_books(payload: Frame, instrument: Instrument, received: int) -> Iterable[BookMessage]:
+    return [parse_book(raw, payload.action == "snapshot") for raw in decode_books(payload.data)]
+
+def each(decode: Callable[[Raw], Any], make: Any) -> spec.MarketParser:
+    def read(payload: Frame, instrument: Instrument, received: int) -> Iterable[Any]:
+        return [make(raw, WORDS, instrument, received) for raw in decode(payload.data)]
+    return read
+
+def read_candles(interval: int) -> spec.MarketParser:
+    return each(decode_candles, lambda raw, words, instrument, received:
+                parse.candle(raw, words, instrument, interval))
+
+def topics(channel: str, parser: spec.MarketParser) -> Any:
+    return lambda instrument, interval: {f"{channel}:{instrument.venue_symbol}": parser}
+
+# -- tables ----------------------------------------------------------------------------------------
+
+SIGNER = PassphraseSigner("OK-ACCESS")
+
+def pool(name: str, limit: int, account: bool = True) -> Pool:
+    return Pool(name, limit, 2 * SECOND, account, spec.Window.ROLLING)
+
+POOLS = (  # each endpoint has its own, of an address or of an account; some for each instrument
+    *(pool(name, limit, account=False) for name, limit in {
+        "time": 10, "instruments": 20, "book": 40, "ticker": 20, "trades": 100, "candles": 40,
+        "old_candles": 20}.items()),
+    *(pool(name, limit) for name, limit in {
+        "orders": 1000, "place": 60, "cancel": 60, "cancel_batch": 300, "amend": 60, "order": 60,
+        "open_orders": 60, "fills": 60, "old_fills": 10, "balances": 10, "fees": 5}.items()))
+
+def ours(name: str, orders: int = 0) -> Callable[[Any], dict[str, int]]:
+    """One from an instrument's own pool, and from that of all new and changed orders."""
+    return lambda command: {f"{name}/{command.instrument.venue_symbol}": 1, "orders": orders}
+
+def batch_cost(command: ask.CancelOrders) -> dict[str, int]:
+    return Counter(f"cancel_batch/{instrument.venue_symbol}" for _, instrument in command.orders)
+
+OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
+    ask.ServerTime: Operation(
+        "GET", "/api/v5/public/time", listed(RawTime),
+        readers.held(readers.first(lambda raw, command, scope: milliseconds(raw.ts))),
+        cost={"time": 1}),
+    ask.ListInstruments: Operation(
+        "GET", "/api/v5/public/instruments", listed(RawInstrument),
+        readers.held(lambda raw, command, scope: [parse_instrument(i, scope.venue) for i in raw]),
+        lambda command: {"instType": "SPOT"}, {"instruments": 1}),
+    ask.GetBook: Operation(
+        "GET", "/api/v5/market/books", listed(RawBook),
+        readers.held(readers.first(lambda raw, command, scope: parse_book(raw, True))),
+        lambda command: {**symbol_of(command), "sz": min(max(command.depth, 1), 400)},
+        {"book": 1}),
+    ask.GetTicker: Operation(
+        "GET", "/api/v5/market/ticker", listed(RawTicker),
+        readers.held(readers.first(readers.ticker(WORDS))), symbol_of, {"ticker": 1}),
+    ask.GetTrades: Operation(
+        "GET", "/api/v5/market/trades", listed(RawTrade),
+        readers.held(readers.trades(WORDS), backwards=True),
+        lambda command: {**symbol_of(command), "limit": min(command.limit, 500)}, {"trades": 1}),
+    ask.GetCandles: Operation(
+        "GET", candles_path, listed(RawCandle),
+        readers.held(readers.candles(WORDS), backwards=True), encode_candles,
+        lambda command: {"old_candles" if "history" in candles_path(command) else "candles": 1}),
+    ask.Place: Operation(
+        "POST", "/api/v5/trade/order", listed(RawAck), readers.held(readers.first(parse_placed)),
+        encode_place, ours("place", 1), signed=True),
+    ask.Cancel: Operation(
+        "POST", "/api/v5/trade/cancel-order", listed(RawAck),
+        readers.held(readers.first(parse_changed)),
+        lambda command: named(command.order, command.instrument), ours("cancel"), signed=True),
+    ask.CancelOrders: Operation(
+        "POST", "/api/v5/trade/cancel-batch-orders", listed(RawAck), readers.held(parse_canceled),
+        lambda command: [named(*pair) for pair in command.orders], batch_cost, signed=True),
+    ask.Replace: Operation(
+        "POST", "/api/v5/trade/amend-order", listed(RawAck),
+        readers.held(readers.first(parse_changed)), encode_replace, ours("amend", 1), signed=True),
+    ask.GetOrder: Operation(
+        "GET", "/api/v5/trade/order", listed(RawOrder),
+        readers.held(readers.first(lambda raw, command, scope: parse_report(raw))),
+        lambda command: named(command.order, command.instrument), ours("order"), signed=True),
+    ask.ListOpenOrders: Operation(
+        "GET", "/api/v5/trade/orders-pending", listed(RawOrder),
+        readers.held(readers.orders(WORDS)), encode_open_orders, {"open_orders": 1}, signed=True,
+        more=next_open_orders),
+    ask.ListFills: Operation(
+        "GET", fills_path, listed(Raw), readers.held(parse_fills), encode_fills,
+        lambda command: {"old_fills" if "history" in fills_path(command) else "fills": 1},
+        signed=True, more=next_fills),
+    ask.GetBalances: Operation(
+        "GET", "/api/v5/account/balance", listed(RawAccount),
+        readers.held(readers.first(parse_balances)), cost={"balances": 1}, signed=True),
+    ask.GetFees: Operation(
+        "GET", "/api/v5/account/trade-fee", listed(RawFees),
+        readers.held(readers.first(parse_fees)),
+        lambda command: {"instType": "SPOT", **symbol_of(command)}, {"fees": 1}, signed=True),
+}
+CHANNELS = {
+    Channel.BOOK: spec.ChannelSpec(
+        topics("books", read_books),
+        book=spec.BookRule(spec.Start.STREAM, verdict, depth=400, checksum=checksum)),
+    Channel.TRADES: spec.ChannelSpec(topics("trades", each(decode_trades, parse.trade))),
+    Channel.TICKER: spec.ChannelSpec(topics("tickers", each(decode_tickers, parse.ticker))),
+    Channel.CANDLES: spec.ChannelSpec(
+        lambda instrument, interval: topics(
+            f"candle{INTERVALS[interval]}", read_candles(interval))(instrument, interval),
+        stream="business"),
+}
+PUBLIC = spec.StreamSpec(  # 480 of our frames an hour; cut after half a minute without traffic
+    host="stream", path="/ws/v5/public", route=route, subscribe=write("subscribe", "instId"),
+    unsubscribe=write("unsubscribe", "instId"), ping=lambda now: b"ping")
+PRIVATE = spec.PrivateSpec(
+    replace(PUBLIC, path="/ws/v5/private", opening=(log_in,),
+            subscribe=write("subscribe", "instType")),
+    {"orders:SPOT": parse_execution, "account": parse_account})
+ERRORS = (
+    # 51016: an order with our id is there already, perhaps the very one that we asked for.
+    *rules(("50001 50004 50005 50013 50026 51149 51054", Reason.VENUE_UNAVAILABLE),
+           ("51016", Reason.OUTCOME_UNKNOWN), unknown=True),
+    *rules(("50061", Reason.RATE_LIMITED), pools=("orders",)),
+    *rules(
+        ("50011 60014", Reason.RATE_LIMITED),
+        ("50102 60006", Reason.CLOCK_SKEW),
+        ("50100..50114 50119 50120 60005 60007 60009 60024 60032",
+         Reason.VENUE_AUTHENTICATION_FAILED),
+        ("51001 51015 60018", Reason.INSTRUMENT_NOT_FOUND),
+        ("51008 51119 51127 51131 51502", Reason.INSUFFICIENT_BALANCE),
+        ("51603 51400 51503", Reason.ORDER_NOT_FOUND),
+        ("51401 51402 51509 51510", Reason.ORDER_FINAL),
+        ("51006 51020 51120 51121 51136 51137 51138 51201 51202", Reason.ORDER_RULE_BROKEN),
+        ("50000 50002 50006 50014..50016 50024 50025 50115 51000 51003",
+         Reason.VENUE_PROTOCOL_ERROR),  # it does not read what we wrote
+        ("50007 50009 50012 50027 50028 51004..51399 51403..51599", Reason.ORDER_REJECTED)))
+VENUE = spec.VenueSpec(
+    id="okx", name="OKX", kind=VenueKind.SPOT, documentation="https://www.okx.com/docs-v5/en",
+    hosts={"rest": "https://www.okx.com", "stream": "wss://ws.okx.com:8443"},
+    operations=OPERATIONS,
+    streams={"public": PUBLIC, "business": replace(PUBLIC, path="/ws/v5/business")},
+    channels=CHANNELS, private=PRIVATE, signer=SIGNER, failure=parse_failure, errors=ERRORS,
+    pools=POOLS, usage=lambda headers: {}, intervals=INTERVALS,
+    order_types=frozenset(TYPE_WORDS),
+    capabilities=frozenset({
+        Capability.ORDER_BOOK, Capability.TRADES, Capability.TICKER, Capability.CANDLES,
+        Capability.LIMIT, Capability.MARKET, Capability.POST_ONLY, Capability.IOC, Capability.FOK,
+        Capability.REPLACE, Capability.CANCEL_ALL, Capability.FILLS, Capability.BALANCES,
+        Capability.FEES}),
+    credentials=frozenset({"api_key", "secret", "passphrase"}),
+    client_id=ClientIdRule(length=32),
+    # A request is turned away half a minute after its timestamp; then the matching engine's time.
+    settle_time=45 * SECOND,
+    limit_pause=2 * SECOND, cancel_batch=20, cancel_all_by_instrument=False,
+    replaces_in_place=True,
+    standing_since="2026-09-06",
+    standing_evidence="its documentation is maintained, and announces changes months ahead")
+US = replace(
+    VENUE, id="okx_us", name="OKX US",
+    hosts={"rest": "https://us.okx.com", "stream": "wss://wsus.okx.com:8443"})
+EEA = replace(
+    VENUE, id="okx_eea", name="OKX Europe",
+    hosts={"rest": "https://eea.okx.com", "stream": "wss://wseea.okx.com:8443"})
+VENUES = (VENUE, US, EEA)
