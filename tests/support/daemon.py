@@ -116,8 +116,8 @@ async def running_daemon(directory: Path, *arguments: str) -> AsyncIterator[Runn
     """A daemon for the length of a test; by default the sandbox without local chains."""
     await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
     daemon = RunningDaemon(directory / "d", arguments or sandbox_arguments(directory))
-    await daemon.start()
     try:
+        await daemon.start()
         yield daemon
     finally:
         await daemon.stop()
