@@ -48,17 +48,17 @@ def find(environment: os._Environ[str] | dict[str, str] = os.environ) -> Install
     if modules is None:
         return LeftOut(
             "the packages of the local EVM chain are not installed: install Node 20 or newer and "
-            "run `npm ci` in the checkout, or set CAMBIST_NODE_MODULES"
+            "run `make setup` in the checkout, or set CAMBIST_NODE_MODULES"
         )
     anvil = _anvil(environment, modules)
     if anvil is None:
         return LeftOut(
-            f"npm installed no anvil for {platform.system()} {platform.machine()}: run `npm ci` "
-            "with optional packages, or set CAMBIST_ANVIL to anvil's path"
+            f"npm installed no anvil for {platform.system()} {platform.machine()}: "
+            "run `make setup` with optional packages, or set CAMBIST_ANVIL to anvil's path"
         )
     missing = [path for path in ARTIFACTS.values() if not (modules / path).is_file()]
     if missing:
-        return LeftOut(f"npm installed no {missing[0]}: run `npm ci` in the checkout")
+        return LeftOut(f"npm installed no {missing[0]}: run `make setup` in the checkout")
     return Installed(anvil, modules)
 
 

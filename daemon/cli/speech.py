@@ -28,6 +28,7 @@ NEXT = {
     "ORDER_NOT_FOUND": "cambist order list",
     "NETWORK_NOT_FOUND": "cambist networks",
     "WALLET_NOT_FOUND": "cambist wallet list",
+    "WALLETS_LOCKED": "cambist wallet unlock",
     "TOKEN_NOT_FOUND": "cambist tokens NETWORK",
     "POOL_NOT_FOUND": "cambist pools VENUE",
     "OUTCOME_UNKNOWN": "cambist events --watch",

@@ -81,7 +81,7 @@ def test_what_npm_did_not_install_is_named(tmp_path: Path) -> None:
     (empty / "@uniswap").mkdir(parents=True)
     found = packages.find({"CAMBIST_NODE_MODULES": str(empty), "CAMBIST_ANVIL": "/bin/true"})
     assert isinstance(found, LeftOut)
-    assert "npm ci" in found.reason
+    assert "make setup" in found.reason
     found = packages.find({"CAMBIST_NODE_MODULES": str(empty)})
     assert isinstance(found, LeftOut)
     assert "CAMBIST_ANVIL" in found.reason

@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from cambist.v1 import chains_pb2, sandbox_pb2, trading_pb2
+from core.errors import Reason, Refused
 from daemon.cli.cambist import main
 from tests.support.fake_daemon import FakeDaemon
 from tests.unit.cli.answers import HASH, NOW, POOL_VENUE
@@ -246,6 +247,13 @@ async def test_errors_are_words_that_help(run: Run) -> None:
     assert "did you mean 'paper'" in result.err
     assert "see: cambist venues" in result.err
     assert result.out == ""
+
+
+async def test_locked_wallets_say_how_to_unlock_them(run: Run, daemon: FakeDaemon) -> None:
+    daemon.answers["create_wallet"] = Refused(Reason.WALLETS_LOCKED, "the store is locked")
+    result = await run("wallet", "add", "main")
+    assert result.code == 1
+    assert "see: cambist wallet unlock" in result.err
 
 
 async def test_errors_in_json(run: Run) -> None:
