@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from cex.engine.wire import Wire
@@ -24,6 +25,18 @@ class BookMessage(Wire, gc=False):
     event_time: int = 0  # ns, 0 when not told
     whole: bool = False  # a snapshot, not changes
     checksum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FundingChange:
+    """What a message told of a perpetual's funding and reference prices; None: as before."""
+
+    rate: Decimal | None = None
+    next_time: int | None = None  # ns
+    mark_price: Decimal | None = None
+    index_price: Decimal | None = None
+    open_interest: Decimal | None = None  # base units
+    event_time: int = 0  # ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +68,11 @@ Routed = tuple[str, Any] | Ack | Nack | Restart
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A frame to send, and the keys of the acknowledgements that it needs; none is fine."""
+    """A frame to send, and the keys of the acknowledgements that it needs; none is fine.
+
+    `id` is what a refusal of the whole frame names, where that is none of the keys.
+    """
 
     payload: bytes
     keys: tuple[str, ...] = ()
+    id: str = ""

@@ -80,6 +80,20 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+def _refusal(confirmations: Sequence[asyncio.Future[None]]) -> asyncio.Future[None]:
+    """What fails when a frame is refused as a whole; what of it is not confirmed then fails too."""
+
+    def spread(refused: asyncio.Future[None]) -> None:
+        error = None if refused.cancelled() else refused.exception()
+        for future in confirmations:
+            if error is not None and not future.done():
+                future.set_exception(error)
+
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.add_done_callback(spread)
+    return future
+
+
 class Connection:
     """See the module. `start` returns at once; `stop` ends it for good."""
 
@@ -137,6 +151,8 @@ class Connection:
         loop = asyncio.get_running_loop()
         waiting = {key: loop.create_future() for frame in frames for key in frame.keys}
         self._awaited.update(waiting)
+        refusals = {f.id: _refusal([waiting[k] for k in f.keys]) for f in frames if f.id}
+        self._awaited.update(refusals)
         try:
             for frame in frames:
                 await self._send(frame.payload)
@@ -144,7 +160,7 @@ class Connection:
                 async with asyncio.timeout(_CONFIRM):
                     await asyncio.gather(*waiting.values())
         finally:
-            for key, future in waiting.items():
+            for key, future in [*refusals.items(), *waiting.items()]:
                 future.cancel()
                 if self._awaited.get(key) is future:
                     del self._awaited[key]

@@ -339,7 +339,7 @@ def route(frame: bytes) -> Iterable[Routed]:
             raise ValueError("neither data nor an answer")
         return ((topic_of(raw.arg), raw),)
     if raw.event in ("subscribe", "unsubscribe") and raw.arg is not None:
-        return (Ack(raw.id), Ack(f"{raw.event} {topic_of(raw.arg)}"))
+        return (Ack(f"{raw.event} {topic_of(raw.arg)}"),)
     if raw.event == "login" and raw.code == "0":
         return (Ack("login"),)
     if raw.event in ("login", "error"):
@@ -360,7 +360,7 @@ def write(op: str, member: str) -> Any:
         args = [{"channel": name, **({member: rest} if rest else {})} for name, _, rest in parts]
         name = str(session.id)
         payload = wire.encode({"id": name, "op": op, "args": args})
-        return [Outgoing(payload, (name, *(f"{op} {topic}" for topic in topics)))]
+        return [Outgoing(payload, tuple(f"{op} {topic}" for topic in topics), name)]
     return frames
 
 def log_in(session: Session) -> Sequence[Outgoing]:

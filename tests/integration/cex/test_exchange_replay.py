@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from cex.engine.market import ExchangeVenue
+from cex.venues import okx
 from cex.venues.binance import VENUE
 from core.clock import MILLISECOND, SystemClock
-from core.market import BookDelta, BookSnapshot, BookState, MarketEvent, Ticker
+from core.market import BookDelta, BookSnapshot, BookState, MarketEvent, Ticker, Trade
 from core.ports import Channel, Health
 from tests.support import corpus
 from tests.support.local_exchange import Answer, LocalExchange, Seen, Socket
@@ -88,5 +89,46 @@ async def test_recorded_books_stay_live_through_the_engine(early: int) -> None:
         if not early:
             assert sum(isinstance(e, BookDelta) for e in events) > 150
         assert sum(isinstance(e, Ticker) for e in events) == 84
+        assert market.condition.health is Health.READY
+        await market.stop()
+
+
+async def test_a_recorded_session_of_okx_through_the_engine() -> None:
+    """Confirmations as recorded; every book message has the venue's own checksum."""
+    rows = corpus.recording("okx")
+    instruments = next(r["data"] for r in rows if "instType=SPOT" in r.get("url", "")).encode()
+    frames = [row["data"].encode() for row in rows if row["t"] == "recv"]
+    answers = [frame for frame in frames if b'"event"' in frame]
+    data = [frame for frame in frames if b'"data"' in frame]
+    async with LocalExchange() as exchange:
+
+        def on_frame(socket: Socket, payload: bytes) -> None:
+            for arg in json.loads(payload)["args"]:
+                name = f'"channel":"{arg["channel"]}","instId":"{arg["instId"]}"'.encode()
+                socket.send(next(answer for answer in answers if name in answer))
+
+        exchange.on_frame = on_frame
+        now = str(SystemClock().now() // MILLISECOND)
+        time = {"code": "0", "msg": "", "data": [{"ts": now}]}
+        exchange.on("GET /api/v5/public/time", json.dumps(time).encode())
+        exchange.on("GET /api/v5/public/instruments", instruments)
+        hosts = {"rest": exchange.http, "stream": exchange.ws}
+        market = ExchangeVenue(okx.VENUE, SystemClock(), hosts)
+        await market.start()
+        await exchange.until(market.loaded.is_set)
+        instrument = market.instruments["BTC-USDT"]
+        events: list[MarketEvent] = []
+        for channel in (Channel.BOOK, Channel.TRADES, Channel.TICKER):
+            await market.subscribe(channel, instrument, events.append)
+        await exchange.until(lambda: exchange.sockets and exchange.sockets[0].frames, "frames")
+        exchange.sockets[0].send(*data)
+
+        def count(kind: type) -> int:
+            return sum(isinstance(event, kind) for event in events)
+
+        await exchange.until(lambda: count(BookDelta) == 97, "the last change of the book")
+        states = [event.state.name for event in events if isinstance(event, BookSnapshot)]
+        assert [state for state in states if state != "SYNCING"] == ["LIVE"]
+        assert (count(Trade), count(Ticker)) == (69, 25)
         assert market.condition.health is Health.READY
         await market.stop()

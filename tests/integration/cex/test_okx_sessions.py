@@ -57,6 +57,7 @@ class Okx:
     account: ExchangeAccount
     reports: list[AccountReport] = field(default_factory=list)
     refuse_login: str = ""
+    unknown: frozenset[str] = frozenset()  # instruments whose topics it refuses
 
     def answer(self, socket: Socket, payload: bytes) -> None:
         if payload == b"ping":
@@ -69,6 +70,10 @@ class Okx:
             socket.send(json.dumps({**event, "connId": "a"}).encode())
             return
         for arg in frame["args"]:
+            if arg.get("instId") in self.unknown:
+                answer = {"id": frame["id"], "event": "error", "code": "60018", "msg": "no such"}
+                socket.send(json.dumps(answer).encode())
+                return
             answer = {"id": frame["id"], "event": frame["op"], "arg": arg, "connId": "a"}
             socket.send(json.dumps(answer).encode())
             if frame["op"] == "subscribe" and arg["channel"] == "books":
@@ -229,3 +234,20 @@ async def test_a_book_follows_the_chain_of_messages_and_mends_a_gap(okx: Okx) ->
     ]
     await okx.exchange.until(lambda: b"ping" in socket.frames, "a ping in text")
     await subscription.close()
+
+
+async def test_a_refused_topic_is_left_out_and_the_others_are_served(okx: Okx) -> None:
+    okx.unknown = frozenset({"GONE-USDT"})
+    events: dict[str, list[Any]] = {"BTC-USDT": [], "GONE-USDT": []}
+    for symbol, told in events.items():
+        instrument = replace(okx.market.instruments["BTC-USDT"], id=symbol, venue_symbol=symbol)
+        await okx.market.subscribe(Channel.BOOK, instrument, told.append)
+    await okx.exchange.until(
+        lambda: (
+            events["GONE-USDT"]
+            and events["GONE-USDT"][-1].state is BookState.STALE
+            and events["BTC-USDT"][-1].state is BookState.LIVE
+        ),
+        "one book live, the other refused",
+    )
+    assert "60018" in events["GONE-USDT"][-1].reason
