@@ -29,7 +29,7 @@ setup-dev: $(DEV) $(NODE) ## the same with the tools of development
 run: setup ## start the daemon with the sandbox: paper exchanges, local chains
 	$(BIN)/cambistd run --profile sandbox $(ARGS)
 
-demo: setup ## show what a bot does, against a running sandbox
+demo: setup ## show what a bot does, in a sandbox of its own
 	$(BIN)/python -m examples.demo $(ARGS)
 
 test: setup-dev ## run the tests
