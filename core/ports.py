@@ -266,6 +266,16 @@ class Account(Protocol):
     async def fee_rates(self, instrument: Instrument) -> FeeRates: ...
 
 
+@runtime_checkable
+class Leveraged(Protocol):
+    """An account at a venue of perpetuals, where leverage is declared for each instrument."""
+
+    async def set_leverage(self, instrument: Instrument, leverage: Decimal) -> None:
+        """Notional over margin from now on; the same again is no error. Sent at most once: raises
+        Refused, Rejected or Unconfirmed."""
+        ...
+
+
 class TransactionLog(Protocol):
     """Where a chain keeps its transactions; the daemon's journal in production."""
 
