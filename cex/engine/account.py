@@ -196,11 +196,20 @@ class ExchangeAccount:
         """See core.ports.Account. A spot account has none."""
         if self._spec.kind is VenueKind.SPOT:
             return ()
-        return await self._read(commands.GetPositions())
+        command = commands.GetPositions()
+        return await self._market.caller.pages(command, self._scope, self._credentials)
 
     async def fee_rates(self, instrument: Instrument) -> FeeRates:
         """See core.ports.Account."""
         return await self._read(commands.GetFees(instrument))
+
+    # -- core.ports.Leveraged ----------------------------------------------------------------------
+
+    async def set_leverage(self, instrument: Instrument, leverage: Decimal) -> None:
+        """See core.ports.Leveraged."""
+        checks.clock(self._spec, self._market.offset)
+        command = commands.SetLeverage(instrument, leverage)
+        await self._market.caller.call(command, self._scope, self._credentials)
 
     # ----------------------------------------------------------------------------------------------
 

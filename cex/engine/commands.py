@@ -206,6 +206,17 @@ class GetBalances(Command[Sequence[Balance]]):
 class GetPositions(Command[Sequence[Position]]):
     """The account's perpetual positions."""
 
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetLeverage(Command[None]):
+    """Declares a perpetual's leverage."""
+
+    mutates = True
+    instrument: Instrument
+    leverage: Decimal
+
 
 @dataclass(frozen=True, slots=True)
 class GetFees(Command[FeeRates]):

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import fields, replace
 from typing import Any
 
+from cex.engine import funding
 from cex.engine.book_sync import BookSync, Need
-from cex.engine.messages import BookMessage
+from cex.engine.messages import BookMessage, FundingChange
 from cex.engine.spec import BookRule, ChannelSpec, MarketParser
 from cex.engine.wire import MALFORMED
 from core.clock import SECOND
@@ -41,6 +42,7 @@ class Upstream:
         self.topics = channel.topics(instrument, interval)
         self.sinks: list[MarketSink] = []
         self._last: MarketEvent | None = None
+        self._funding = FundingChange()  # all that was told so far
         self._fault = fault
 
     def snapshot(self) -> MarketEvent | None:
@@ -66,6 +68,12 @@ class Upstream:
             for event in events:
                 if isinstance(event, Ticker) and isinstance(self._last, Ticker):
                     event = _merged(self._last, event)
+                elif isinstance(event, FundingChange):
+                    self._funding = funding.joined(self._funding, event)
+                    whole = funding.whole(self.instrument.id, self._funding)
+                    if whole is None or whole == self._last:
+                        continue
+                    event = whole
                 self._last = event
                 self._tell(event)
         except MALFORMED as error:

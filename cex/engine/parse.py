@@ -234,7 +234,7 @@ class Page(list[V]):
 
     def __init__(self, values: Iterable[V], cursor: str = "") -> None:
         super().__init__(values)
-        self.cursor = cursor if self else ""
+        self.cursor = cursor
 
 
 def increment(places: int) -> Decimal:

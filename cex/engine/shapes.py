@@ -34,6 +34,7 @@ class OrderShape(Wire):
     time_in_force: str = ""
     price: Raw = NONE
     trigger_price: Raw = NONE
+    trigger_direction: int = 0  # the venue's, where its word for the type leaves it open
     quantity: Raw = NONE
     filled_quantity: Raw = NONE
     filled_notional: Raw = NONE

@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from cex.engine.commands import Command
 from cex.engine.credentials import Credentials
-from cex.engine.messages import BookMessage, Outgoing, Restart, Routed
+from cex.engine.messages import BookMessage, FundingChange, Outgoing, Restart, Routed
 from core.accounts import Balance, FundingPayment, Position
 from core.clock import SECOND
 from core.errors import Reason
@@ -247,7 +247,7 @@ class BookRule:
     trim: int = 0
 
 
-MarketValue = BookMessage | Trade | Ticker | Candle | Funding
+MarketValue = BookMessage | Trade | Ticker | Candle | Funding | FundingChange
 MarketParser = Callable[[Any, Instrument, int], Iterable[MarketValue]]
 """A payload of a topic, its instrument, the receive time (ns)."""
 

@@ -129,7 +129,8 @@ RawOrder = shape(shapes.OrderShape, {
     "status": "orderStatus", "type": "orderType", "side": "side", "time_in_force": "timeInForce",
     "price": "price", "quantity": "qty", "filled_quantity": "cumExecQty",
     "filled_notional": "cumExecValue", "reason": "rejectReason?", "create_time": "createdTime",
-    "update_time": "updatedTime"})
+    "update_time": "updatedTime", "reduce_only": "reduceOnly?", "trigger_price": "triggerPrice?",
+    "trigger_direction": "triggerDirection?"})
 RawFill = shape(shapes.FillShape, {
     "trade_id": "execId", "venue_order_id": "orderId", "client_order_id": "orderLinkId",
     "symbol": "symbol", "side": "side", "price": "execPrice", "quantity": "execQty",
@@ -170,7 +171,12 @@ WORDS = parse.Words(
         "PartiallyFilled": OrderStatus.PARTIALLY_FILLED, "Filled": OrderStatus.FILLED,
         "PartiallyFilledCanceled": OrderStatus.CANCELED, "Cancelled": OrderStatus.CANCELED,
         "Deactivated": OrderStatus.CANCELED, "Rejected": OrderStatus.REJECTED},
-    types={"Limit": (OrderType.LIMIT, None), "Market": (OrderType.MARKET, None)},
+    types={
+        "Limit": (OrderType.LIMIT, None), "Market": (OrderType.MARKET, None),
+        # Of the venue's two words and of its trigger we make one; see `type_of`.
+        "Limit stop": (OrderType.STOP_LIMIT, None), "Market stop": (OrderType.STOP_MARKET, None),
+        "Limit profit": (OrderType.TAKE_PROFIT_LIMIT, None),
+        "Market profit": (OrderType.TAKE_PROFIT_MARKET, None)},
     times_in_force={
         "GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK,
         "PostOnly": TimeInForce.POST_ONLY},
@@ -188,6 +194,7 @@ INTERVALS = {
 DAY = 86_400 * SECOND
 WEEK, KEPT = 7 * DAY, 730 * DAY  # the longest span of a question for fills; how far back they go
 CATEGORY = {"category": "spot"}
+DONE = (0, 110043)  # done, and so already
 
 # -- parsers ---------------------------------------------------------------------------------------
 
@@ -202,9 +209,12 @@ def parse_instrument(raw: RawSymbol, venue: str) -> Instrument:
         min_notional=positive(lot.minOrderAmt) or ZERO,
         status=STATUSES.get(raw.status, InstrumentStatus.HALTED))
 
+def page(found: Sequence[T], raw: Any) -> Page[T]:
+    """The cursor of an empty page leads nowhere, and that of a page leads to an empty one."""
+    return Page(found, unquote(raw.result.nextPageCursor) if raw.result.items else "")
+
 def parse_instruments(raw: Any, command: Any, scope: Scope) -> Page[Instrument]:
-    found = [parse_instrument(item, scope.venue) for item in raw.result.items]
-    return Page(found, unquote(raw.result.nextPageCursor))
+    return page([parse_instrument(item, scope.venue) for item in raw.result.items], raw)
 
 def parse_book(raw: Any, command: Any, scope: Scope) -> BookMessage:
     book = raw.result
@@ -242,26 +252,34 @@ def report(raw: Any) -> OrderReport:
 def parse_order(raw: Any, command: Any, scope: Scope) -> OrderReport | None:
     return report(raw.result.items[0]) if raw.result.items else None
 
+def type_of(raw: Any) -> str:
+    """A stop waits for a price that is worse than today's, a take profit for a better one."""
+    rise = {1: True, 2: False}.get(raw.trigger_direction)
+    if rise is None or not positive(raw.trigger_price):
+        return str(raw.type)
+    return f"{raw.type} {'stop' if rise == (raw.side == SIDES[Side.BUY]) else 'profit'}"
+
+def order(raw: Any, scope: Scope) -> Order:
+    raw.type = type_of(raw)
+    return replace(parse.order(raw, WORDS, scope), reason=reason_of(raw))
+
 def parse_orders(raw: Any, command: Any, scope: Scope) -> Page[Order]:
-    found = [parse.order(item, WORDS, scope) for item in raw.result.items]
-    return Page(found, unquote(raw.result.nextPageCursor))
+    return page([order(item, scope) for item in raw.result.items], raw)
 
 def fill(raw: Any, scope: Scope) -> Fill:
     """Where the venue does not name the fee's currency: what was received pays it, and a rebate is
     in what was given."""
-    found = parse.fill(raw, WORDS, scope)
+    found, instrument = parse.fill(raw, WORDS, scope), scope.instrument(raw.symbol)
     if found.fee_asset:
         return found
-    instrument = scope.instrument(raw.symbol)
     base = (found.side is Side.BUY) == (found.fee >= 0)
-    return replace(found, fee_asset=instrument.base if base else instrument.quote)
+    paid = instrument.base if base else instrument.quote
+    perpetual = instrument.kind is InstrumentKind.PERPETUAL
+    return replace(found, fee_asset=instrument.settle if perpetual else paid)
 
 def parse_fills(raw: Any, command: Any, scope: Scope) -> Page[Fill]:
-    found = [
-        fill(decode_fill(item), scope) for item in raw.result.items if kind_of(item) in TRADES]
-    page = Page(found)
-    page.cursor = unquote(raw.result.nextPageCursor) if raw.result.items else ""
-    return page
+    rows = [item for item in raw.result.items if kind_of(item) in TRADES]
+    return page([fill(decode_fill(item), scope) for item in rows], raw)
 
 def balance(item: Raw, scope: Scope, time: int) -> Balance:
     """Free is what neither orders nor positions hold; a debt is no money."""
@@ -287,7 +305,9 @@ def parse_failure(status: int, body: bytes) -> Failure | None:
     if status == 403:  # a firewall's page: too many requests, or a country that is not served
         return Failure("403", body[:300].decode(errors="replace"))
     error = decode_error(body)
-    return Failure(str(error.retCode), error.retMsg) if error.retCode or status >= 400 else None
+    if error.retCode in DONE and status < 400:
+        return None
+    return Failure(str(error.retCode), error.retMsg)
 
 # -- encoders --------------------------------------------------------------------------------------
 
@@ -295,15 +315,24 @@ def symbol_of(command: Any) -> dict[str, Any]:
     return {**CATEGORY, "symbol": command.instrument.venue_symbol}
 
 def encode_order(request: OrderRequest) -> dict[str, Any]:
-    limit = request.type is OrderType.LIMIT
-    params = {
-        "side": SIDES[request.side], "orderType": TYPES[request.type],
-        "qty": text(request.quantity),
+    kind, _, waits = TYPES[request.type].partition(" ")
+    limit = kind == "Limit"
+    params: dict[str, Any] = {
+        "side": SIDES[request.side], "orderType": kind, "qty": text(request.quantity),
         "price": text(request.price) if limit and request.price is not None else None,
-        "timeInForce": TIMES[request.time_in_force] if limit else None,
-        "marketUnit": None if limit else "baseCoin",  # a market buy would be of so many USDT else
-        "orderLinkId": request.client_order_id}
+        "timeInForce": TIMES[request.time_in_force] if limit else None}
+    if waits and request.trigger_price is not None:
+        rise = (waits == "stop") == (request.side is Side.BUY)
+        params |= {
+            "triggerPrice": text(request.trigger_price), "triggerDirection": 1 if rise else 2}
+    params["orderLinkId"] = request.client_order_id
     return {name: value for name, value in params.items() if value is not None}
+
+def encode_place(command: ask.Place) -> dict[str, Any]:
+    """A market buy would be of so many USDT, were the unit not named."""
+    market = command.request.type is OrderType.MARKET
+    return {**symbol_of(command), **encode_order(command.request),
+            **({"marketUnit": "baseCoin"} if market else {})}
 
 def named(order: Order) -> dict[str, Any]:
     """An order by the venue's id where it is known: one from elsewhere has no other."""
@@ -408,15 +437,19 @@ def read_candles(interval: int) -> spec.MarketParser:
                 for raw in decode_candles(frame.data)]
     return read
 
-def ours(frame: Frame) -> list[Raw]:
-    """The rows of an account's frame that are of this product: an account trades several."""
-    return [row for row in decode_rows(frame.data) if category_of(row) == CATEGORY["category"]]
+def rows_of(category: str, read: Any) -> Any:
+    """Reads the rows of an account's frame that are of this product: an account trades several."""
+    def frames(frame: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
+        for row in decode_rows(frame.data):
+            if category_of(row) == category:
+                yield from read(row, scope)
+    return frames
 
-def read_orders(frame: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
-    return [report(decode_order(row)) for row in ours(frame)]
+def read_order(row: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
+    return (report(decode_order(row)),)
 
-def read_fills(frame: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
-    return [fill(decode_fill(row), scope) for row in ours(frame) if kind_of(row) in TRADES]
+def read_execution(row: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
+    return (fill(decode_fill(row), scope),) if kind_of(row) in TRADES else ()
 
 def read_wallets(frame: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
     time = frame.creationTime * MILLISECOND
@@ -426,8 +459,9 @@ def read_wallets(frame: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
 # -- tables ----------------------------------------------------------------------------------------
 
 SIGNER = HeaderSigner("X-BAPI-", receive_window=5000)
-POOLS = (  # of an address: all requests; of an account: each kind, in any second
-    Pool("requests", 600, 5 * SECOND, window=Window.ROLLING),
+POOLS = (  # of an address: half of what it may, the rest is for perpetuals; of an account: each
+    # kind, in any second
+    Pool("requests", 300, 5 * SECOND, window=Window.ROLLING),
     *(Pool(name, limit, SECOND, account=True, window=Window.ROLLING)
       for name, limit in (("create", 20), ("amend", 10), ("cancel", 20), ("cancel_all", 20),
                           ("orders", 50), ("history", 50), ("fills", 50), ("wallet", 50),
@@ -455,8 +489,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         "GET", "/v5/market/kline", listed(RawCandle), parse_candles, encode_candles, cost()),
     ask.Place: Operation(
         "POST", "/v5/order/create", reply_of(RawAck), parse_taken,
-        lambda command: {**symbol_of(command), **encode_order(command.request)}, cost("create"),
-        signed=True),
+        encode_place, cost("create"), signed=True),
     ask.Cancel: Operation(
         "POST", "/v5/order/cancel", reply_of(RawAck), parse_taken,
         lambda command: {**symbol_of(command), **named(command.order)}, cost("cancel"),
@@ -516,24 +549,34 @@ PRIVATE = spec.PrivateSpec(
     spec.StreamSpec(
         host="stream", path="/v5/private", route=route, opening=(log_in,),
         subscribe=write("subscribe"), ping=ping),
-    {"order": read_orders, "execution": read_fills, "wallet": read_wallets})
-ERRORS = (
+    {"order": rows_of("spot", read_order), "execution": rows_of("spot", read_execution),
+     "wallet": read_wallets})
+COMMON = (
     *rules(
-        ("10000 10016 10019 170001 170007 170032 170035 170146 170147 170149 170150 170234",
-         Reason.VENUE_UNAVAILABLE),
-        # An order with our id is there already: perhaps the very one that we asked for.
-        ("10014 170141", Reason.OUTCOME_UNKNOWN), unknown=True),
+        ("10000 10016 10019", Reason.VENUE_UNAVAILABLE), ("10014", Reason.OUTCOME_UNKNOWN),
+        unknown=True),
     *rules(("10006", Reason.RATE_LIMITED), pools=tuple(p.name for p in POOLS if p.account)),
-    *rules(("170005 170222", Reason.RATE_LIMITED), pools=("create",)),
     *rules(("10018", Reason.RATE_LIMITED), pools=("requests",)),
     *rules(("403", Reason.RATE_LIMITED, "too frequent"), ("10429", Reason.RATE_LIMITED)),
     *rules(("403", Reason.VENUE_UNAVAILABLE), unknown=True),
     *rules(
-        ("-2015 10003 10004 10005 10007 10008 10009 10010 10024 10027 10028 33004 170201",
+        ("-2015 10003 10004 10005 10007 10008 10009 10010 10024 10027 10028 33004",
          Reason.VENUE_AUTHENTICATION_FAILED),
         ("10002", Reason.CLOCK_SKEW),
-        ("10001 10017 170105 170115 170116 170117 170130", Reason.VENUE_PROTOCOL_ERROR),
-        ("10029 170121", Reason.INSTRUMENT_NOT_FOUND),
+        ("10001 10017", Reason.VENUE_PROTOCOL_ERROR),
+        ("10029", Reason.INSTRUMENT_NOT_FOUND)))
+ERRORS = (
+    *COMMON,
+    *rules(
+        ("170001 170007 170032 170035 170146 170147 170149 170150 170234",
+         Reason.VENUE_UNAVAILABLE),
+        # An order with our id is there already: perhaps the very one that we asked for.
+        ("170141", Reason.OUTCOME_UNKNOWN), unknown=True),
+    *rules(("170005 170222", Reason.RATE_LIMITED), pools=("create",)),
+    *rules(
+        ("170201", Reason.VENUE_AUTHENTICATION_FAILED),
+        ("170105 170115 170116 170117 170130", Reason.VENUE_PROTOCOL_ERROR),
+        ("170121", Reason.INSTRUMENT_NOT_FOUND),
         ("170131 170033", Reason.INSUFFICIENT_BALANCE),
         ("170218", Reason.POST_ONLY_WOULD_TAKE),
         ("170145 170217 170227", Reason.UNSUPPORTED_BY_VENUE),

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,18 +11,19 @@ import pytest
 from cex.engine import commands
 from cex.engine.book_sync import BookSync
 from cex.engine.caller import read
+from cex.engine.feeds import Upstream
 from cex.engine.messages import Ack
 from cex.engine.spec import Scope, VenueSpec
 from cex.venues import catalogue
 from core.instruments import Instrument
-from core.market import BookState, Candle, Ticker, Trade
+from core.market import BookState, Candle, Funding, Ticker, Trade
 from core.ports import Channel
 from tests.support import corpus
 from tests.support.cex_fixtures import is_book, load, plain
 
 pytestmark = pytest.mark.corpus
 
-PRODUCTS = [("bybit", "spot")]
+PRODUCTS = [("bybit", "spot"), ("bybit_perpetual", "linear")]
 CHANNELS = (Channel.BOOK, Channel.TRADES, Channel.CANDLES, Channel.TICKER)
 
 
@@ -119,6 +121,33 @@ def test_every_recorded_book_is_continuous_and_never_crossed(name: str, category
             applied += 1
     assert len(syncs) >= 2
     assert applied > 400
+
+
+def test_the_recorded_funding_is_whole_from_the_first_message_on() -> None:
+    spec = catalogue()["bybit_perpetual"]
+    instrument = instruments(spec, "linear")["BTCUSDT"]
+    faults: list[BaseException] = []
+    upstream = Upstream(
+        "funding", spec.channels[Channel.FUNDING], instrument, 0, lambda what, e: faults.append(e)
+    )
+    told: list[Any] = []
+    upstream.sinks.append(told.append)
+    frames = 0
+    for topic, payload in data(spec, "linear"):
+        if topic in upstream.topics:
+            upstream.data(upstream.topics[topic], payload, 1)
+            frames += 1
+    assert not faults
+    # Most changes are of the best prices: they are no events here.
+    assert frames > len(told) > 20
+    assert {type(event) for event in told} == {Funding}
+    for event in told:
+        assert event.next_time > event.event_time
+        assert abs(event.mark_price / event.index_price - 1) < Decimal("0.01")
+        assert event.open_interest > 0
+    times = [event.event_time for event in told]
+    assert times == sorted(times)
+    assert all(one != two for one, two in pairwise(told))
 
 
 @pytest.mark.parametrize(("name", "category"), PRODUCTS)

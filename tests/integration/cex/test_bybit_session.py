@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -13,10 +14,12 @@ from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
 from cex.engine.signing import hmac_hex
 from cex.venues import catalogue
+from core.accounts import FundingPayment, Position
 from core.clock import SystemClock
-from core.market import BookDelta, BookSnapshot, BookState, MarketEvent
+from core.errors import Reason, Rejected
+from core.market import BookDelta, BookSnapshot, BookState, Funding, MarketEvent, Ticker
 from core.orders import Fill, Order, OrderReport, OrderRequest, OrderStatus, OrderType, Side
-from core.ports import AccountReport, Channel, StreamState
+from core.ports import AccountReport, Channel, Leveraged, StreamState
 from tests.support.cex_fixtures import load, payload
 from tests.support.local_exchange import Answer, LocalExchange, Seen, Socket
 
@@ -34,9 +37,15 @@ ORDER = Order(REQUEST, OrderStatus.OPEN)
 BOOK = "orderbook.200.BTCUSDT"
 
 
-def reply(name: str) -> bytes:
+def reply(name: str, venue: str = "bybit") -> bytes:
     """A reply of the fixtures."""
-    return payload(next(case for case in load("bybit").cases("replies") if case["name"] == name))
+    return payload(next(case for case in load(venue).cases("replies") if case["name"] == name))
+
+
+def frame(name: str, venue: str) -> dict[str, Any]:
+    """A frame of the fixtures."""
+    found: dict[str, Any] = next(c for c in load(venue).cases("frames") if c["name"] == name)
+    return found["payload"]  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -79,14 +88,35 @@ class Session:
 
 @pytest.fixture
 async def session() -> AsyncIterator[Session]:
+    async with opened("bybit") as found:
+        yield found
+
+
+@pytest.fixture
+async def perpetuals() -> AsyncIterator[Session]:
+    async with opened("bybit_perpetual") as found:
+        yield found
+
+
+@asynccontextmanager
+async def opened(venue: str) -> AsyncIterator[Session]:
     async with LocalExchange() as exchange:
         server = Server(exchange)
         exchange.on_frame = server.frame
+
+        def instruments(seen: Seen) -> Answer:
+            # A cursor comes with the last page as well, and leads to an empty one.
+            empty = {"retCode": 0, "result": {"list": [], "nextPageCursor": ""}}
+            return Answer(json.dumps(empty).encode() if seen.params.get("cursor") else found)
+
+        raw = json.loads(reply("instruments", venue))
+        raw["result"]["nextPageCursor"] = "last%3DBTCUSDT"
+        found = json.dumps(raw).encode()
         now = {"retCode": 0, "result": {"timeNano": str(SystemClock().now())}}
         exchange.on("GET /v5/market/time", json.dumps(now).encode())
-        exchange.on("GET /v5/market/instruments-info", reply("instruments"))
+        exchange.on("GET /v5/market/instruments-info", instruments)
         hosts = {"rest": exchange.http, "stream": exchange.ws}
-        market = ExchangeVenue(catalogue()["bybit"], SystemClock(), hosts)
+        market = ExchangeVenue(catalogue()[venue], SystemClock(), hosts)
         account = ExchangeAccount("main", market, Credentials("the-api-key", "the-secret-key"))
         await market.start()
         await exchange.until(market.loaded.is_set, "the instruments")
@@ -164,3 +194,66 @@ async def test_an_order_is_unknown_only_when_the_history_does_not_know_it(
     assert (report is None) == (where == "nowhere")
     asked = len(session.exchange.asked("GET /v5/order/history"))
     assert asked == (0 if where == "realtime" else 1)
+
+
+# -- perpetuals ------------------------------------------------------------------------------------
+
+
+async def test_funding_and_ticker_live_beside_each_other(perpetuals: Session) -> None:
+    events: list[MarketEvent] = []
+    instrument = perpetuals.market.instruments["BTC-USDT-PERP"]
+    for channel in (Channel.TICKER, Channel.FUNDING):
+        await perpetuals.market.subscribe(channel, instrument, events.append)
+    subscribed = perpetuals.server.subscribed
+    await perpetuals.exchange.until(lambda: len(subscribed) == 2, "both subscriptions")
+    for name in ("statistics", "what changed of the statistics", "what changed of the prices"):
+        perpetuals.server.tell(frame(name, "bybit_perpetual"))
+
+    def told() -> list[Funding]:
+        return [event for event in events if isinstance(event, Funding)]
+
+    await perpetuals.exchange.until(lambda: len(told()) == 2, "the funding")
+    first, second = told()
+    assert first.mark_price == Decimal("65117.44")
+    assert second.mark_price == Decimal("65117.43")
+    assert (second.rate, second.index_price) == (Decimal("0.0001"), Decimal("65137.76"))
+    tickers = [event for event in events if isinstance(event, Ticker)]
+    await perpetuals.exchange.until(lambda: tickers, "the ticker")
+    assert perpetuals.market.condition.reason == ""
+
+
+async def test_positions_and_payments_arrive_on_the_account_stream(perpetuals: Session) -> None:
+    perpetuals.exchange.on("GET /v5/position/list", reply("no positions", "bybit_perpetual"))
+    assert await perpetuals.account.positions() == []
+    await perpetuals.account.start(perpetuals.reports.append)
+    await perpetuals.exchange.until(lambda: perpetuals.server.subscribed, "the account stream")
+    perpetuals.server.tell(frame("a position that is closed", "bybit_perpetual"))
+    payment = frame("a funding payment", "bybit_perpetual")
+    rows = [{**payment["data"][0], "symbol": "BTCUSDT"}]
+    perpetuals.server.tell({**payment, "data": rows})
+    await perpetuals.exchange.until(lambda: len(perpetuals.reports) == 3, "the reports")
+    _, position, paid = perpetuals.reports
+    assert isinstance(position, Position)
+    assert position.quantity == 0
+    assert isinstance(paid, FundingPayment)
+    assert paid.amount == Decimal("-0.003676")  # what is a fee to them, we have paid
+
+
+@pytest.mark.parametrize("name", ["leverage that is set", "leverage that was so already"])
+async def test_leverage_is_set_once(perpetuals: Session, name: str) -> None:
+    account = perpetuals.account
+    assert isinstance(account, Leveraged)
+    what = "POST /v5/position/set-leverage"
+    perpetuals.exchange.on(what, reply(name, "bybit_perpetual"))
+    instrument = perpetuals.market.instruments["BTC-USDT-PERP"]
+    await account.set_leverage(instrument, Decimal("12.5"))
+    assert len(perpetuals.exchange.asked(what)) == 1
+
+
+async def test_leverage_that_the_venue_does_not_allow(perpetuals: Session) -> None:
+    no = b'{"retCode":110013,"retMsg":"cannot set leverage due to risk limit","result":{}}'
+    perpetuals.exchange.on("POST /v5/position/set-leverage", no)
+    instrument = perpetuals.market.instruments["BTC-USDT-PERP"]
+    with pytest.raises(Rejected) as caught:
+        await perpetuals.account.set_leverage(instrument, Decimal(500))
+    assert caught.value.reason is Reason.ORDER_REJECTED

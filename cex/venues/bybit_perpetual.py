@@ -1,0 +1,264 @@
+"""Bybit's perpetuals in USDT, and their test network: what differs from Bybit spot.
+
+https://bybit-exchange.github.io/docs/v5/intro: V5, category "linear"; as of 2026-08. A contract is
+a base unit. Positions are kept one way: an account in hedge mode can be read, not traded.
+"""
+# Set by hand: a venue's tables are read beside its documentation. Wire structs keep its spelling.
+# fmt: off
+# ruff: noqa: N815
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Raw
+
+from cex.engine import commands as ask
+from cex.engine import parse, shapes, spec
+from cex.engine.messages import FundingChange
+from cex.engine.parse import Page
+from cex.engine.shapes import shape
+from cex.engine.spec import Operation, Pool, Scope, Window, rules
+from cex.engine.wire import Wire, decoder, lookup, milliseconds, number, optional, positive
+from cex.venues import bybit
+from cex.venues.bybit import cost, listed, rows_of, symbol_of
+from core.accounts import FundingPayment, Position, PositionSide
+from core.clock import MILLISECOND, SECOND
+from core.errors import Reason
+from core.instruments import Instrument, InstrumentKind, InstrumentStatus
+from core.market import Funding
+from core.money import ZERO, text
+from core.orders import OrderType, TimeInForce
+from core.ports import Capability, Channel, VenueKind
+
+# -- wire structs ----------------------------------------------------------------------------------
+
+class RawLot(Wire):
+    qtyStep: Raw
+    minOrderQty: Raw = Raw()
+    maxOrderQty: Raw = Raw()
+    minNotionalValue: Raw = Raw()
+
+class RawSymbol(Wire):
+    symbol: str
+    contractType: str
+    status: str
+    baseCoin: str
+    quoteCoin: str
+    settleCoin: str
+    lotSizeFilter: RawLot
+    priceFilter: bybit.RawPrice
+
+class RawFunding(Wire):
+    fundingRate: Raw = Raw()
+    nextFundingTime: Raw = Raw()
+    markPrice: Raw = Raw()
+    indexPrice: Raw = Raw()
+    openInterest: Raw = Raw()
+
+class RawPosition(Wire):
+    symbol: str
+    side: str
+    size: Raw
+    positionIdx: int
+    avgPrice: Raw = Raw()
+    entryPrice: Raw = Raw()  # the stream's name of it
+    markPrice: Raw = Raw()
+    liqPrice: Raw = Raw()
+    unrealisedPnl: Raw = Raw()
+    cumRealisedPnl: Raw = Raw()
+    leverage: Raw = Raw()
+    positionIM: Raw = Raw()
+    updatedTime: Raw = Raw()
+
+class RawPayment(Wire):
+    symbol: str
+    execId: str
+    execFee: Raw
+    feeRate: Raw
+    execTime: Raw
+
+decode_ticker = decoder(shape(shapes.TickerShape, {
+    name: f"{theirs}?" for name, theirs in {
+        **bybit.TICKER, "bid_price": "bid1Price", "bid_quantity": "bid1Size",
+        "ask_price": "ask1Price", "ask_quantity": "ask1Size"}.items()}))
+decode_funding, decode_position = decoder(RawFunding), decoder(RawPosition)
+decode_payment = decoder(RawPayment)
+
+# -- words -----------------------------------------------------------------------------------------
+
+CATEGORY = {"category": "linear"}
+SETTLED = {**CATEGORY, "settleCoin": "USDT"}  # all instruments that are ours
+SIDES = {0: PositionSide.NET, 1: PositionSide.LONG, 2: PositionSide.SHORT}
+SIGNS = {"Buy": Decimal(1), "Sell": Decimal(-1), "": ZERO}
+
+# -- parsers ---------------------------------------------------------------------------------------
+
+def parse_instrument(raw: RawSymbol, venue: str) -> Instrument:
+    lot = raw.lotSizeFilter
+    return Instrument(
+        venue, f"{raw.baseCoin}-{raw.quoteCoin}-PERP", raw.symbol, InstrumentKind.PERPETUAL,
+        raw.baseCoin, raw.quoteCoin, raw.settleCoin,
+        price_tick=number(raw.priceFilter.tickSize), quantity_step=number(lot.qtyStep),
+        min_quantity=positive(lot.minOrderQty) or ZERO,
+        max_quantity=positive(lot.maxOrderQty) or ZERO,
+        min_notional=positive(lot.minNotionalValue) or ZERO,
+        status=bybit.STATUSES.get(raw.status, InstrumentStatus.HALTED))
+
+def parse_instruments(raw: Any, command: Any, scope: Scope) -> Page[Instrument]:
+    """The list has futures with an end, and what is settled in USDC, as well."""
+    return bybit.page([
+        parse_instrument(item, scope.venue) for item in raw.result.items
+        if item.contractType == "LinearPerpetual" and item.settleCoin == "USDT"], raw)
+
+def parse_funding(raw: Any, command: ask.GetFunding, scope: Scope) -> Funding:
+    told = raw.result.items[0]
+    return Funding(
+        command.instrument.id, number(told.fundingRate), milliseconds(told.nextFundingTime),
+        number(told.markPrice), number(told.indexPrice), optional(told.openInterest),
+        milliseconds(raw.time))
+
+def position(raw: RawPosition, scope: Scope) -> Position:
+    entry = optional(raw.avgPrice)
+    return Position(
+        scope.account, scope.venue, scope.instrument(raw.symbol).id,
+        SIDES[raw.positionIdx], number(raw.size) * lookup(SIGNS, raw.side, "side"),
+        entry if entry is not None else optional(raw.entryPrice) or ZERO,
+        positive(raw.markPrice), positive(raw.liqPrice), optional(raw.unrealisedPnl),
+        optional(raw.cumRealisedPnl), positive(raw.leverage), optional(raw.positionIM),
+        milliseconds(raw.updatedTime))
+
+def parse_positions(raw: Any, command: Any, scope: Scope) -> Page[Position]:
+    return bybit.page([position(item, scope) for item in raw.result.items], raw)
+
+# -- encoders --------------------------------------------------------------------------------------
+
+def encode_order(command: ask.Place) -> dict[str, Any]:
+    """Every order says whether it may only reduce; a side of hedge mode is not named."""
+    return {**linear_symbol(command), **bybit.encode_order(command.request),
+            "reduceOnly": command.request.reduce_only}
+
+def linear_symbol(command: Any) -> dict[str, Any]:
+    return {**symbol_of(command), **CATEGORY}
+
+def some_or_all(command: Any) -> dict[str, Any]:
+    return linear_symbol(command) if command.instrument else dict(SETTLED)
+
+def encode_leverage(command: ask.SetLeverage) -> dict[str, Any]:
+    both = text(command.leverage)
+    return {**linear_symbol(command), "buyLeverage": both, "sellLeverage": both}
+
+def linear(operation: Operation[Any, Any]) -> Operation[Any, Any]:
+    """The same call for the other category, where it names one."""
+    def params(command: Any) -> Mapping[str, Any]:
+        theirs: Any = operation.params(command)
+        return {**theirs, **CATEGORY} if "category" in theirs else theirs
+    return replace(operation, params=params)
+
+# -- streams ---------------------------------------------------------------------------------------
+
+def read_ticker(
+    frame: bybit.Frame, instrument: Instrument, received: int
+) -> Iterable[spec.MarketValue]:
+    told = parse.ticker(decode_ticker(frame.data), bybit.WORDS, instrument, received)
+    return (replace(told, event_time=frame.ts * MILLISECOND),)
+
+def read_funding(
+    frame: bybit.Frame, instrument: Instrument, received: int
+) -> Iterable[spec.MarketValue]:
+    """The ticker's topic: after the first message only what changed."""
+    raw = decode_funding(frame.data)
+    return (FundingChange(
+        optional(raw.fundingRate), milliseconds(raw.nextFundingTime) or None,
+        positive(raw.markPrice), positive(raw.indexPrice), optional(raw.openInterest),
+        frame.ts * MILLISECOND),)
+
+def read_execution(row: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
+    """A trade, or a funding payment: its "fee" is what was paid."""
+    if bybit.kind_of(row) != "Funding":
+        return bybit.read_execution(row, scope)
+    raw = decode_payment(row)
+    instrument = scope.instrument(raw.symbol)
+    return (FundingPayment(
+        scope.account, scope.venue, instrument.id, raw.execId, -number(raw.execFee),
+        instrument.settle, number(raw.feeRate), milliseconds(raw.execTime)),)
+
+def read_position(row: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
+    return (position(decode_position(row), scope),)
+
+# -- tables ----------------------------------------------------------------------------------------
+
+OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
+    **{kind: linear(operation) for kind, operation in bybit.OPERATIONS.items()},
+    ask.ListInstruments: replace(
+        linear(bybit.OPERATIONS[ask.ListInstruments]), reply=listed(RawSymbol),
+        parse=parse_instruments),
+    ask.GetBook: replace(
+        bybit.OPERATIONS[ask.GetBook],
+        params=lambda command: {
+            **linear_symbol(command), "limit": min(max(command.depth, 1), 500)}),
+    ask.GetTrades: replace(
+        bybit.OPERATIONS[ask.GetTrades],
+        params=lambda command: {**linear_symbol(command), "limit": min(command.limit, 1000)}),
+    ask.GetFunding: Operation(
+        "GET", "/v5/market/tickers", listed(RawFunding), parse_funding, linear_symbol, cost()),
+    ask.Place: replace(bybit.OPERATIONS[ask.Place], params=encode_order),
+    ask.CancelAll: replace(bybit.OPERATIONS[ask.CancelAll], params=some_or_all),
+    ask.ListOpenOrders: replace(
+        bybit.OPERATIONS[ask.ListOpenOrders],
+        params=lambda command: bybit.paged({**some_or_all(command), "limit": 50}, command)),
+    ask.GetPositions: Operation(
+        "GET", "/v5/position/list", listed(RawPosition), parse_positions,
+        lambda command: bybit.paged({**SETTLED, "limit": 200}, command), cost("positions"),
+        signed=True, more=bybit.next_page),
+    ask.SetLeverage: Operation(
+        "POST", "/v5/position/set-leverage", bybit.reply_of(dict),
+        lambda raw, command, scope: None, encode_leverage, cost("leverage"), signed=True),
+}
+STREAM = replace(bybit.STREAM, path="/v5/public/linear")
+CHANNELS = {
+    **bybit.CHANNELS,
+    Channel.TICKER: spec.ChannelSpec(bybit.topics(lambda interval: [("tickers", read_ticker)])),
+    # The same topic once more: on a connection of its own.
+    Channel.FUNDING: spec.ChannelSpec(
+        bybit.topics(lambda interval: [("tickers", read_funding)]), stream="funding"),
+}
+PRIVATE = replace(bybit.PRIVATE, topics={
+    **bybit.PRIVATE.topics, "order": rows_of("linear", bybit.read_order),
+    "execution": rows_of("linear", read_execution), "position": rows_of("linear", read_position)})
+LIMITS = {"create": 10, "cancel": 10, "cancel_all": 10}
+POOLS = (
+    *(replace(pool, limit=LIMITS.get(pool.name, pool.limit)) for pool in bybit.POOLS),
+    *(Pool(name, limit, SECOND, account=True, window=Window.ROLLING)
+      for name, limit in (("positions", 50), ("leverage", 10))))
+ERRORS = (
+    *bybit.COMMON,
+    # An order with our id is there already: perhaps the very one that we asked for.
+    *rules(("110030 110072", Reason.OUTCOME_UNKNOWN), unknown=True),
+    *rules(
+        ("110004 110006 110007 110012 110044 110045 110051 110052 110053",
+         Reason.INSUFFICIENT_BALANCE),
+        ("110001", Reason.ORDER_NOT_FOUND),
+        ("110008 110010", Reason.ORDER_FINAL),
+        ("110017", Reason.REDUCE_ONLY_WOULD_INCREASE),
+        ("110003 110016 110021 110094", Reason.ORDER_RULE_BROKEN),
+        ("110009 110011 110013 110020 110022 110023 110036 110038 110040 110063 110066 110092"
+         " 110093", Reason.ORDER_REJECTED)))
+VENUE = replace(
+    bybit.VENUE, id="bybit_perpetual", name="Bybit perpetuals", kind=VenueKind.PERPETUAL,
+    operations=OPERATIONS, streams={"public": STREAM, "funding": STREAM}, channels=CHANNELS,
+    private=PRIVATE, errors=ERRORS, pools=POOLS,
+    order_types=frozenset({
+        *((kind, time) for kind in
+          (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT)
+          for time in bybit.TIMES),
+        (OrderType.MARKET, TimeInForce.GTC), (OrderType.MARKET, TimeInForce.IOC),
+        (OrderType.STOP_MARKET, TimeInForce.GTC), (OrderType.TAKE_PROFIT_MARKET, TimeInForce.GTC)}),
+    capabilities=bybit.VENUE.capabilities | {
+        Capability.FUNDING, Capability.STOP, Capability.REDUCE_ONLY, Capability.POSITIONS,
+        Capability.LEVERAGE})
+TESTNET = replace(
+    VENUE, id="bybit_perpetual_testnet", name="Bybit perpetuals test network",
+    hosts=bybit.TESTNET.hosts)
+VENUES = (VENUE, TESTNET)
