@@ -111,20 +111,19 @@ class ExchangeAccount:
 
     async def cancel_all(self, instrument: str | None) -> Sequence[OrderReport]:
         """See core.ports.Account. Where the venue cancels by instrument only, or takes a list of
-        orders, what is open is asked for first, and the first failure ends the round."""
-        if self._spec.cancel_batch:
-            return await self._cancel_batches(instrument)
-        targets: list[Instrument | None]
-        if instrument is not None:
-            targets = [self._market.instrument(instrument)]
-        elif self._spec.cancel_all_by_instrument:
-            ids = {order.request.instrument for order in await self.open_orders()}
-            targets = [self._market.instrument(name) for name in sorted(ids)]
-        else:
-            targets = [None]
+        orders, what is open is asked for first, and the first failure ends the round: a clean no
+        only while nothing is canceled."""
         canceled: list[OrderReport] = []
-        for target in targets:
-            canceled.extend(await self._cancel_all_of(target))
+        for command in await self._cancels(instrument):
+            try:
+                canceled.extend(await self._cancel_some(command))
+            except (Refused, Rejected) as error:
+                if not canceled:
+                    raise
+                for report in canceled:
+                    self._tell(report)
+                why = f"{len(canceled)} orders were canceled, then: {error.message}"
+                raise outcome.unconfirmed(self._spec, why, error.metadata) from None
         return canceled
 
     async def replace(
@@ -221,20 +220,23 @@ class ExchangeAccount:
             command, self._scope, self._credentials, effects=self._tell
         )
 
-    async def _cancel_batches(self, instrument: str | None) -> list[OrderReport]:
-        found = [
-            (order, self._market.instrument(order.request.instrument))
-            for order in await self.open_orders()
-            if instrument in (None, order.request.instrument)
-        ]
-        size, canceled = self._spec.cancel_batch, list[OrderReport]()
-        for start in range(0, len(found), size):
-            batch = commands.CancelOrders(found[start : start + size])
-            canceled.extend(await self._cancel_some(batch))
-        return canceled
-
-    async def _cancel_all_of(self, instrument: Instrument | None) -> list[OrderReport]:
-        return await self._cancel_some(commands.CancelAll(instrument))
+    async def _cancels(self, instrument: str | None) -> Sequence[Command[Reports]]:
+        """What to send in order to cancel all."""
+        size = self._spec.cancel_batch
+        if size:
+            found = [
+                (order, self._market.instrument(order.request.instrument))
+                for order in await self.open_orders()
+                if instrument in (None, order.request.instrument)
+            ]
+            starts = range(0, len(found), size)
+            return [commands.CancelOrders(found[start : start + size]) for start in starts]
+        if instrument is not None:
+            return [commands.CancelAll(self._market.instrument(instrument))]
+        if not self._spec.cancel_all_by_instrument:
+            return [commands.CancelAll(None)]
+        ids = {order.request.instrument for order in await self.open_orders()}
+        return [commands.CancelAll(self._market.instrument(name)) for name in sorted(ids)]
 
     async def _cancel_some(self, command: Command[Reports]) -> list[OrderReport]:
         try:

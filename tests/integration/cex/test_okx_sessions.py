@@ -18,7 +18,7 @@ from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
 from cex.venues.okx import VENUE
 from core.clock import SECOND, SystemClock
-from core.errors import Reason, Rejected
+from core.errors import Reason, Rejected, Unconfirmed
 from core.market import BookDelta, BookSnapshot, BookState
 from core.orders import Fill, Order, OrderReport, OrderRequest, OrderStatus, OrderType, Side
 from core.ports import AccountReport, Channel, StreamState
@@ -208,6 +208,28 @@ async def test_all_orders_are_canceled_in_batches(okx: Okx) -> None:
     assert len(reports) == 119
     assert "CBT5" not in {report.client_order_id for report in reports}
     assert await okx.account.cancel_all("ETH-USDT") == []
+
+
+async def test_a_batch_that_fails_after_others_is_no_clean_no(okx: Okx) -> None:
+    def cancel(seen: Seen) -> Answer:
+        numbers = [item["ordId"] for item in json.loads(seen.body)]
+        code = "0" if len(numbers) == 20 else "51000"
+        return Answer(envelope(*(ack(n, code=code) for n in numbers), code="0"))
+
+    okx.exchange.on(
+        "GET /api/v5/trade/orders-pending", envelope(*(order_row(n) for n in range(1, 23)))
+    )
+    okx.exchange.on("POST /api/v5/trade/cancel-batch-orders", cancel)
+    await connect(okx)
+    with pytest.raises(Unconfirmed, match="20 orders were canceled, then"):
+        await okx.account.cancel_all(None)
+    told = [report for report in okx.reports if isinstance(report, OrderReport)]
+    assert len(told) == 20
+    okx.exchange.on(
+        "GET /api/v5/trade/orders-pending", envelope(*(order_row(n) for n in range(1, 3)))
+    )
+    with pytest.raises(Rejected):
+        await okx.account.cancel_all(None)
 
 
 async def test_a_book_follows_the_chain_of_messages_and_mends_a_gap(okx: Okx) -> None:
