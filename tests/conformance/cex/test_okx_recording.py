@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -13,6 +14,7 @@ from cex.engine.messages import BookMessage
 from cex.engine.spec import Scope, Verdict
 from cex.venues import okx
 from cex.venues.okx import VENUE
+from core.books import OrderBook
 from core.instruments import Instrument
 from core.market import BookSnapshot, BookState, Ticker, Trade
 from core.ports import Channel
@@ -129,6 +131,15 @@ def test_the_documented_replies_parse_for_every_endpoint_that_we_use() -> None:
         parsed.add((method, path))
     # The corpus has one reply for both places of fills.
     assert set(by_call) - parsed <= {("GET", "/api/v5/trade/fills-history")}
+
+
+def test_a_checksum_is_of_both_sides_by_turns_and_signed() -> None:
+    """The documentation's example of sides that differ in length."""
+    book = OrderBook()
+    book.load([("3366.1", "7")], [("3372", "8"), ("3366.8", "9"), ("3368", "8")])
+    assert okx.checksum(book) == crc32(b"3366.1:7:3366.8:9:3368:8:3372:8") == 831078360
+    book.load([("3366.1", "6")], [])
+    assert okx.checksum(book) == crc32(b"3366.1:6") - 2**32 < 0
 
 
 @pytest.mark.parametrize(
