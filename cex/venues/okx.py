@@ -1,7 +1,8 @@
 """OKX spot, and its sites for the US and for Europe.
 
-https://www.okx.com/docs-v5/en: REST, websocket channels, error codes; as of 2026-09. Stop and
-take-profit orders are another kind of order there ("algo orders"), which this file does not place.
+https://www.okx.com/docs-v5/en: REST, websocket channels, error codes; as of 2026-09. For accounts
+in spot or futures mode, which trade spot in cash. Stop and take-profit orders are another kind of
+order there ("algo orders"), which this file does not place.
 """
 # Set by hand: a venue's tables are read beside its documentation. Wire structs keep its spelling.
 # fmt: off
@@ -427,7 +428,10 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         cost={"time": 1}),
     ask.ListInstruments: Operation(
         "GET", "/api/v5/public/instruments", listed(RawInstrument),
-        readers.held(lambda raw, command, scope: [parse_instrument(i, scope.venue) for i in raw]),
+        readers.held(lambda raw, command, scope: [
+            # What is only announced may have no tick yet.
+            parse_instrument(i, scope.venue) for i in raw
+            if i.state == "live" or optional(i.tickSz)]),
         lambda command: {"instType": "SPOT"}, {"instruments": 1}),
     ask.GetBook: Operation(
         "GET", "/api/v5/market/books", listed(RawBook),
