@@ -155,7 +155,7 @@ async def test_a_book_begins_on_the_stream_and_begins_again_after_a_gap(session:
 
 async def test_an_account_logs_in_and_hears_of_its_own_product_only(session: Session) -> None:
     await session.account.start(session.reports.append)
-    await session.exchange.until(lambda: session.server.subscribed, "the account stream")
+    await session.exchange.until(lambda: session.reports, "the account stream")
     assert session.server.subscribed == [["order", "execution", "wallet"]]
     key, expires, signature = session.server.logins[0]
     assert key == "the-api-key"
@@ -217,8 +217,12 @@ async def test_funding_and_ticker_live_beside_each_other(perpetuals: Session) ->
     assert first.mark_price == Decimal("65117.44")
     assert second.mark_price == Decimal("65117.43")
     assert (second.rate, second.index_price) == (Decimal("0.0001"), Decimal("65137.76"))
-    tickers = [event for event in events if isinstance(event, Ticker)]
-    await perpetuals.exchange.until(lambda: tickers, "the ticker")
+
+    def merged() -> bool:
+        tickers = [event for event in events if isinstance(event, Ticker)]
+        return [t.bid_quantity for t in tickers[-1:]] == [Decimal("6.054")]
+
+    await perpetuals.exchange.until(merged, "the ticker")
     assert perpetuals.market.condition.reason == ""
 
 
@@ -226,7 +230,7 @@ async def test_positions_and_payments_arrive_on_the_account_stream(perpetuals: S
     perpetuals.exchange.on("GET /v5/position/list", reply("no positions", "bybit_perpetual"))
     assert await perpetuals.account.positions() == []
     await perpetuals.account.start(perpetuals.reports.append)
-    await perpetuals.exchange.until(lambda: perpetuals.server.subscribed, "the account stream")
+    await perpetuals.exchange.until(lambda: perpetuals.reports, "the account stream")
     perpetuals.server.tell(frame("a position that is closed", "bybit_perpetual"))
     payment = frame("a funding payment", "bybit_perpetual")
     rows = [{**payment["data"][0], "symbol": "BTCUSDT"}]
