@@ -379,8 +379,7 @@ async def test_reports_that_find_no_room_are_learnt_later(tmp_path: Path) -> Non
     world.venue.trade(ours, D(1))
     world.account.deliver()
     assert world.desk.condition(world.account).health is Health.STARTING
-    await world.quiet(60)
-    assert world.desk.condition(world.account).health is Health.READY
+    await world.until(lambda: world.desk.condition(world.account).health is Health.READY)
     assert (await world.desk.get("main", ours)).order.status is OrderStatus.FILLED
     await world.stop()
 
