@@ -11,7 +11,7 @@ from cambist.v1 import chains_pb2, sandbox_pb2, trading_pb2
 from core.errors import Reason, Refused
 from daemon.cli.cambist import main
 from tests.support.fake_daemon import FakeDaemon
-from tests.unit.cli.answers import HASH, NOW, POOL_VENUE
+from tests.unit.cli.answers import HASH, NOW, ORDER, POOL_VENUE
 from tests.unit.cli.conftest import Run
 
 # command -> words that its table must have
@@ -400,9 +400,11 @@ async def test_a_long_hash_is_one_line(run: Run, daemon: FakeDaemon) -> None:
 
 async def test_an_orders_id_is_never_cut(run: Run, daemon: FakeDaemon) -> None:
     """What an exchange that allows 36 characters is given, in 80 columns."""
-    (order,) = daemon.answers["list_orders"].orders
+    order = trading_pb2.Order()
+    order.CopyFrom(ORDER)
     order.client_order_id = "D65NNEGXDWS32S7QVTHD3ITZYGXSQJ4J"
     order.status = trading_pb2.ORDER_STATUS_PARTIALLY_FILLED
+    daemon.answers["list_orders"] = trading_pb2.ListOrdersResponse(orders=[order])
     row = (await run("order", "list")).out.splitlines()[1]
     for words in (order.client_order_id, order.spec.instrument, "2900.1 ", " p"):
         assert words in row
