@@ -152,5 +152,5 @@ class World:
 
     async def events(self) -> list[pb.Event]:
         """The whole log."""
-        rows = await self.journal.read(lambda store: store.events(0, 1_000_000))
+        rows = await self.journal.read(lambda store: store.events(0, 1_000_000), after_writes=True)
         return [pb.Event.FromString(row.data) for row in rows]
