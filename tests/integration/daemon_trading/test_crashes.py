@@ -110,10 +110,12 @@ class Bot:
         await self.world.quiet(50)
 
 
-async def run(world: World, **death: int) -> tuple[Bot, bool]:
+async def run(
+    world: World, die_before: int | None = None, die_after: int | None = None
+) -> tuple[Bot, bool]:
     """The list with one death at most; whether it came."""
     bot = Bot(world)
-    await world.start(**death)
+    await world.start(die_before, die_after)
     work = asyncio.create_task(bot.work_and_wait())
     await asyncio.wait(
         {work, asyncio.create_task(world.died.wait())}, return_when=asyncio.FIRST_COMPLETED
