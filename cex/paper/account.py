@@ -177,8 +177,8 @@ class BookAccount:
             order.request.instrument,
         )
 
-    async def set_leverage(self, instrument: Instrument, leverage: int) -> None:
-        """Changes a perpetual's leverage. Raises Rejected with the reason."""
+    async def set_leverage(self, instrument: Instrument, leverage: Decimal | int) -> None:
+        """Changes a perpetual's leverage, a whole number. Raises Rejected with the reason."""
         await self._mutate(
             "set_leverage", lambda: self._set_leverage(instrument, leverage), instrument.id
         )
@@ -251,15 +251,17 @@ class BookAccount:
         final = self._clearing.store.order(self.id, client_order_id)
         return None if final is None else report_of(final)
 
-    def _set_leverage(self, instrument: Instrument, leverage: int) -> None:
+    def _set_leverage(self, instrument: Instrument, leverage: Decimal | int) -> None:
         margin = self._book.margin
         if margin is None:
             raise Rejected(Reason.UNSUPPORTED_BY_VENUE, "a spot account has no leverage")
         most = self._book.terms.of(instrument.id).max_leverage
-        if not 1 <= leverage <= most:
-            raise Rejected(Reason.ORDER_RULE_BROKEN, f"leverage must be between 1 and {most}")
+        if not 1 <= leverage <= most or leverage != int(leverage):
+            raise Rejected(
+                Reason.ORDER_RULE_BROKEN, f"leverage must be a whole number from 1 to {most}"
+            )
         with self._clearing.command():
-            short = margin.set_leverage(instrument.id, leverage)
+            short = margin.set_leverage(instrument.id, int(leverage))
             if short is not None:
                 raise Rejected(Reason.INSUFFICIENT_BALANCE, short)
 

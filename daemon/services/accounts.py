@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from cambist.v1 import accounts_pb2 as pb
 from core.accounts import Balance
-from core.errors import CambistError
-from core.ports import Account, Condition, Health, VenueKind
+from core.errors import CambistError, Reason, Refused
+from core.ports import Account, Capability, Condition, Health, Leveraged, VenueKind
 from daemon.codec import accounts as codec
+from daemon.codec.scalars import decimal
 from daemon.codec.venues import condition
 from daemon.registry import Registry
 from daemon.rpc.paging import decode_token, encode_token, page_size, paginate
@@ -115,6 +116,19 @@ class AccountService:
             funding_payments=[codec.funding_payment(one) for one in payments],
             next_page_token=encode_token(scope, position) if position else "",
         )
+
+    async def set_leverage(self, request: pb.SetLeverageRequest) -> pb.SetLeverageResponse:
+        """Declares an instrument's leverage; declared again, it is no error."""
+        account = self._registry.account(request.account, request.venue)
+        instrument = self._registry.instrument(request.venue, request.instrument)
+        if not isinstance(account, Leveraged):
+            raise Refused(
+                Reason.UNSUPPORTED_BY_VENUE,
+                f"{request.venue} has no leverage to set",
+                {"venue": request.venue, "capability": Capability.LEVERAGE.value},
+            )
+        await account.set_leverage(instrument, decimal(request.leverage, "leverage"))
+        return pb.SetLeverageResponse()
 
     def _accounts(self, account: str, venue: str) -> list[Account]:
         # A wallet is asked for by its name also where no pool venue makes an account of it: on
