@@ -15,4 +15,6 @@ def test_a_smoke_run(case: str, tmp_path: Path) -> None:
     objects = json.loads((tmp_path / "results.json").read_text())
     assert code == 0, objects
     assert len(objects) >= 3
-    assert all(one["value"] > 0 and one["peer_value"] > 0 for one in objects)
+    # An overhead is a difference, and of so few orders it may come out negative.
+    measured = [one for one in objects if "overhead" not in one["name"]]
+    assert all(one["value"] > 0 and one["peer_value"] > 0 for one in measured)
