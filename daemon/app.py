@@ -165,6 +165,7 @@ class Daemon:
             self._desk.open,
             self._desk.close,
         )
+        self._journal.transactions.account_of = self._wallets.name_of
         self._parts = Parts(
             settings=settings,
             data_dir=data_dir,

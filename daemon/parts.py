@@ -52,6 +52,8 @@ class Parts:
         in the background."""
         self.tokens.open(network.info, tokens)
         self.registry.networks[network.info.id] = network
+        infos = {id_: known.info for id_, known in self.registry.networks.items()}
+        self.journal.transactions.infos = infos
         await network.start()
 
     async def add_account(self, account: Account) -> None:

@@ -72,6 +72,10 @@ class Wallets:
         """A wallet's address; "" when there is no such wallet."""
         return next((wallet.address for wallet in self.store.list() if wallet.name == name), "")
 
+    def name_of(self, network: str, address: str) -> str:
+        """The wallet of an address, as events name their account; the address when it is none."""
+        return next((w.name for w in self.store.list() if w.address == address), address)
+
     def resolve(self, network: Network, text: str) -> tuple[str, str]:
         """Name and address of what was written: a wallet's name, or an address of the network."""
         family = network.info.family

@@ -21,10 +21,14 @@ from cambist.v1 import options_pb2
 from core.errors import CambistError, Reason, Refused
 from daemon.rpc.errors import status
 from daemon.rpc.rules import check
+from daemon.rpc.secrets import without_secrets
 
 MAX_REQUEST = 1 << 20
 # Above what we accept, so that a request that is too large gets our answer and not a bare code.
 MAX_MESSAGE = 32 << 20
+
+# Calls that run at once on one connection; what is above is refused by the transport itself.
+MAX_CALLS = 10_000
 
 log = structlog.get_logger("rpc")
 
@@ -136,7 +140,7 @@ class Dispatcher:
 
         if getattr(request, "dry_run", False):
             return await effect()  # no effect, so nothing to remember
-        body = request.SerializeToString(deterministic=True)
+        body = without_secrets(request).SerializeToString(deterministic=True)
         return await self._intents(method.path, request.request_id, body, effect)
 
     def _stream(
@@ -206,7 +210,7 @@ def new_server() -> grpc.aio.Server:
         options=(
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.max_send_message_length", MAX_MESSAGE),
-            ("grpc.max_concurrent_streams", 1000),
+            ("grpc.max_concurrent_streams", MAX_CALLS),
             ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

@@ -100,7 +100,7 @@ class OrderBook(_message.Message):
     state: Global___BookState.ValueType
     """Whether the book may be traded on. Also set on changes."""
     sequence: _builtins.int
-    """Counts the events of this book in this daemon, without gaps."""
+    """Counts the events of this book in this daemon, without gaps; zero outside of a stream."""
     venue_sequence: _builtins.int
     """The venue's own sequence; a pool's block number."""
     reason: _builtins.str
