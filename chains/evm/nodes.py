@@ -150,6 +150,10 @@ async def post(
                 raise NodeTrouble(f"HTTP status {response.status}")
     except TimeoutError as error:
         raise NodeTrouble(f"no answer in {timeout} s") from error
+    except aiohttp.ClientConnectorDNSError as error:
+        raise NodeTrouble("its name is not found") from error
+    except aiohttp.ClientConnectorError as error:
+        raise NodeTrouble("it cannot be connected to") from error
     except aiohttp.ClientError as error:
         raise NodeTrouble(f"{type(error).__name__}: {error}"[:200]) from error
     return _sort_out(content, len(requests))
