@@ -38,7 +38,8 @@ class Holdings:
             else:
                 event = pb.Event(position=codec.position(told))
             now = self._journal.clock.now()
-            self._journal.append(new_event(event, now, told.account), fact=True)
+            # Balances come in company: what they come with is written at once and takes them along.
+            self._journal.append(new_event(event, now, told.account), fact=True, hurry=False)
         self._held[key] = told
         self._held.move_to_end(key)
         if len(self._held) > _REMEMBERED:

@@ -178,7 +178,9 @@ class Ledger:
         entries: list[Entry] = [*more, state.row()]
         if state.order != tracked.order:
             entries.append(self._event(state))
-        self._journal.append(*entries, fact=True)
+        # While a command about it is on its way, its end is written at once and takes this along:
+        # the stream often tells of an order just before the reply does.
+        self._journal.append(*entries, fact=True, hurry=not tracked.calls)
         self._set(tracked, state)
 
     def report(self, tracked: Tracked, report: OrderReport) -> None:
