@@ -40,7 +40,7 @@ from core.ports import Account, Venue
 from daemon import version
 from daemon.config import ConfigError, Settings, load
 from daemon.config.model import home
-from daemon.journal import Journal, SQLiteStore
+from daemon.journal import Journal, SqliteStore
 from daemon.lifecycle import Component, Lifecycle
 from daemon.listeners import Listeners
 from daemon.logging import configure
@@ -153,7 +153,7 @@ class Daemon:
         self._heartbeat = settings.server.heartbeat_seconds * SECOND
         self._hub = Hub(self._heartbeat)
         self._registry = Registry()
-        store = SQLiteStore(data_dir / "journal.sqlite", settings.journal.synchronous)
+        store = SqliteStore(data_dir / "journal.sqlite", settings.journal.synchronous)
         self._journal = Journal(store, clock)
         self._events = EventStream(self._journal)
         self._desk = Desk(self._journal, self._registry, clock)

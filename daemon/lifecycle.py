@@ -69,11 +69,6 @@ class Lifecycle:
         self._stopping = True
         self.look()
 
-    @property
-    def stopping(self) -> bool:
-        """Whether the daemon is on its way out."""
-        return self._stopping
-
     def admit(self, always: bool) -> None:
         """Raises when a call may not be taken in the present state."""
         if always:

@@ -26,16 +26,6 @@ async def trading_account(session: Session, given: str, venue: str) -> str:
     raise UsageError(f"several accounts trade on {venue}; say --account {'|'.join(found)}")
 
 
-async def any_account(session: Session, given: str) -> str:
-    """The given account, or the only one that there is."""
-    if given:
-        return given
-    found = [one.id for one in await session.client.accounts.list_accounts()]
-    if len(found) != 1:
-        raise UsageError(f"say --account {'|'.join(found) or 'ACCOUNT'}")
-    return found[0]
-
-
 async def find_order(session: Session, order_id: str, account: str) -> "Order":
     """An order by our id, the venue's id or its request id, in the given account or in any."""
     import cambist

@@ -7,9 +7,7 @@ from core.money import text
 from daemon.codec.scalars import duration, set_time, text_or_none
 
 _SNAPSHOT = pb.EVENT_KIND_SNAPSHOT
-_CHANGE = pb.EVENT_KIND_CHANGE
 _HEARTBEAT = pb.EVENT_KIND_HEARTBEAT
-_LIVE = pb.BOOK_STATE_LIVE
 
 
 def book_snapshot(book: market.BookSnapshot, sequence: int, depth: int = 0) -> pb.OrderBook:

@@ -3,6 +3,4 @@
 from daemon.journal.journal import Journal
 from daemon.journal.sqlite import SqliteStore
 
-SQLiteStore = SqliteStore
-
-__all__ = ["Journal", "SQLiteStore", "SqliteStore"]
+__all__ = ["Journal", "SqliteStore"]

@@ -100,5 +100,4 @@ class ChainService:
         )
 
     def _encode(self, transaction: Transaction) -> pb.Transaction:
-        infos = {id_: network.info for id_, network in self._registry.networks.items()}
-        return codec.transaction(transaction, infos)
+        return codec.transaction(transaction, self._journal.transactions.infos)

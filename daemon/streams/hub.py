@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from cambist.v1 import market_data_pb2 as pb
 from core.errors import Reason
@@ -32,6 +33,7 @@ _SNAPSHOT, _CHANGE, _HEARTBEAT = (
 )
 
 Key = tuple[str, Channel, str, int]
+Value = TypeVar("Value", Trade, Ticker, Candle, Funding)
 
 
 class _Stream:
@@ -64,11 +66,6 @@ class Hub:
         async with self._subscribed(venue, channel, instrument, interval) as topic:
             async for message in topic.read(depth, self._heartbeat):
                 yield message
-
-    @property
-    def running(self) -> int:
-        """How many feeds are open."""
-        return len(self._streams)
 
     async def close(self) -> None:
         """Ends every subscription and feed."""
@@ -153,6 +150,21 @@ def _book_sink(topic: Topic) -> Callable[[MarketEvent], None]:
     return sink
 
 
+def _value_topic(
+    kind: type[Value], encode: Callable[[Value | None, int, int], bytes]
+) -> Callable[[CurrentFeed], Topic]:
+    """Topics whose state, where the feed has one, is the latest value."""
+
+    def topic(feed: CurrentFeed) -> Topic:
+        def snapshot(sequence: int, depth: int) -> bytes:
+            state = _state(feed)
+            return encode(state if isinstance(state, kind) else None, _SNAPSHOT, sequence)
+
+        return Topic(snapshot, lambda sequence: encode(None, _HEARTBEAT, sequence))
+
+    return topic
+
+
 def _trade_topic(feed: CurrentFeed) -> Topic:
     return Topic(
         lambda sequence, depth: codec.trade_event(None, _SNAPSHOT, sequence),
@@ -160,58 +172,25 @@ def _trade_topic(feed: CurrentFeed) -> Topic:
     )
 
 
-def _trade_change(trade: Trade, sequence: int) -> bytes:
-    return codec.trade_event(trade, _CHANGE, sequence)
+def _change_sink(
+    kind: type[Value], encode: Callable[[Value | None, int, int], bytes]
+) -> Callable[[Topic], Callable[[MarketEvent], None]]:
+    """Sinks that append each value."""
 
+    def change(value: Value, sequence: int) -> bytes:
+        return encode(value, _CHANGE, sequence)
 
-def _trade_sink(topic: Topic) -> Callable[[MarketEvent], None]:
-    def sink(event: MarketEvent) -> None:
-        if isinstance(event, Trade):
-            topic.change(_trade_change, event)
+    def attach(topic: Topic) -> Callable[[MarketEvent], None]:
+        def sink(event: MarketEvent) -> None:
+            if isinstance(event, kind):
+                topic.change(change, event)
 
-    return sink
+        return sink
 
-
-def _candle_topic(feed: CurrentFeed) -> Topic:
-    def snapshot(sequence: int, depth: int) -> bytes:
-        state = _state(feed)
-        value = state if isinstance(state, Candle) else None
-        return codec.candle_event(value, _SNAPSHOT, sequence)
-
-    return Topic(snapshot, lambda sequence: codec.candle_event(None, _HEARTBEAT, sequence))
-
-
-def _candle_change(candle: Candle, sequence: int) -> bytes:
-    return codec.candle_event(candle, _CHANGE, sequence)
-
-
-def _candle_sink(topic: Topic) -> Callable[[MarketEvent], None]:
-    def sink(event: MarketEvent) -> None:
-        if isinstance(event, Candle):
-            topic.change(_candle_change, event)
-
-    return sink
+    return attach
 
 
 # Tickers and funding are whole states: a reader that is behind needs only the newest.
-def _ticker_topic(feed: CurrentFeed) -> Topic:
-    def snapshot(sequence: int, depth: int) -> bytes:
-        state = _state(feed)
-        value = state if isinstance(state, Ticker) else None
-        return codec.ticker_event(value, _SNAPSHOT, sequence)
-
-    return Topic(snapshot, lambda sequence: codec.ticker_event(None, _HEARTBEAT, sequence))
-
-
-def _funding_topic(feed: CurrentFeed) -> Topic:
-    def snapshot(sequence: int, depth: int) -> bytes:
-        state = _state(feed)
-        value = state if isinstance(state, Funding) else None
-        return codec.funding_event(value, _SNAPSHOT, sequence)
-
-    return Topic(snapshot, lambda sequence: codec.funding_event(None, _HEARTBEAT, sequence))
-
-
 def _state_sink(topic: Topic) -> Callable[[MarketEvent], None]:
     def sink(event: MarketEvent) -> None:
         topic.reset()
@@ -222,14 +201,14 @@ def _state_sink(topic: Topic) -> Callable[[MarketEvent], None]:
 _TOPICS: dict[Channel, Callable[[CurrentFeed], Topic]] = {
     Channel.BOOK: _book_topic,
     Channel.TRADES: _trade_topic,
-    Channel.TICKER: _ticker_topic,
-    Channel.CANDLES: _candle_topic,
-    Channel.FUNDING: _funding_topic,
+    Channel.TICKER: _value_topic(Ticker, codec.ticker_event),
+    Channel.CANDLES: _value_topic(Candle, codec.candle_event),
+    Channel.FUNDING: _value_topic(Funding, codec.funding_event),
 }
 _SINKS: dict[Channel, Callable[[Topic], Callable[[MarketEvent], None]]] = {
     Channel.BOOK: _book_sink,
-    Channel.TRADES: _trade_sink,
+    Channel.TRADES: _change_sink(Trade, codec.trade_event),
     Channel.TICKER: _state_sink,
-    Channel.CANDLES: _candle_sink,
+    Channel.CANDLES: _change_sink(Candle, codec.candle_event),
     Channel.FUNDING: _state_sink,
 }

@@ -126,11 +126,6 @@ def most_out(curve: Curve, worst: Ratio) -> int:
     return max(0, curve.reserve_out - max(root, 1))
 
 
-def mid_price(curve: Curve) -> Ratio:
-    """Out for one in, without fee and without impact."""
-    return curve.reserve_out, curve.reserve_in
-
-
 def price_impact(curve: Curve, units_in: int, units_out: int) -> Decimal:
     """How much less comes out than at the mid price, as a fraction, with the fee taken out first.
 
