@@ -83,7 +83,8 @@ class Observer:
         return Look(one, seen)
 
     async def _without_receipt(self, unknown: Sequence[Transaction], head: int) -> list[Look]:
-        depth_block = quantity(max(head - self._depth, 0))
+        # Never the newest block: a node may show its state a moment before its receipts.
+        depth_block = quantity(max(head - max(self._depth, 1), 0))
         questions: list[tuple[str, list[Any]]] = []
         for one in unknown:
             questions += [

@@ -18,7 +18,7 @@ from chains.localnet.plan import ALLOWANCE_OF_A_WALLET
 from core.clock import SystemClock
 from core.instruments import Instrument
 from core.orders import Fill, OrderReport, OrderRequest, OrderType, Side, TimeInForce
-from core.ports import AccountReport
+from core.ports import AccountReport, FeeOptions
 from core.tokens import Token
 from dex.account import PoolAccount
 from dex.families.constant_product_abi import SwapCall
@@ -122,6 +122,12 @@ class PoolWorld:
         (answer,) = await self.net.multicall([Call(self.token(symbol).address, data)])
         assert isinstance(answer, bytes)
         return int.from_bytes(answer, "big")
+
+    async def approve(self, symbol: str, units: int, intent: str = "approve") -> None:
+        """BOB lets Uniswap's router take a token; returns once that is in a block and known."""
+        sent = await self.uniswap.approve(BOB, self.token(symbol), units, intent, FeeOptions())
+        await self.net.wait_included(sent.hash, 10)
+        await self.synced(self.uniswap)
 
     async def stranger_sells(
         self, give: str, take: str, units: int, mined: bool = True, **wire: Any

@@ -10,7 +10,7 @@ import pytest
 from core.accounts import Balance
 from core.errors import Reason, Refused
 from core.orders import Order, OrderStatus, Side
-from core.ports import FeeOptions, StreamState
+from core.ports import StreamState
 from core.transactions import TransactionStatus
 from tests.support.evm import BOB, MemoryLog, until
 from tests.support.evm_proxy import error, proxy
@@ -26,14 +26,12 @@ from tests.support.pools import (
 
 pytestmark = pytest.mark.evm
 
-FEES = FeeOptions()
 USDC = 10**6
 
 
 async def approved(world: PoolWorld, units: int = 50_000 * USDC) -> None:
     """An allowance, so that an order is one transaction."""
-    await world.uniswap.approve(BOB, world.token("USDC"), units, "approve", FEES)
-    await world.synced(world.uniswap)
+    await world.approve("USDC", units)
 
 
 async def test_an_unmined_order_stays_open_under_its_hash_until_it_is_mined() -> None:
@@ -121,7 +119,7 @@ async def test_what_was_never_signed_is_proved_never_to_have_been_sent() -> None
         assert await account.query(Order(request)) is None
         # A daemon that died after the approval, and before the swap.
         intent = f"{request.client_order_id}/approve"
-        await world.uniswap.approve(BOB, world.token("USDC"), 3100 * USDC, intent, FEES)
+        await world.approve("USDC", 3100 * USDC, intent)
         assert await account.query(Order(request)) is None
 
 

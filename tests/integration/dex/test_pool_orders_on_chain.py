@@ -74,8 +74,7 @@ async def test_the_fee_of_a_fill_is_the_gas_that_was_paid() -> None:
             await account.place(first := order(Side.BUY, "1"))
             await told.end_of(first.client_order_id)
             before = await world.units(BOB, "ETH")
-            await world.uniswap.approve(BOB, world.token("WETH"), 10**18, "approve", account._fees)
-            await world.synced(world.uniswap)
+            await world.approve("WETH", 10**18)
             approved = await world.units(BOB, "ETH")
             assert approved < before
             await account.place(second := order(Side.SELL, "1"))
@@ -148,10 +147,7 @@ async def test_a_swap_mined_in_between_is_told_as_it_was() -> None:
     async with pool_world() as world:
         told = Told()
         async with trading(world, told) as account:
-            await world.uniswap.approve(
-                BOB, world.token("USDC"), 20_000 * USDC, "approve", account._fees
-            )
-            await world.synced(world.uniswap)
+            await world.approve("USDC", 20_000 * USDC)
             await world.node.automine(False)
             request = order(Side.BUY, "1", "3100")
             placed = await account.place(request)
@@ -173,10 +169,7 @@ async def test_a_revert_is_told_with_its_reason_and_never_as_a_fill() -> None:
     async with pool_world() as world:
         told = Told()
         async with trading(world, told) as account:
-            await world.uniswap.approve(
-                BOB, world.token("USDC"), 20_000 * USDC, "approve", account._fees
-            )
-            await world.synced(world.uniswap)
+            await world.approve("USDC", 20_000 * USDC)
             await world.node.automine(False)
             request = order(Side.BUY, "1", "3015")
             await account.place(request)
@@ -202,10 +195,7 @@ async def test_a_swap_past_its_deadline_reverts_and_says_so() -> None:
     async with pool_world() as world:
         told = Told()
         async with trading(world, told) as account:
-            await world.uniswap.approve(
-                BOB, world.token("USDC"), 20_000 * USDC, "approve", account._fees
-            )
-            await world.synced(world.uniswap)
+            await world.approve("USDC", 20_000 * USDC)
             await world.node.automine(False)
             await account.place(request := order(Side.BUY, "1", "3100"))
             await world.node.rpc.call("evm_increaseTime", [hex(121)])

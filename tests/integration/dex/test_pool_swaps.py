@@ -69,7 +69,7 @@ async def test_required_approval_is_exactly_what_the_swap_may_take() -> None:
             quote.guaranteed,
             world.uniswap.spec.deployment.router,
         )
-        await world.uniswap.approve(BOB, usdc, approval.units, "approve", FEES)
+        await world.approve("USDC", approval.units)
         assert await world.allowance(BOB, "USDC", approval.spender) == approval.units
         assert await world.uniswap.required_approval(quote, BOB) is None
 
@@ -77,7 +77,7 @@ async def test_required_approval_is_exactly_what_the_swap_may_take() -> None:
 async def test_a_quote_that_the_pool_left_behind_is_refused_before_anything_is_sent() -> None:
     async with pool_world() as world, trading(world, Told()):
         weth, usdc = world.token("WETH"), world.token("USDC")
-        await world.uniswap.approve(BOB, usdc, 10_000 * USDC, "approve", FEES)
+        await world.approve("USDC", 10_000 * USDC)
         quote = await world.uniswap.quote(usdc, weth, 3_000 * USDC, True, Decimal("0.001"))
         await world.stranger_sells("USDC", "WETH", 50_000 * USDC)
         await world.synced(world.uniswap)
