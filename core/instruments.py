@@ -29,8 +29,9 @@ class Instrument:
     """One market of one venue.
 
     Quantities are in base units and prices in quote a base unit, whatever the venue counts in;
-    `contract_size` (base units a contract) is for the venue's own encoder. A limit of zero means
-    that the venue states none.
+    `contract_size` (base units a contract) is for the venue's own encoder, and so is `venue_code`,
+    where some calls want another name of it than `venue_symbol`, a number say. A limit of zero
+    means that the venue states none.
     """
 
     venue: str
@@ -47,6 +48,7 @@ class Instrument:
     min_notional: Decimal = ZERO
     contract_size: Decimal = Decimal(1)
     status: InstrumentStatus = InstrumentStatus.TRADING
+    venue_code: str = ""
 
     def breach(self, quantity: Decimal, price: Decimal | None) -> str | None:
         """The first rule that an order would break, in words with the numbers, or None.
