@@ -8,6 +8,7 @@ from cex.engine.commands import Command, Reports
 from cex.engine.condition import Conditions
 from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
+from cex.engine.order_entry import EntryStream, OrderLine
 from cex.engine.user_stream import UserStream
 from core.accounts import Balance, FeeRates, Position
 from core.errors import CambistError, Reason, Refused, Rejected
@@ -38,6 +39,8 @@ class ExchangeAccount:
         self._scope = market.scope(id)
         self._sink: AccountSink | None = None
         self._stream: UserStream | None = None
+        self._entry: EntryStream | None = None
+        self._line: OrderLine | None = None
         self._balances: dict[str, Balance] = {}
 
     # -- core.ports.Account ------------------------------------------------------------------------
@@ -81,9 +84,27 @@ class ExchangeAccount:
                 self._tell,
             )
             self._stream.connection.start()
+            self._open_line(self._stream)
+
+    def _open_line(self, stream: UserStream) -> None:
+        """Where the venue takes orders over a socket: the account's, or one more."""
+        entry = self._spec.entry
+        if entry is None:
+            return
+        owner: UserStream | EntryStream = stream
+        if entry.stream is not None:
+            owner = self._entry = EntryStream(
+                self._id, self._market, entry.stream, self._credentials, self._conditions
+            )
+            self._entry.connection.start()
+        self._line = OrderLine(entry, self._spec.operations, owner.connection, owner.session)
 
     async def stop(self) -> None:
         """See core.ports.Account."""
+        self._line = None
+        if self._entry is not None:
+            await self._entry.connection.stop()
+            self._entry = None
         if self._stream is not None:
             await self._stream.connection.stop()
             self._stream = None
@@ -217,7 +238,7 @@ class ExchangeAccount:
 
     async def _mutate(self, command: Command[Reports]) -> Reports:
         return await self._market.caller.call(
-            command, self._scope, self._credentials, effects=self._tell
+            command, self._scope, self._credentials, effects=self._tell, line=self._line
         )
 
     async def _cancels(self, instrument: str | None) -> Sequence[Command[Reports]]:

@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from cex.engine import outcome, request, wire
 from cex.engine.clock_offset import ClockOffset
@@ -22,6 +22,16 @@ V = TypeVar("V")
 _READS = 3  # attempts of a read
 _PAUSE = SECOND // 4  # before the second; doubles
 _PAGES = 2000
+
+
+class Line(Protocol):
+    """Another way for commands than REST; see cex.engine.order_entry."""
+
+    def operation(self, command: Command[Any]) -> Operation[Any, Any] | None: ...
+
+    async def send(
+        self, operation: Operation[Any, Any], command: Command[Any]
+    ) -> tuple[Reply, Mapping[str, int]]: ...
 
 
 class Caller:
@@ -71,16 +81,20 @@ class Caller:
         credentials: Credentials | None = None,
         patience: int | None = None,
         effects: Callable[[OrderReport | Fill], None] | None = None,
+        line: Line | None = None,
     ) -> V:
         """The answer. Raises CambistError; for a command that mutates one of Refused, Rejected
-        and Unconfirmed. `effects` is told what a failing command changed nevertheless."""
+        and Unconfirmed. `effects` is told what a failing command changed nevertheless. `line` is
+        tried before REST; only what did not leave by it goes by REST."""
         operation = self.operation(command)
         attempt = 0
         resynchronized = False
         while True:
             attempt += 1
             try:
-                return await self._once(operation, command, scope, credentials, patience, effects)
+                return await self._once(
+                    operation, command, scope, credentials, patience, effects, line
+                )
             except CambistError as error:
                 if error.reason is Reason.CLOCK_SKEW and operation.signed and not resynchronized:
                     # The venue refused to look at it for its time: it did nothing, so that
@@ -126,12 +140,17 @@ class Caller:
         credentials: Credentials | None,
         patience: int | None,
         effects: Callable[[OrderReport | Fill], None] | None,
+        line: Line | None,
     ) -> V:
+        over = line.operation(command) if line is not None else None
+        operation = over or operation
         cost = operation.cost(command) if callable(operation.cost) else operation.cost
         permit = await self._limiter.acquire(
             cost, _account_scope(credentials), command.priority, patience
         )
-        reply = await self._exchange(operation, command, credentials, permit)
+        operation, reply = await self._exchange(
+            operation, command, credentials, permit, line if over is not None else None
+        )
         failure, readable = None, True
         try:
             failure = self._spec.failure(reply.status, reply.body)
@@ -166,13 +185,16 @@ class Caller:
         try:
             return request.build(self._spec, operation, command, credentials, self.moment())
         except ValueError as error:
-            # A private key that is none, say. The words are the library's, never the key.
-            raise Refused(
-                Reason.VENUE_AUTHENTICATION_FAILED,
-                f"the request to {self._spec.name} could not be signed ({type(error).__name__}): "
-                "check the account's key",
-                {"venue": self._spec.id},
-            ) from None
+            raise self._unsigned(error) from None
+
+    def _unsigned(self, error: ValueError) -> Refused:
+        """A private key that is none, say. The words are the library's, never the key."""
+        return Refused(
+            Reason.VENUE_AUTHENTICATION_FAILED,
+            f"the request to {self._spec.name} could not be signed ({type(error).__name__}): "
+            "check the account's key",
+            {"venue": self._spec.id},
+        )
 
     async def _exchange(
         self,
@@ -180,12 +202,21 @@ class Caller:
         command: Command[Any],
         credentials: Credentials | None,
         permit: Permit,
-    ) -> Reply:
-        usage: dict[str, int] = {}
+        line: Line | None,
+    ) -> tuple[Operation[Any, Any], Reply]:
+        usage: Mapping[str, int] = {}
         try:
+            if line is not None:
+                try:
+                    reply, usage = await line.send(operation, command)
+                    return operation, reply
+                except NotSentError:
+                    operation = self.operation(command)
+                except ValueError as error:
+                    raise self._unsigned(error) from None
             reply = await self._http.send(self._request(operation, command, credentials))
-            usage = dict(self._spec.usage(reply.headers))
-            return reply
+            usage = self._spec.usage(reply.headers)
+            return operation, reply
         except NotSentError as error:
             raise outcome.not_sent(self._spec, str(error), command.mutates) from None
         except LostError as error:

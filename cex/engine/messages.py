@@ -1,7 +1,7 @@
 """What a venue's frames become: book messages, and what control frames mean."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -62,8 +62,22 @@ class Restart:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to a command that was sent as a frame with this key.
+
+    It is judged as the same reply by REST would be: `status` and `body` are written that way.
+    `used` are the figures of the rate limits that came with it, by pool.
+    """
+
+    key: str
+    status: int
+    body: bytes
+    used: Mapping[str, int] = field(default_factory=dict)
+
+
 # A routed frame: (topic, payload) for data; the payload goes to the topic's parser.
-Routed = tuple[str, Any] | Ack | Nack | Restart
+Routed = tuple[str, Any] | Ack | Nack | Restart | Answer
 
 
 @dataclass(frozen=True, slots=True)

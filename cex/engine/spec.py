@@ -273,6 +273,24 @@ class PrivateSpec:
     topics: Mapping[str, AccountParser]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderEntry:
+    """Commands that a venue takes over a websocket too. The engine sends them there while it is
+    connected, and by REST else.
+
+    `words` are the commands with the venue's word for each. `write` makes the frame of one from
+    its word, the command, its operation's parameters and the session; None where this one must go
+    by REST. The frame has one key, which `route` gives back in an Answer. `operations` replace
+    those of REST where parameters, reply, parser or cost differ. `stream` is a connection for
+    commands only; None: they go over the account's stream.
+    """
+
+    words: Mapping[type[Command[Any]], str]
+    write: Callable[[str, Any, Any, Session], Outgoing | None]
+    operations: Mapping[type[Command[Any]], Operation[Any, Any]] = field(default_factory=dict)
+    stream: StreamSpec | None = None
+
+
 # -- the venue -------------------------------------------------------------------------------------
 
 
@@ -299,6 +317,7 @@ class VenueSpec:
     capabilities: frozenset[Capability]
     client_id: ClientIdRule
     settle_time: int  # ns; see core.ports.Account.settle_time
+    entry: OrderEntry | None = None
     body: Layout = Layout.JSON  # of POST, PUT and PATCH
     credentials: frozenset[str] = frozenset({"api_key", "secret"})
     book_depths: Sequence[int] = ()  # of REST books; empty: any

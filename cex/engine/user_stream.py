@@ -42,6 +42,7 @@ class UserStream:
         self._clock: Clock = market.clock
         self._scope = market.scope(account)
         self._id = 0
+        self._token = ""  # of this connection, for the frames that need it
         self._told = False  # what was last said: connected or not
         self._faulted = 0
         self._resynchronize = False  # the venue found our time wrong
@@ -70,7 +71,8 @@ class UserStream:
         command = self._spec.stream.token
         if command is None:
             return ""
-        return await self._market.caller.call(command, self._scope, self._credentials)
+        self._token = await self._market.caller.call(command, self._scope, self._credentials)
+        return self._token
 
     async def keep(self, token: str) -> None:
         """Prolongs a listen key."""
@@ -78,16 +80,17 @@ class UserStream:
             command = self._spec.stream.keep_token(token)
             await self._market.caller.call(command, self._scope, self._credentials)
 
-    def session(self, token: str) -> Session:
+    def session(self, token: str = "") -> Session:
         """Numbers and credentials for a frame."""
         self._id += 1
-        return Session(self._id, self._market.caller.moment(), self._credentials, token)
+        moment = self._market.caller.moment()
+        return Session(self._id, moment, self._credentials, token or self._token)
 
     async def opened(self) -> None:
         """The stream stands: subscribe to what the login did not bring along."""
         topics = [topic for topic in self._spec.topics if topic]
         if topics:
-            frames = self._spec.stream.subscribe(topics, self.session(""))
+            frames = self._spec.stream.subscribe(topics, self.session())
             await self.connection.request(frames)
         self._conditions.set("stream", Health.READY)
         self._say(True, "")

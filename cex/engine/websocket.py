@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 from picows import WSError, WSMsgType, WSTransport, ws_connect
 
+from cex.engine.http import LostError, NotSentError
 from cex.engine.listener import Listener
-from cex.engine.messages import Ack, Nack, Outgoing, Restart, Routed
+from cex.engine.messages import Ack, Answer, Nack, Outgoing, Restart, Routed
 from cex.engine.spec import Session, StreamSpec
 from cex.engine.wire import MALFORMED
 from core.clock import SECOND, Clock
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 _HANDSHAKE = 10.0  # float: seconds, picows' unit
 _CONFIRM = 10.0  # float: seconds to wait for an acknowledgement, asyncio's unit
+_ANSWER = 10.0  # float: seconds to wait for the answer to a command, asyncio's unit
 _MAX_FRAME = 64 * 1024 * 1024
 _FIRST_PAUSE = SECOND // 2
 _LAST_PAUSE = 30 * SECOND
@@ -109,7 +111,8 @@ class Connection:
         self._spec = spec
         self._base = base
         self._owner = owner
-        self._awaited: dict[str, asyncio.Future[None]] = {}
+        self._awaited: dict[str, asyncio.Future[Any]] = {}
+        self._called: dict[str, asyncio.Future[Any]] = {}
         self._sending = asyncio.Lock()
         self._sent = 0  # monotonic ns of our last frame
         self._task: asyncio.Task[None] | None = None
@@ -165,6 +168,27 @@ class Connection:
                 if self._awaited.get(key) is future:
                     del self._awaited[key]
 
+    async def call(self, frame: Outgoing) -> Answer:
+        """Sends a command at once, past what waits for its pace, and gives its answer.
+
+        Raises NotSentError when nothing left, LostError when the answer did not come.
+        """
+        if not self.live or self.transport is None or self.transport.is_disconnected:
+            raise NotSentError("not connected")
+        (key,) = frame.keys
+        answered = self._called[key] = asyncio.get_running_loop().create_future()
+        try:
+            self.transport.send(WSMsgType.TEXT, frame.payload)
+            async with asyncio.timeout(_ANSWER):
+                answer: Answer = await answered
+                return answer
+        except TimeoutError:
+            raise LostError("no answer in time") from None
+        except (ConnectionError, FrameRefused) as error:
+            raise LostError(str(error)) from None
+        finally:
+            del self._called[key]
+
     def restart(self, reason: str) -> None:
         """Ends this connection; another follows."""
         self.reason = self.reason or reason
@@ -172,12 +196,16 @@ class Connection:
             self.transport.disconnect(graceful=False)
 
     def _control(self, item: Routed) -> None:
-        if isinstance(item, Ack):
+        if isinstance(item, Answer):
+            call = self._called.get(item.key)
+            if call is not None and not call.done():  # else it came too late
+                call.set_result(item)
+        elif isinstance(item, Ack):
             future = self._awaited.get(item.key)
             if future is not None and not future.done():
                 future.set_result(None)
         elif isinstance(item, Nack):
-            future = self._awaited.get(item.key)
+            future = self._awaited.get(item.key) or self._called.get(item.key)
             error = FrameRefused(item.key, item.code, item.text)
             if future is None:
                 self._owner.fault("frame", error)
@@ -251,7 +279,7 @@ class Connection:
             if self.transport is not None:
                 self.transport.disconnect(graceful=False)
                 self.transport = None
-            for future in list(self._awaited.values()):
+            for future in [*self._awaited.values(), *self._called.values()]:
                 if not future.done():
                     future.set_exception(ConnectionError("the connection ended"))
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from cex.engine import commands as ask
 from cex.engine import parse, readers, shapes, spec, wire
-from cex.engine.messages import Ack, BookMessage, Nack, Outgoing, Restart, Routed
+from cex.engine.messages import Ack, Answer, BookMessage, Nack, Outgoing, Restart, Routed
 from cex.engine.shapes import shape
 from cex.engine.signing import QuerySigner
 from cex.engine.spec import Failure, Operation, Pool, Scope, Session, rules
@@ -144,11 +144,19 @@ class MarketFrame(Wire):
     code: int = 0
     msg: str = ""
 
+class RawLimit(Wire):
+    rateLimitType: str
+    interval: str
+    intervalNum: int
+    count: int
+
 class ApiFrame(Wire):
     event: Raw = Raw()
     id: str | None = None
     status: int = 0
-    error: RawError | None = None
+    result: Raw = Raw()
+    error: Raw = Raw()
+    rateLimits: list[RawLimit] = []  # noqa: RUF012 - msgspec copies it
 
 decode_error, decode_account = decoder(RawError), decoder(StreamAccount)
 decode_market_frame, decode_api_frame = decoder(MarketFrame), decoder(ApiFrame)
@@ -347,10 +355,15 @@ def route_account(frame: bytes) -> Iterable[Routed]:
         kind = kind_of(raw.event)
         ended = kind in ("serverShutdown", "eventStreamTerminated")
         return (Restart(f"the venue sent {kind}") if ended else (kind, raw.event),)
-    if raw.error is None and raw.status == 200:
+    body = bytes(raw.result if raw.status == 200 else raw.error)
+    if raw.id.startswith("order"):
+        used = {LIMITED[where]: limit.count for limit in raw.rateLimits
+                if (where := (limit.rateLimitType, limit.interval, limit.intervalNum)) in LIMITED}
+        return (Answer(raw.id, raw.status, body, used),)
+    if raw.status == 200:
         return (Ack(raw.id),)
-    error = raw.error or RawError(raw.status, "")
-    return (Nack(raw.id, str(error.code), error.msg),)
+    failure = parse_failure(body) if body else Failure(str(raw.status), "")
+    return (Nack(raw.id, failure.code, failure.text),)
 
 def write(method: str) -> Any:
     def frames(topics: Sequence[str], session: Session) -> Sequence[Outgoing]:
@@ -363,6 +376,14 @@ def log_in(session: Session) -> Sequence[Outgoing]:
     name, method = str(session.id), "userDataStream.subscribe.signature"
     params = SIGNER.sign_parameters({}, session.credentials, session.moment)
     return [Outgoing(wire.encode({"id": name, "method": method, "params": params}), (name,))]
+
+def write_order(
+    word: str, command: Any, params: Mapping[str, Any], session: Session
+) -> Outgoing:
+    assert session.credentials is not None
+    name = f"order{session.id}"
+    signed = SIGNER.sign_parameters(params, session.credentials, session.moment)
+    return Outgoing(wire.encode({"id": name, "method": word, "params": signed}), (name,))
 
 def verdict(message: BookMessage, sequence: int, first: bool) -> spec.Verdict:
     if message.last <= sequence:
@@ -383,6 +404,9 @@ POOLS = (  # of an address: weight and requests; of an account: orders that noth
 USAGE = {
     "x-mbx-used-weight-1m": "weight", "x-mbx-order-count-10s": "orders_10s",
     "x-mbx-order-count-1d": "orders_1d"}
+LIMITED = {
+    ("REQUEST_WEIGHT", "MINUTE", 1): "weight", ("ORDERS", "SECOND", 10): "orders_10s",
+    ("ORDERS", "DAY", 1): "orders_1d"}
 
 def usage(headers: Mapping[str, str]) -> dict[str, int]:
     return {USAGE[n]: int(v) for n, v in headers.items() if n in USAGE and v.isdecimal()}
@@ -470,6 +494,11 @@ PRIVATE = spec.PrivateSpec(
      # The position event that comes along has the new amounts; order lists we do not place.
      "balanceUpdate": lambda payload, scope: (), "externalLockUpdate": lambda payload, scope: (),
      "listStatus": lambda payload, scope: ()})
+ENTRY = spec.OrderEntry(  # over the same connection, and from the same budgets
+    words={
+        ask.Place: "order.place", ask.Cancel: "order.cancel", ask.Replace: "order.cancelReplace",
+        ask.Amend: "order.amend.keepPriority", ask.CancelAll: "openOrders.cancelAll"},
+    write=write_order)
 ERRORS = (
     *rules(("-1000 -1001 -1006 -1007 -1008 -1016", Reason.VENUE_UNAVAILABLE), unknown=True),
     # An order with our id is there already: perhaps the very one that we asked for.
@@ -499,7 +528,7 @@ VENUE = spec.VenueSpec(
         "rest": "https://api.binance.com", "stream": "wss://stream.binance.com:9443",
         "ws_api": "wss://ws-api.binance.com:443"},
     operations=OPERATIONS, streams={"public": STREAM}, channels=CHANNELS, private=PRIVATE,
-    signer=SIGNER, body=spec.Layout.FORM, errors=ERRORS, pools=POOLS, usage=usage,
+    entry=ENTRY, signer=SIGNER, body=spec.Layout.FORM, errors=ERRORS, pools=POOLS, usage=usage,
     failure=lambda status, body: parse_failure(body) if status >= 400 else None,
     intervals=INTERVALS,
     order_types=frozenset({

@@ -17,7 +17,7 @@ from msgspec import Raw
 
 from cex.engine import commands as ask
 from cex.engine import parse, shapes, spec, wire
-from cex.engine.messages import Ack, BookMessage, Nack, Outgoing, Routed
+from cex.engine.messages import Ack, Answer, BookMessage, Nack, Outgoing, Routed
 from cex.engine.parse import Page
 from cex.engine.shapes import shape
 from cex.engine.signing import HeaderSigner, hmac_hex
@@ -107,6 +107,16 @@ class Frame(Wire):
     ret_msg: str = ""
     req_id: str = ""
 
+class TradeFrame(Wire):
+    """What the order entry's websocket sends: the reply to a frame of ours."""
+
+    op: str
+    retCode: int = 0
+    retMsg: str = ""
+    reqId: str = ""
+    data: Raw = Raw(b"{}")
+    retExtInfo: Raw = Raw(b"{}")
+
 BOOK = {"bids": "b", "asks": "a", "last": "u"}
 RawBook = shape(BookMessage, {**BOOK, "event_time": "ts"})
 TICKER = {
@@ -153,6 +163,7 @@ def list_decoder(type_: Any) -> Any:
     return decoder(kind[type_])
 
 decode_frame, decode_error = decoder(Frame), decoder(RawError)
+decode_trade_frame = decoder(TradeFrame)
 decode_book, decode_best = decoder(shape(BookMessage, BOOK)), decoder(Best)
 decode_statistics = decoder(shape(shapes.TickerShape, TICKER))
 decode_trades, decode_candles = list_decoder(StreamTrade), list_decoder(StreamCandle)
@@ -387,19 +398,44 @@ def route(frame: bytes) -> Iterable[Routed]:
         raise ValueError("neither data nor an answer")
     return (Ack(raw.req_id) if raw.success else Nack(raw.req_id, "", raw.ret_msg),)
 
+def route_entry(frame: bytes) -> Iterable[Routed]:
+    raw = decode_trade_frame(frame)
+    if raw.op == "pong":
+        return ()
+    if raw.op == "auth":
+        failed = Nack(raw.reqId, str(raw.retCode), raw.retMsg)
+        return (failed if raw.retCode else Ack(raw.reqId),)
+    body = {"retCode": raw.retCode, "retMsg": raw.retMsg, "result": raw.data,
+            "retExtInfo": raw.retExtInfo}
+    return (Answer(raw.reqId, 200, wire.encode(body)),)
+
 def write(op: str) -> Any:
     def frames(topics: Sequence[str], session: Session) -> Sequence[Outgoing]:
         name = str(session.id)
         return [Outgoing(wire.encode({"req_id": name, "op": op, "args": list(topics)}), (name,))]
     return frames
 
-def log_in(session: Session) -> Sequence[Outgoing]:
+def login(session: Session) -> list[Any]:
     assert session.credentials is not None
     expires = (session.moment.now + 10 * SECOND) // MILLISECOND
     signature = hmac_hex(session.credentials.secret, f"GET/realtime{expires}")
-    frames: Sequence[Outgoing] = write("auth")(
-        [session.credentials.api_key, expires, signature], session)
+    return [session.credentials.api_key, expires, signature]
+
+def log_in(session: Session) -> Sequence[Outgoing]:
+    frames: Sequence[Outgoing] = write("auth")(login(session), session)
     return frames
+
+def log_in_to_trade(session: Session) -> Sequence[Outgoing]:
+    name = str(session.id)
+    return [Outgoing(wire.encode({"reqId": name, "op": "auth", "args": login(session)}), (name,))]
+
+def write_order(word: str, command: Any, params: Any, session: Session) -> Outgoing:
+    name = str(session.id)
+    header = {
+        "X-BAPI-TIMESTAMP": str(session.moment.now // MILLISECOND),
+        "X-BAPI-RECV-WINDOW": str(SIGNER.receive_window)}
+    frame = {"reqId": name, "header": header, "op": word, "args": [params]}
+    return Outgoing(wire.encode(frame), (name,))
 
 def verdict(message: BookMessage, sequence: int, first: bool) -> Verdict:
     if message.last <= sequence:
@@ -551,6 +587,11 @@ PRIVATE = spec.PrivateSpec(
         subscribe=write("subscribe"), ping=ping),
     {"order": rows_of("spot", read_order), "execution": rows_of("spot", read_execution),
      "wallet": read_wallets})
+ENTRY = spec.OrderEntry(
+    words={ask.Place: "order.create", ask.Cancel: "order.cancel", ask.Replace: "order.amend"},
+    write=write_order,
+    stream=spec.StreamSpec(
+        host="stream", path="/v5/trade", route=route_entry, opening=(log_in_to_trade,), ping=ping))
 COMMON = (
     *rules(
         ("10000 10016 10019", Reason.VENUE_UNAVAILABLE), ("10014", Reason.OUTCOME_UNKNOWN),
@@ -590,7 +631,7 @@ VENUE = spec.VenueSpec(
     documentation="https://bybit-exchange.github.io/docs/v5/intro",
     hosts={"rest": "https://api.bybit.com", "stream": "wss://stream.bybit.com"},
     operations=OPERATIONS, streams={"public": STREAM}, channels=CHANNELS, private=PRIVATE,
-    signer=SIGNER, errors=ERRORS, pools=POOLS, failure=parse_failure,
+    entry=ENTRY, signer=SIGNER, errors=ERRORS, pools=POOLS, failure=parse_failure,
     usage=lambda headers: {},  # they tell how much is left, not of which kind
     intervals=INTERVALS,
     order_types=frozenset({

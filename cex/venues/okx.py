@@ -18,7 +18,7 @@ from msgspec import Raw
 
 from cex.engine import commands as ask
 from cex.engine import parse, readers, shapes, spec, wire
-from cex.engine.messages import Ack, BookMessage, Nack, Outgoing, Restart, Routed
+from cex.engine.messages import Ack, Answer, BookMessage, Nack, Outgoing, Restart, Routed
 from cex.engine.parse import Page
 from cex.engine.shapes import shape
 from cex.engine.signing import PassphraseSigner
@@ -75,6 +75,7 @@ class RawInstrument(Wire):
     minSz: Raw
     maxLmtSz: Raw
     state: str
+    instIdCode: int | None = None
 
 class RawBook(Wire):
     """Of a level's four strings the first two count: price, quantity."""
@@ -195,7 +196,8 @@ def parse_instrument(raw: RawInstrument, venue: str) -> Instrument:
         price_tick=number(raw.tickSz), quantity_step=number(raw.lotSz),
         min_quantity=positive(raw.minSz) or ZERO, max_quantity=positive(raw.maxLmtSz) or ZERO,
         # A state that is new to us must not open a market.
-        status=InstrumentStatus.TRADING if raw.state == "live" else InstrumentStatus.HALTED)
+        status=InstrumentStatus.TRADING if raw.state == "live" else InstrumentStatus.HALTED,
+        venue_code="" if raw.instIdCode is None else str(raw.instIdCode))
 
 def parse_book(raw: RawBook, whole: bool) -> BookMessage:
     """A checksum of zero is none: since 2026-06-23 the venue sends no other."""
@@ -335,6 +337,8 @@ def route(frame: bytes) -> Iterable[Routed]:
     if frame == b"pong":
         return ()
     raw = decode_frame(frame)
+    if raw.id.startswith("order"):
+        return (Answer(raw.id, 200, frame),)  # or a refusal of the whole: written the same way
     if not raw.event:
         if raw.arg is None:
             raise ValueError("neither data nor an answer")
@@ -375,6 +379,20 @@ def verdict(message: BookMessage, sequence: int, first: bool) -> spec.Verdict:
     if message.previous == sequence:
         return spec.Verdict.APPLY
     return spec.Verdict.OLD if message.last == sequence else spec.Verdict.GAP
+
+def write_order(word: str, command: Any, params: Any, session: Session) -> Outgoing | None:
+    """As by REST, in a list; instruments go by their number, where the venue has told it."""
+    rows = params if isinstance(params, list) else [params]
+    many = isinstance(command, ask.CancelOrders)
+    instruments = [i for _, i in command.orders] if many else [command.instrument]
+    codes = [instrument.venue_code for instrument in instruments]
+    if not all(codes):
+        return None
+    args = [
+        {"instIdCode": int(code), **{name: row[name] for name in row if name != "instId"}}
+        for row, code in zip(rows, codes, strict=True)]
+    name = f"order{session.id}"
+    return Outgoing(wire.encode({"id": name, "op": word, "args": args}), (name,))
 
 def checksum(book: Any) -> int:
     """Signed CRC-32 of the 25 best levels, bids and asks by turns."""
@@ -501,6 +519,11 @@ PRIVATE = spec.PrivateSpec(
     replace(PUBLIC, path="/ws/v5/private", opening=(log_in,),
             subscribe=write("subscribe", "instType")),
     {"orders:SPOT": parse_execution, "account": parse_account})
+ENTRY = spec.OrderEntry(  # over the account's stream, and from the same budgets
+    words={
+        ask.Place: "order", ask.Cancel: "cancel-order", ask.CancelOrders: "batch-cancel-orders",
+        ask.Replace: "amend-order"},
+    write=write_order)
 ERRORS = (
     # 51016: an order with our id is there already, perhaps the very one that we asked for.
     *rules(("50001 50004 50005 50013 50026 51149 51054", Reason.VENUE_UNAVAILABLE),
@@ -524,8 +547,8 @@ VENUE = spec.VenueSpec(
     hosts={"rest": "https://www.okx.com", "stream": "wss://ws.okx.com:8443"},
     operations=OPERATIONS,
     streams={"public": PUBLIC, "business": replace(PUBLIC, path="/ws/v5/business")},
-    channels=CHANNELS, private=PRIVATE, signer=SIGNER, failure=parse_failure, errors=ERRORS,
-    pools=POOLS, usage=lambda headers: {}, intervals=INTERVALS,
+    channels=CHANNELS, private=PRIVATE, entry=ENTRY, signer=SIGNER, failure=parse_failure,
+    errors=ERRORS, pools=POOLS, usage=lambda headers: {}, intervals=INTERVALS,
     order_types=frozenset(TYPE_WORDS),
     capabilities=frozenset({
         Capability.ORDER_BOOK, Capability.TRADES, Capability.TICKER, Capability.CANDLES,

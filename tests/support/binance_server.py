@@ -38,6 +38,16 @@ def error(code: int, text: str, status: int = 400, **headers: str) -> Answer:
     return Answer(body, status, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
+# What the websocket API calls by another name; the reply is the same.
+CALLS = {
+    "order.place": "POST /api/v3/order",
+    "order.cancel": "DELETE /api/v3/order",
+    "order.cancelReplace": "POST /api/v3/order/cancelReplace",
+    "order.amend.keepPriority": "PUT /api/v3/order/amend/keepPriority",
+    "openOrders.cancelAll": "DELETE /api/v3/openOrders",
+}
+
+
 class BinanceServer:
     """The scripted venue."""
 
@@ -184,8 +194,26 @@ class BinanceServer:
             extra = {"l": quantity, "L": price, "n": "0.1", "N": "USDT", "t": trade_id, "m": True}
             self.report(self.execution(order, "TRADE", **extra))
 
+    def _call(self, socket: Socket, message: dict[str, Any]) -> None:
+        """A command over the websocket API: scripted and recorded as the same by REST."""
+        method, _, path = CALLS[message["method"]].partition(" ")
+        params = {name: str(value) for name, value in message["params"].items()}
+        headers = {"X-MBX-APIKEY": params.pop("apiKey"), "Way": "socket"}
+        seen = Seen(method, path, params, {}, headers, path)
+        self.exchange.requests.append(seen)
+        answer = self.exchange.answer(seen)
+        if answer.drop:
+            socket.drop()
+        elif not answer.hang:
+            part = b"result" if answer.status == 200 else b"error"
+            head = json.dumps({"id": message["id"], "status": answer.status}).encode()
+            socket.send(head[:-1] + b', "%s": %s}' % (part, answer.body))
+
     def _frame(self, socket: Socket, payload: bytes) -> None:
         message = json.loads(payload)
+        if message["method"] in CALLS:
+            self._call(socket, message)
+            return
         if message["method"] == "userDataStream.subscribe.signature":
             if self.login_error is None:
                 answer = {"id": message["id"], "status": 200, "result": {"subscriptionId": 0}}

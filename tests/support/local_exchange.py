@@ -145,6 +145,13 @@ class LocalExchange:
         else:
             self._handlers[what] = handler
 
+    def answer(self, seen: Seen) -> Answer:
+        """What is scripted for a request that came another way, over a websocket say."""
+        handler = self._handlers.get(f"{seen.method} {seen.path}")
+        answer = Answer(b"not scripted", 404) if handler is None else handler(seen)
+        assert isinstance(answer, Answer), "only what answers at once"
+        return answer
+
     def asked(self, what: str) -> list[Seen]:
         """The requests of `METHOD /path` so far."""
         return [seen for seen in self.requests if f"{seen.method} {seen.path}" == what]
