@@ -6,6 +6,8 @@ from enum import Enum
 
 from core.money import ZERO, is_multiple, text
 
+_ONE = Decimal(1)
+
 
 class InstrumentKind(Enum):
     """What an instrument is."""
@@ -31,7 +33,8 @@ class Instrument:
     Quantities are in base units and prices in quote a base unit, whatever the venue counts in;
     `contract_size` (base units a contract) is for the venue's own encoder, and so is `venue_code`,
     where some calls want another name of it than `venue_symbol`, a number say. A limit of zero
-    means that the venue states none.
+    means that the venue states none. `price_digits` is how many significant digits a price may have
+    at most, 0 for any number: such a venue's tick grows with the price (`tick_at`).
     """
 
     venue: str
@@ -49,6 +52,15 @@ class Instrument:
     contract_size: Decimal = Decimal(1)
     status: InstrumentStatus = InstrumentStatus.TRADING
     venue_code: str = ""
+    price_digits: int = 0
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """The step between prices near this one: larger than `price_tick` where the venue limits
+        the significant digits of a price. It allows whole numbers all the same."""
+        if not self.price_digits or not price:
+            return self.price_tick
+        coarse = Decimal(1).scaleb(price.adjusted() - self.price_digits + 1)
+        return max(self.price_tick, min(coarse, _ONE))
 
     def breach(self, quantity: Decimal, price: Decimal | None) -> str | None:
         """The first rule that an order would break, in words with the numbers, or None.
@@ -63,8 +75,9 @@ class Instrument:
             return f"quantity {text(quantity)} is not a multiple of {text(self.quantity_step)}"
         if price is None:
             return None
-        if not is_multiple(price, self.price_tick):
-            return f"price {text(price)} is not a multiple of the tick {text(self.price_tick)}"
+        tick = self.tick_at(price)
+        if not is_multiple(price, tick):
+            return f"price {text(price)} is not a multiple of the tick {text(tick)}"
         if price * quantity < self.min_notional:
             return (
                 f"notional {text(price * quantity)} {self.quote} is below the minimum "

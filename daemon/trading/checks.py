@@ -17,8 +17,8 @@ def check_request(request: OrderRequest, instrument: Instrument) -> None:
     if breach is not None:
         raise _broken(instrument, breach)
     trigger = request.trigger_price
-    if trigger is not None and not is_multiple(trigger, instrument.price_tick):
-        tick = text(instrument.price_tick)
+    if trigger is not None and not is_multiple(trigger, instrument.tick_at(trigger)):
+        tick = text(instrument.tick_at(trigger))
         raise _broken(
             instrument, f"trigger_price {text(trigger)} is not a multiple of the tick {tick}"
         )
