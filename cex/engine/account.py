@@ -15,7 +15,7 @@ from core.errors import CambistError, Reason, Refused, Rejected
 from core.ids import ClientIdRule
 from core.instruments import Instrument
 from core.money import ZERO, text
-from core.orders import Fill, Order, OrderReport, OrderRequest
+from core.orders import Fill, Order, OrderReport, OrderRequest, OrderType
 from core.ports import AccountReport, AccountSink, Condition, Health, VenueKind
 
 
@@ -121,7 +121,8 @@ class ExchangeAccount:
         instrument = self._market.instrument(request.instrument)
         checks.rules(self._spec, request, instrument)
         checks.clock(self._spec, self._market.offset)
-        reports = await self._mutate(commands.Place(request, instrument))
+        bound = await self._bound(request, instrument)
+        reports = await self._mutate(commands.Place(request, instrument, bound))
         return self._settle(reports, request.client_order_id)
 
     async def cancel(self, order: Order) -> OrderReport:
@@ -186,9 +187,9 @@ class ExchangeAccount:
                 if error.reason is not Reason.ORDER_NOT_FOUND:
                     raise
                 report = None
-            if report is not None:
+            if report:
                 return report
-            command = more(command, None) if more else None
+            command = more(command, report) if more else None
         return None
 
     async def open_orders(self) -> Sequence[Order]:
@@ -232,6 +233,16 @@ class ExchangeAccount:
         await self._market.caller.call(command, self._scope, self._credentials)
 
     # ----------------------------------------------------------------------------------------------
+
+    async def _bound(self, request: OrderRequest, instrument: Instrument) -> Decimal | None:
+        """The worst price of a market order, where the venue takes none without one."""
+        if request.type is not OrderType.MARKET or request.side not in self._spec.bounded:
+            return None
+        try:
+            book = await self._market.order_book(instrument, 1)
+        except CambistError as error:
+            raise Refused(error.reason, error.message, error.metadata, error.retry_after) from None
+        return checks.bound(request, instrument, book)
 
     async def _read(self, command: Command[commands.V_co]) -> commands.V_co:
         return await self._market.caller.call(command, self._scope, self._credentials)

@@ -7,9 +7,12 @@ from cex.engine.spec import VenueSpec
 from core.clock import SECOND
 from core.errors import Reason, Refused
 from core.instruments import Instrument, InstrumentStatus
-from core.money import text
+from core.market import BookSnapshot
+from core.money import ceil_to, floor_to, text
 from core.orders import Order, OrderRequest, Side
 from core.ports import VenueKind
+
+_SLIPPAGE = Decimal("0.05")  # of a market order that names none, where the venue wants a price
 
 
 def rules(spec: VenueSpec, request: OrderRequest, instrument: Instrument) -> None:
@@ -44,6 +47,24 @@ def breach(instrument: Instrument, quantity: Decimal, price: Decimal | None) -> 
             broken,
             {"venue": instrument.venue, "instrument": instrument.id},
         )
+
+
+def bound(request: OrderRequest, instrument: Instrument, book: BookSnapshot) -> Decimal:
+    """The worst price that a market order may have: so far from the best. Raises Refused where
+    there is none."""
+    buy = request.side is Side.BUY
+    levels, _ = book.asks if buy else book.bids
+    if not levels:
+        raise Refused(
+            Reason.INSUFFICIENT_LIQUIDITY,
+            f"nobody {'sells' if buy else 'buys'} {instrument.id} now",
+            {"venue": instrument.venue, "instrument": instrument.id},
+        )
+    best = Decimal(levels[0])
+    slippage = _SLIPPAGE if request.max_slippage is None else request.max_slippage
+    if buy:
+        return max(floor_to(best * (1 + slippage), instrument.price_tick), best)
+    return min(ceil_to(best * (1 - slippage), instrument.price_tick), best)
 
 
 def change(order: Order, instrument: Instrument, quantity: Decimal, price: Decimal) -> None:

@@ -105,12 +105,17 @@ class KeepToken(Command[None]):
 
 @dataclass(frozen=True, slots=True)
 class Place(Command[Reports]):
-    """A new order. The answer: its report, then fills that came with it."""
+    """A new order. The answer: its report, then fills that came with it.
+
+    `bound` is the worst price of a market order at a venue that takes none without
+    (cex.engine.spec.VenueSpec.bounded).
+    """
 
     priority = Priority.PLACE
     mutates = True
     request: OrderRequest
     instrument: Instrument
+    bound: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +177,13 @@ class Amend(Command[Reports]):
 @dataclass(frozen=True, slots=True)
 class GetOrder(Command[OrderReport | None]):
     """What the venue knows of an order; None is its "no such order", where it says so by an empty
-    answer. `closed` asks where it keeps those that ended, if that is another place."""
+    answer. `closed` asks where it keeps those that ended, if that is another place; where that is a
+    list in pages, an empty page with a cursor says that it is on none so far."""
 
     order: Order
     instrument: Instrument
     closed: bool = False
+    cursor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cex.engine.commands import Priority
-from cex.engine.spec import Pool, Window
+from cex.engine.spec import REQUESTED, Pool, Window
 from core.clock import SECOND
 from core.errors import Reason, Refused
 
@@ -120,9 +120,9 @@ class Permit:
         """Returns the permit, with the figures that the venue reported, by pool."""
         if self._open:
             self._open = False
-            now = self._now()
+            now, here = self._now(), reported.get(REQUESTED)
             for meter, cost in self._needs:
-                meter.landed(cost, self._taken, reported.get(meter.pool.name), now)
+                meter.landed(cost, self._taken, reported.get(meter.pool.name, here), now)
 
 
 @dataclass(slots=True)

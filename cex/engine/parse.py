@@ -53,7 +53,7 @@ class Words:
     fee_sign: int = 1
 
 
-_FLAGS = {"0": False, "1": True}
+_FLAGS = {"0": False, "1": True, "false": False, "true": True}
 
 
 def _liquidity(raw: OrderShape | FillShape, words: Words) -> Liquidity:

@@ -108,7 +108,7 @@ class CandleShape(Wire):
     close: Raw = NONE
     volume: Raw = NONE
     quote_volume: Raw = NONE
-    closed: bool | str | None = None  # true and false, or "1" and "0"
+    closed: bool | str | None = None  # true and false, perhaps quoted, or "1" and "0"
 
 
 class BalanceShape(Wire):

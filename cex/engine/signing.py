@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha512
 from typing import Any, Protocol, cast
+from urllib.parse import unquote
 
 from cex.engine.credentials import Credentials
 from cex.engine.request import lay_out, query_string
@@ -57,23 +59,31 @@ def iso_time(now: int) -> str:
 class PassphraseSigner:
     """Time, method, path with query and body, signed into headers beside a passphrase.
 
-    OKX and its like: `<prefix>-KEY`, `-SIGN`, `-TIMESTAMP`, `-PASSPHRASE`.
+    OKX and its like: `<prefix>-KEY`, `-SIGN`, `-TIMESTAMP`, `-PASSPHRASE`. Where keys have a
+    version (KuCoin), it goes along, the passphrase is signed too, the time is in milliseconds, and
+    what is signed is the query as it was before it was percent-encoded.
     """
 
     prefix: str
+    key_version: str = ""
 
     def sign(self, draft: Draft, credentials: Credentials, moment: Moment) -> Request:
         """See cex.engine.spec.Signer."""
         made = lay_out(draft, {})
-        time = iso_time(moment.now)
-        payload = f"{time}{made.method}{made.target}{made.body.decode()}"
+        time, passphrase, target = iso_time(moment.now), credentials.passphrase, made.target
+        version = {}
+        if self.key_version:
+            time, target = str(moment.now // MILLISECOND), unquote(target)
+            passphrase = hmac_base64(credentials.secret, passphrase)
+            version = {f"{self.prefix}-KEY-VERSION": self.key_version}
+        payload = f"{time}{made.method}{target}{made.body.decode()}"
         signed = {
             f"{self.prefix}-KEY": credentials.api_key,
             f"{self.prefix}-SIGN": hmac_base64(credentials.secret, payload),
             f"{self.prefix}-TIMESTAMP": time,
-            f"{self.prefix}-PASSPHRASE": credentials.passphrase,
+            f"{self.prefix}-PASSPHRASE": passphrase,
         }
-        return replace(made, headers={**made.headers, **signed})
+        return replace(made, headers={**made.headers, **version, **signed})
 
     def sign_login(self, path: str, credentials: Credentials, moment: Moment) -> dict[str, str]:
         """What a websocket's login says: as for a GET of `path`, with the time in seconds."""
@@ -84,6 +94,47 @@ class PassphraseSigner:
             "timestamp": time,
             "sign": hmac_base64(credentials.secret, f"{time}GET{path}"),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class LinesSigner:
+    """Method, path, query, the body's SHA-512 and the time in seconds, a line each, under
+    HMAC-SHA512; key, time and signature in headers.
+
+    Gate: `KEY`, `Timestamp`, `SIGN`. Signed is the query as it was before it was percent-encoded.
+    What changes something is turned away when it arrives later than `valid` ns after it left.
+    """
+
+    valid: int
+
+    def expiry(self, moment: Moment) -> dict[str, str]:
+        """Until when a request may be carried out, in milliseconds."""
+        return {"x-gate-exptime": str((moment.now + self.valid) // MILLISECOND)}
+
+    def sign(self, draft: Draft, credentials: Credentials, moment: Moment) -> Request:
+        """See cex.engine.spec.Signer."""
+        time = str(moment.now // SECOND)
+        made = lay_out(draft, {"Content-Type": "application/json"})
+        body = sha512(made.body).hexdigest()
+        payload = "\n".join((made.method, made.path, unquote(made.query), body, time))
+        signature = hmac_hex(credentials.secret, payload, "sha512")
+        signed = {"KEY": credentials.api_key, "Timestamp": time, "SIGN": signature}
+        expiry = {} if made.method == "GET" else self.expiry(moment)
+        return replace(made, headers={**made.headers, **signed, **expiry})
+
+    def sign_event(
+        self, channel: str, event: str, credentials: Credentials, moment: Moment
+    ) -> dict[str, str]:
+        """The `auth` of a websocket's request; its time is that of the moment in seconds."""
+        payload = f"channel={channel}&event={event}&time={moment.now // SECOND}"
+        signature = hmac_hex(credentials.secret, payload, "sha512")
+        return {"method": "api_key", "KEY": credentials.api_key, "SIGN": signature}
+
+    def sign_login(self, channel: str, credentials: Credentials, moment: Moment) -> dict[str, str]:
+        """What the login of a websocket that takes orders says: key, time, signature."""
+        time = str(moment.now // SECOND)
+        signature = hmac_hex(credentials.secret, f"api\n{channel}\n\n{time}", "sha512")
+        return {"api_key": credentials.api_key, "signature": signature, "timestamp": time}
 
 
 @dataclass(frozen=True, slots=True)

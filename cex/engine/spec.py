@@ -14,7 +14,7 @@ from core.errors import Reason
 from core.ids import ClientIdRule
 from core.instruments import Instrument
 from core.market import Candle, Funding, Ticker, Trade
-from core.orders import Fill, OrderReport, OrderType, TimeInForce
+from core.orders import Fill, OrderReport, OrderType, Side, TimeInForce
 from core.ports import Capability, Channel, Standing, VenueKind
 
 C = TypeVar("C", bound=Command[Any])
@@ -145,6 +145,9 @@ def rules(*rows: tuple[str, Reason] | tuple[str, Reason, str], **more: Any) -> l
         for row in rows
         for code in row[0].split()
     ]
+
+
+REQUESTED = ""  # in the figures of a reply: the pools that the request took from
 
 
 class Window(Enum):
@@ -325,6 +328,7 @@ class VenueSpec:
     cancel_batch: int = 0  # orders that CancelOrders takes at once
     max_skew: int = 60 * SECOND  # a machine's clock this far off is not to be trusted
     cancel_all_by_instrument: bool = True
+    bounded: frozenset[Side] = frozenset()  # market orders of these sides need a worst price
     replaces_in_place: bool = False  # a replacement keeps the order and its client order id
     standing: Standing = Standing.GREEN
     standing_since: str = ""

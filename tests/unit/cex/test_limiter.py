@@ -6,7 +6,7 @@ import pytest
 
 from cex.engine.commands import Priority
 from cex.engine.limiter import Limiter, Permit
-from cex.engine.spec import Pool, Window
+from cex.engine.spec import REQUESTED, Pool, Window
 from core.clock import SECOND, ManualClock
 from core.errors import Reason, Refused
 
@@ -74,6 +74,13 @@ async def test_the_venues_own_count_replaces_ours() -> None:
     assert used(of) == {("weight", ""): 41}
     second.landed({"weight": 99})  # once only
     assert used(of) == {("weight", ""): 41}
+
+
+async def test_a_count_without_a_name_is_of_the_pools_that_the_request_took_from() -> None:
+    of, _ = limiter(Pool("weight", 100, 60 * SECOND), Pool("other", 100, 60 * SECOND))
+    (await of.acquire({"other": 3}, "", QUERY)).landed({"other": 7})
+    (await take(of, 10)).landed({REQUESTED: 40})
+    assert used(of) == {("other", ""): 7, ("weight", ""): 40}
 
 
 async def test_a_count_of_a_window_that_has_ended_says_nothing() -> None:

@@ -1,6 +1,7 @@
 """The signature schemes against worked examples of the venues' documentation."""
 
 import base64
+import hmac
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from cex.engine.credentials import Credentials
 from cex.engine.request import query_string
-from cex.engine.signing import QuerySigner, hmac_or_ed25519
+from cex.engine.signing import LinesSigner, PassphraseSigner, QuerySigner, hmac_or_ed25519
 from cex.engine.spec import Draft, Layout, Moment
 
 # The example keys of Binance's "SIGNED Endpoint Examples" (REST and websocket API).
@@ -100,3 +101,64 @@ def test_credentials_show_nothing() -> None:
     assert KEY not in repr(credentials)
     assert SECRET not in f"{credentials}"
     assert credentials.redact(f"bad {KEY} {SECRET} pass-phrase") == "bad … … …"
+
+
+@pytest.mark.parametrize(
+    ("draft", "signature"),
+    [
+        (
+            Draft(
+                "GET",
+                "/api/v4/futures/orders",
+                Layout.QUERY,
+                {"contract": "BTC_USD", "status": "finished", "limit": 50},
+            ),
+            "55f84ea195d6fe57ce62464daaa7c3c02fa9d1dde954e4c898289c9a2407a3d6"
+            "fb3faf24deff16790d726b66ac9f74526668b13bd01029199cc4fcc522418b8a",
+        ),
+        (
+            Draft(
+                "POST",
+                "/api/v4/futures/orders",
+                Layout.JSON,
+                {
+                    "contract": "BTC_USD",
+                    "type": "limit",
+                    "size": 100,
+                    "price": 6800,
+                    "time_in_force": "gtc",
+                },
+            ),
+            "eae42da914a590ddf727473aff25fc87d50b64783941061f47a3fdb92742541f"
+            "c4c2c14017581b4199a1418d54471c269c03a38d788d802e2c306c37636389f0",
+        ),
+    ],
+)
+def test_gates_documented_signatures(draft: Draft, signature: str) -> None:
+    moment = Moment(1541993715_900_000_000)
+    made = LinesSigner(valid=5_000_000_000).sign(draft, Credentials("key", "secret"), moment)
+    assert made.headers["SIGN"] == signature
+    assert made.headers["KEY"] == "key"
+    assert made.headers["Timestamp"] == "1541993715"
+    expires = made.headers.get("x-gate-exptime")
+    assert expires == (None if draft.method == "GET" else "1541993720900")
+
+
+def test_a_passphrase_of_a_versioned_key_goes_signed() -> None:
+    """As KuCoin describes it: what is signed is not percent-encoded, the passphrase is."""
+    draft = Draft("GET", "/api/v1/sub/api-key", Layout.QUERY, {"passphrase": "abc!@#11"})
+    made = PassphraseSigner("KC-API", "3").sign(
+        draft, Credentials("key", "secret", "words"), Moment(1547015186532_000_000)
+    )
+    assert made.target == "/api/v1/sub/api-key?passphrase=abc%21%40%2311"
+
+    def signed(payload: str) -> str:
+        return base64.b64encode(hmac.digest(b"secret", payload.encode(), "sha256")).decode()
+
+    assert dict(made.headers) == {
+        "KC-API-KEY-VERSION": "3",
+        "KC-API-KEY": "key",
+        "KC-API-TIMESTAMP": "1547015186532",
+        "KC-API-PASSPHRASE": signed("words"),
+        "KC-API-SIGN": signed("1547015186532GET/api/v1/sub/api-key?passphrase=abc!@#11"),
+    }
