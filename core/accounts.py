@@ -29,6 +29,20 @@ class PositionSide(Enum):
     SHORT = 3
 
 
+class MarginMode(Enum):
+    """What margin a position may use: all of the account's, or only what was set aside for it."""
+
+    CROSS = 1
+    ISOLATED = 2
+
+
+class PositionMode(Enum):
+    """One position an instrument, or a long and a short one."""
+
+    ONE_WAY = 1
+    HEDGE = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """One perpetual position; quantity is signed in base units, negative is short."""
@@ -46,6 +60,7 @@ class Position:
     leverage: Decimal | None = None
     margin: Decimal | None = None
     update_time: int = 0
+    margin_mode: MarginMode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +84,7 @@ class FundingPayment:
     payment_id: str
     amount: Decimal
     asset: str
-    rate: Decimal
+    rate: Decimal | None  # None where the venue does not tell
     event_time: int
 
 

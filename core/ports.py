@@ -10,7 +10,14 @@ from decimal import Decimal
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
-from core.accounts import Balance, FeeRates, FundingPayment, Position
+from core.accounts import (
+    Balance,
+    FeeRates,
+    FundingPayment,
+    MarginMode,
+    Position,
+    PositionMode,
+)
 from core.ids import ClientIdRule
 from core.instruments import Instrument
 from core.market import BookSnapshot, Candle, Funding, MarketEvent, Ticker, Trade
@@ -66,6 +73,9 @@ class Capability(Enum):
     FEES = "fees"
     POSITIONS = "positions"
     LEVERAGE = "leverage"
+    MARGIN_MODE = "margin_mode"
+    POSITION_MODE = "position_mode"
+    FUNDING_PAYMENTS = "funding_payments"
     SWAP = "swap"
     LIQUIDITY = "liquidity"
 
@@ -273,6 +283,33 @@ class Leveraged(Protocol):
     async def set_leverage(self, instrument: Instrument, leverage: Decimal) -> None:
         """Notional over margin from now on; the same again is no error. Sent at most once: raises
         Refused, Rejected or Unconfirmed."""
+        ...
+
+
+@runtime_checkable
+class Moded(Protocol):
+    """An account at a venue of perpetuals that lets its customers choose how positions are kept.
+
+    What is so already is no error. Sent at most once: raises Refused (UNSUPPORTED_BY_VENUE where
+    there is no choice), Rejected or Unconfirmed.
+    """
+
+    async def set_margin_mode(self, instrument: Instrument, mode: MarginMode) -> None:
+        """For an instrument's positions from now on."""
+        ...
+
+    async def set_position_mode(self, mode: PositionMode) -> None:
+        """For the whole account. In hedge mode an order that may only reduce is one of the other
+        side's position, and every other order one of its own side's."""
+        ...
+
+
+@runtime_checkable
+class Funded(Protocol):
+    """An account whose funding payments can be asked for."""
+
+    async def funding_payments(self, since: int) -> Sequence[FundingPayment]:
+        """From a time (ns) on, oldest first, as far back as the venue keeps them."""
         ...
 
 

@@ -59,6 +59,6 @@ def funding_payment(value: FundingPayment) -> pb.FundingPayment:
         payment_id=value.payment_id,
         amount=text(value.amount),
         asset=value.asset,
-        rate=text(value.rate),
+        rate=text_or_none(value.rate) or "",
         event_time=timestamp_or_none(value.event_time),
     )
