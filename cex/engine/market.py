@@ -130,6 +130,8 @@ class ExchangeVenue:
             raise self._unsupported(f"no stream of {channel.value}")
         if channel is Channel.CANDLES:
             self._check_interval(interval)
+            if channel_spec.intervals and interval not in channel_spec.intervals:
+                raise self._unsupported(f"no stream of candles of {interval} s: ask for them")
         else:
             interval = 0
         key = (channel, instrument.id, interval)

@@ -76,8 +76,21 @@ class Answer:
     used: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Numbered:
+    """The number of the frame on its connection, ahead of what it brings.
+
+    A hole means that something was lost, of whatever was subscribed to, so that the connection is
+    made anew. What comes with a number that was there is not read again. Frames without data
+    (`data` is False) count, but prove nothing.
+    """
+
+    number: int
+    data: bool = True
+
+
 # A routed frame: (topic, payload) for data; the payload goes to the topic's parser.
-Routed = tuple[str, Any] | Ack | Nack | Restart | Answer
+Routed = tuple[str, Any] | Ack | Nack | Restart | Answer | Numbered
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,17 @@ class LinesSigner:
 
 
 @dataclass(frozen=True, slots=True)
+class KeySigner:
+    """The key in a header, and no signature: what Binance's listen keys are asked for with."""
+
+    key_header: str
+
+    def sign(self, draft: Draft, credentials: Credentials, moment: Moment) -> Request:
+        """See cex.engine.spec.Signer."""
+        return lay_out(draft, {self.key_header: credentials.api_key})
+
+
+@dataclass(frozen=True, slots=True)
 class QuerySigner:
     """Parameters with a timestamp, signed as one query string, the key in a header.
 

@@ -102,7 +102,7 @@ class Operation(Generic[C, R]):
     `reply` is the wire type of the answer, `parse` makes our value of it. `cost` is what the call
     takes from each rate-limit pool. `more` gives the command for the next page after a page.
     `effects` reads a failure reply that nevertheless changed something: what changed, and the
-    failure that is left.
+    failure that is left. `signer` is for a call that is not authenticated as the others are.
     """
 
     method: str
@@ -116,6 +116,7 @@ class Operation(Generic[C, R]):
     host: str = "rest"
     more: Callable[[C, Any], C | None] | None = None
     effects: Callable[[bytes, C, Scope], tuple[Sequence[OrderReport | Fill], Failure]] | None = None
+    signer: Signer | None = None  # None: the venue's
 
 
 # -- outcomes and limits ---------------------------------------------------------------------------
@@ -257,11 +258,15 @@ MarketParser = Callable[[Any, Instrument, int], Iterable[MarketValue]]
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpec:
-    """One kind of market data: which topics carry it, and their parsers."""
+    """One kind of market data: which topics carry it, and their parsers.
+
+    `intervals` (seconds) are the candles that are streamed; empty: all that the venue has.
+    """
 
     topics: Callable[[Instrument, int], Mapping[str, MarketParser]]
     stream: str = "public"
     book: BookRule | None = None
+    intervals: frozenset[int] = frozenset()
 
 
 AccountValue = OrderReport | Fill | Balance | Position | FundingPayment | Restart

@@ -46,6 +46,12 @@ class TopicConnection:
         """How many more topics fit."""
         return self._spec.max_topics - len(self.upstreams)
 
+    def takes(self, upstream: Upstream) -> bool:
+        """Whether an upstream fits here, none of its topics being another's."""
+        return self.room >= len(upstream.topics) and self.upstreams.keys().isdisjoint(
+            upstream.topics
+        )
+
     def add(self, upstream: Upstream) -> None:
         """Wants an upstream's topics."""
         for topic, parser in upstream.topics.items():
@@ -193,9 +199,10 @@ class Topics:
         self._made = 0
 
     def add(self, upstream: Upstream) -> None:
-        """Subscribes on a connection with room, or on a new one."""
+        """Subscribes on a connection with room, or on a new one. Where two instruments are of one
+        topic, each gets a connection of its own: a topic has one reader there."""
         connections = self._connections.setdefault(upstream.stream, [])
-        home = next((c for c in connections if c.room >= len(upstream.topics)), None)
+        home = next((c for c in connections if c.takes(upstream)), None)
         if home is None:
             spec = self._streams[upstream.stream]
             self._made += 1

@@ -16,7 +16,7 @@ from picows import WSError, WSMsgType, WSTransport, ws_connect
 
 from cex.engine.http import LostError, NotSentError
 from cex.engine.listener import Listener
-from cex.engine.messages import Ack, Answer, Nack, Outgoing, Restart, Routed
+from cex.engine.messages import Ack, Answer, Nack, Numbered, Outgoing, Restart, Routed
 from cex.engine.spec import Session, StreamSpec
 from cex.engine.wire import MALFORMED
 from core.clock import SECOND, Clock
@@ -28,6 +28,7 @@ _HANDSHAKE = 10.0  # float: seconds, picows' unit
 _CONFIRM = 10.0  # float: seconds to wait for an acknowledgement, asyncio's unit
 _ANSWER = 10.0  # float: seconds to wait for the answer to a command, asyncio's unit
 _MAX_FRAME = 64 * 1024 * 1024
+_REPEATS = 64  # a frame numbered so far back is one that came twice; further back, another count
 _FIRST_PAUSE = SECOND // 2
 _LAST_PAUSE = 30 * SECOND
 _STEADY = 60 * SECOND  # a connection that lived so long was a good one
@@ -108,6 +109,7 @@ class Connection:
         self.reason = ""  # why it is about to end
         self.live = False  # open and subscribed
         self._refused: FrameRefused | None = None
+        self._number: int | None = None  # of the last frame, where the venue numbers them
         self._spec = spec
         self._base = base
         self._owner = owner
@@ -138,8 +140,10 @@ class Connection:
             for item in self._spec.route(payload):
                 if type(item) is tuple:
                     owner.data(item[0], item[1], received)
-                else:
+                elif type(item) is not Numbered:
                     self._control(item)
+                elif not self._continues(item):
+                    return
         except MALFORMED as error:
             owner.fault("frame", error)
         except Exception as error:  # noqa: BLE001 - a bug must be loud, and not end the connection
@@ -195,6 +199,20 @@ class Connection:
         if self.transport is not None:
             self.transport.disconnect(graceful=False)
 
+    def _continues(self, item: Numbered) -> bool:
+        """Whether a frame is the next one; what is amiss ends the connection."""
+        last, number = self._number, item.number
+        if last is None:
+            self._number = number if item.data else None
+        elif number == last + 1:
+            self._number = number
+        elif not item.data or last - _REPEATS < number <= last:
+            return False
+        else:
+            self.restart(f"frame {last + 1} was due, {number} came")
+            return False
+        return True
+
     def _control(self, item: Routed) -> None:
         if isinstance(item, Answer):
             call = self._called.get(item.key)
@@ -232,6 +250,7 @@ class Connection:
             began = self.clock.monotonic()
             self.reason = ""
             self._refused = None
+            self._number = None
             try:
                 reason = await self._live()
             except Exception as error:  # noqa: BLE001 - a bug, or a key that cannot sign: loud

@@ -24,8 +24,8 @@ from typing import Any, TypeGuard
 
 from cex.engine import commands
 from cex.engine.credentials import Credentials
-from cex.engine.messages import BookMessage
-from cex.engine.spec import Moment, Scope, VenueSpec
+from cex.engine.messages import BookMessage, Numbered, Routed
+from cex.engine.spec import Moment, Scope, StreamSpec, VenueSpec
 from cex.engine.wire import UnknownSymbol
 from cex.venues import catalogue
 from core.instruments import Instrument
@@ -149,24 +149,29 @@ def payload(case: Mapping[str, Any]) -> bytes:
     return json.dumps(case["payload"], separators=(",", ":")).encode()
 
 
+def _routed(stream: StreamSpec, frame: bytes) -> list[Routed]:
+    """What a frame brings, without its number on the connection."""
+    return [item for item in stream.route(frame) if not isinstance(item, Numbered)]
+
+
 def frame_values(venue: Venue, case: Mapping[str, Any]) -> Any:
     """What a frame of `frames.json` means: routed, and data parsed by its topic's parser."""
     spec, where = venue.spec, case["stream"]
     found: list[Any] = []
     if where == "account":
-        for item in spec.private.stream.route(payload(case)):
+        for item in _routed(spec.private.stream, payload(case)):
             if isinstance(item, tuple):
                 found.extend(spec.private.topics[item[0]](item[1], venue.scope))
             else:
                 found.append(item)
     elif where in spec.streams:
-        routed = spec.streams[where].route(payload(case))
+        routed = _routed(spec.streams[where], payload(case))
         found.extend(item[0] if isinstance(item, tuple) else item for item in routed)
     else:
         channel = spec.channels[Channel[where]]
         instrument = venue.instruments[case["instrument"]]
         topics = channel.topics(instrument, case.get("interval", 0))
-        for item in spec.streams[channel.stream].route(payload(case)):
+        for item in _routed(spec.streams[channel.stream], payload(case)):
             assert isinstance(item, tuple), f"{item} is no data"
             found.extend(topics[item[0]](item[1], instrument, 0))
     return plain(found)
