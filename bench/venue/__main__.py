@@ -11,6 +11,7 @@ from aiohttp import web
 
 from bench.venue import recording
 from bench.venue.market import Market
+from bench.venue.orders import Orders
 from bench.venue.rest import Rest
 from bench.venue.sockets import Users, serve
 from bench.workers.talk import Ears, say
@@ -21,8 +22,9 @@ async def main() -> None:
     logging.basicConfig(level=logging.ERROR)
     played = recording.load()
     market, users = Market(played), Users()
-    sockets = await serve(market, users)
-    runner = web.AppRunner(Rest(market, users).application(), access_log=None)
+    orders = Orders(users)
+    sockets = await serve(market, users, orders)
+    runner = web.AppRunner(Rest(market, orders).application(), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

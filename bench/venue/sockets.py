@@ -1,7 +1,8 @@
 """The websocket side: the market streams, and the websocket API with its user data stream."""
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
@@ -97,27 +98,46 @@ class Users:
             connection.say({"subscriptionId": 0, "event": event})
 
 
-class _Api(_Connection):
-    """A connection to the websocket API: whatever is asked is well."""
+class Desk(Protocol):
+    """Where orders go; see bench.venue.orders."""
 
-    def __init__(self, users: Users) -> None:
+    def place(self, key: str, params: Mapping[str, str]) -> dict[str, Any]: ...
+
+    def cancel(self, key: str, params: Mapping[str, str]) -> dict[str, Any] | None: ...
+
+
+class _Api(_Connection):
+    """A connection to the websocket API: orders, and what else is asked is well."""
+
+    def __init__(self, users: Users, desk: Desk) -> None:
         super().__init__()
         self._users = users
+        self._desk = desk
 
     def heard(self, message: dict[str, Any]) -> None:
-        key = (message.get("params") or {}).get("apiKey")
-        if key:
+        params = message.get("params") or {}
+        key, result = params.get("apiKey", ""), None
+        if message.get("method") == "order.place":
+            result = self._desk.place(key, params)
+        elif message.get("method") == "order.cancel":
+            result = self._desk.cancel(key, params)
+            if result is None:
+                error = {"code": -2011, "msg": "Unknown order sent."}
+                self.say({"id": message.get("id"), "status": 400, "error": error})
+                return
+        elif key:
             self._users.subscribed(key, self)
-        self.say({"id": message.get("id"), "status": 200, "result": {"subscriptionId": 0}})
+        result = result or {"subscriptionId": 0}
+        self.say({"id": message.get("id"), "status": 200, "result": result})
 
 
-async def serve(market: Market, users: Users) -> asyncio.Server:
+async def serve(market: Market, users: Users, desk: Desk) -> asyncio.Server:
     """A server on a free port of the loopback."""
 
     def connection(request: WSUpgradeRequest) -> WSListener:
         path = request.path.decode()
         if path.startswith("/ws-api"):
-            return _Api(users)
+            return _Api(users, desk)
         return _Streams(market, combined=path.startswith("/stream"))
 
     return await ws_create_server(connection, "127.0.0.1", 0)

@@ -67,13 +67,15 @@ class Answer:
     """The reply to a command that was sent as a frame with this key.
 
     It is judged as the same reply by REST would be: `status` and `body` are written that way.
-    `used` are the figures of the rate limits that came with it, by pool.
+    `used` are the figures of the rate limits that came with it, by pool, and `headers` what a
+    reply's headers would say, in lower case: "retry-after" in seconds.
     """
 
     key: str
     status: int
     body: bytes
     used: Mapping[str, int] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

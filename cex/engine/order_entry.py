@@ -54,7 +54,7 @@ class OrderLine:
         if frame is None:
             raise NotSentError("not over the socket")
         answer = await self._connection.call(frame)
-        return Reply(answer.status, {}, answer.body), answer.used
+        return Reply(answer.status, answer.headers, answer.body), answer.used
 
 
 class EntryStream:

@@ -150,6 +150,10 @@ class RawLimit(Wire):
     intervalNum: int
     count: int
 
+class RawWait(Wire):
+    serverTime: int
+    retryAfter: int
+
 class ApiFrame(Wire):
     event: Raw = Raw()
     id: str | None = None
@@ -162,7 +166,7 @@ decode_error, decode_account = decoder(RawError), decoder(StreamAccount)
 decode_market_frame, decode_api_frame = decoder(MarketFrame), decoder(ApiFrame)
 fills_of, lists_of = member("fills", list[Raw]), member("orderReports", list[Raw], [])
 halves_of, kind_of, kline_of = member("data", RawReplaced), member("e", str), member("k")
-time_of = member("serverTime")
+time_of, wait_of = member("serverTime"), member("data", RawWait)
 
 # -- words -----------------------------------------------------------------------------------------
 
@@ -349,6 +353,11 @@ def route_market(frame: bytes) -> Iterable[Routed]:
         raise ValueError("neither data nor an answer")
     return (Nack(str(raw.id), str(raw.code), raw.msg) if raw.msg else Ack(str(raw.id)),)
 
+def retry_of(body: bytes) -> dict[str, str]:
+    """Where a header would name seconds, they name a time, and their own."""
+    wait = wait_of(body) if b'"retryAfter"' in body else None
+    return {"retry-after": str(-((wait.serverTime - wait.retryAfter) // 1000))} if wait else {}
+
 def route_account(frame: bytes) -> Iterable[Routed]:
     raw = decode_api_frame(frame)
     if raw.id is None:
@@ -359,7 +368,7 @@ def route_account(frame: bytes) -> Iterable[Routed]:
     if raw.id.startswith("order"):
         used = {LIMITED[where]: limit.count for limit in raw.rateLimits
                 if (where := (limit.rateLimitType, limit.interval, limit.intervalNum)) in LIMITED}
-        return (Answer(raw.id, raw.status, body, used),)
+        return (Answer(raw.id, raw.status, body, used, retry_of(body)),)
     if raw.status == 200:
         return (Ack(raw.id),)
     failure = parse_failure(body) if body else Failure(str(raw.status), "")

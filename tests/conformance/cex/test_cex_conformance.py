@@ -12,6 +12,7 @@ from cex.engine import commands, outcome, request, wire
 from cex.engine.caller import read
 from cex.engine.commands import Command
 from cex.engine.http import Reply
+from cex.engine.messages import Answer
 from cex.engine.spec import Session
 from core.accounts import Balance
 from core.errors import CambistError, Reason, Rejected, Unconfirmed
@@ -116,6 +117,90 @@ def error_of(venue: Venue, reply: Reply, kind: type[Command[Any]]) -> CambistErr
     return caught.value
 
 
+# -- orders over a websocket -----------------------------------------------------------------------
+
+
+def over_socket(venue: Venue, command: Command[Any], frame: bytes) -> Any:
+    """What the answer to a command means: its value, or the error; None when it is no answer."""
+    entry = venue.spec.entry
+    assert entry is not None
+    stream = entry.stream or venue.spec.private.stream
+    answers = [item for item in stream.route(frame) if isinstance(item, Answer)]
+    if not answers:
+        return None
+    (answer,) = answers
+    kind = type(command)
+    operation = entry.operations.get(kind) or venue.spec.operations[kind]
+    reply = Reply(answer.status, answer.headers, answer.body)
+    try:
+        failure = venue.spec.failure(reply.status, reply.body)
+    except wire.MALFORMED:
+        return outcome.failed(venue.spec, reply, None, kind.mutates)
+    if failure is not None or not 200 <= reply.status < 300:
+        return outcome.failed(venue.spec, reply, failure, kind.mutates)
+    try:
+        return read(operation, command, venue.scope, reply.body)
+    except CambistError as error:
+        return outcome.unconfirmed(venue.spec, error.message)
+
+
+@pytest.mark.parametrize(("venue", "case"), cases("entry"))
+def test_a_command_over_a_websocket_is_exactly_this_frame(
+    venue: Venue, case: dict[str, Any]
+) -> None:
+    entry = venue.spec.entry
+    assert entry is not None
+    command = venue.command(case["command"])
+    operation = entry.operations.get(type(command)) or venue.spec.operations[type(command)]
+    session = Session(case["id"], venue.moment, venue.credentials, case.get("token", ""))
+    word = entry.words[type(command)]
+    frame = entry.write(word, command, operation.params(command), session)
+    assert frame is not None
+    assert frame.payload.decode() == case["frame"]
+    (key,) = frame.keys
+    stream = entry.stream or venue.spec.private.stream
+    (answer,) = stream.route(payload(case))
+    assert isinstance(answer, Answer)
+    assert answer.key == key
+    assert dict(answer.used) == case.get("used", {})
+    assert set(answer.used) <= {pool.name for pool in venue.spec.pools}
+
+
+@pytest.mark.parametrize(("venue", "case"), cases("entry"))
+def test_an_answer_over_a_websocket_means_this(venue: Venue, case: dict[str, Any]) -> None:
+    found = over_socket(venue, venue.command(case["command"]), payload(case))
+    if isinstance(found, CambistError):
+        said = {"kind": type(found).__name__, "reason": found.reason.value}
+        assert {**said, "retry_after": found.retry_after} == {"retry_after": None, **case["expect"]}
+    else:
+        assert plain(found) == case["expect"]
+
+
+@pytest.mark.parametrize(("venue", "case"), cases("entry"))
+def test_a_hostile_answer_over_a_websocket_is_never_a_rejection(
+    venue: Venue, case: dict[str, Any]
+) -> None:
+    command = venue.command(case["command"])
+    refused = case.get("refuses_a_part", False)
+    refused |= isinstance(case["expect"], dict) and case["expect"].get("kind") == "Rejected"
+    for changed in mutations(case["payload"]):
+        try:
+            found = over_socket(venue, command, json.dumps(changed).encode())
+        except wire.MALFORMED:
+            continue
+        assert refused or not isinstance(found, Rejected), changed
+
+
+@pytest.mark.parametrize("name", VENUES)
+def test_every_command_over_a_websocket_has_a_case(name: str) -> None:
+    venue = load(name)
+    entry = venue.spec.entry
+    covered = {case["command"]["command"] for case in venue.cases("entry")}
+    assert covered == ({kind.__name__ for kind in entry.words} if entry else set())
+    if entry is not None:
+        assert set(entry.words) <= set(venue.spec.operations)
+
+
 # -- completeness ----------------------------------------------------------------------------------
 
 
@@ -183,7 +268,7 @@ def test_sources_are_named_and_counted(
     venue = load(name)
     assert (venue.folder / "SOURCES.md").read_text().strip()
     counts: Counter[str] = Counter()
-    for kind in ("replies", "frames", "errors"):
+    for kind in ("replies", "frames", "errors", "entry"):
         for case in venue.cases(kind):
             assert case["source"] in cex_fixtures.SOURCES
             counts[case["source"]] += 1
