@@ -34,7 +34,7 @@ class Instrument:
     `contract_size` (base units a contract) is for the venue's own encoder, and so is `venue_code`,
     where some calls want another name of it than `venue_symbol`, a number say. A limit of zero
     means that the venue states none. `price_digits` is how many significant digits a price may have
-    at most, 0 for any number: such a venue's tick grows with the price (`tick_at`).
+    at most, None for any number: such a venue's tick grows with the price (`tick_at`).
     """
 
     venue: str
@@ -52,12 +52,12 @@ class Instrument:
     contract_size: Decimal = Decimal(1)
     status: InstrumentStatus = InstrumentStatus.TRADING
     venue_code: str = ""
-    price_digits: int = 0
+    price_digits: int | None = None
 
     def tick_at(self, price: Decimal) -> Decimal:
         """The step between prices near this one: larger than `price_tick` where the venue limits
         the significant digits of a price. It allows whole numbers all the same."""
-        if not self.price_digits or not price:
+        if self.price_digits is None or not price:
             return self.price_tick
         coarse = Decimal(1).scaleb(price.adjusted() - self.price_digits + 1)
         return max(self.price_tick, min(coarse, _ONE))
