@@ -8,7 +8,7 @@ most changes happen there, where inserting and deleting in a list costs least.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from core.market import Levels
 from core.money import canonical
@@ -100,6 +100,13 @@ class _Side:
             values.append(quantity)
         return changed, values
 
+    def beaten(self, rows: Sequence[tuple[str, str]], depth: int) -> list[tuple[str, str]]:
+        """Rows that remove what is not among the best `depth` levels, and no worse than they."""
+        keys = {(self._known.get(price) or self._learn(price))[0] for price, _ in rows}
+        start = bisect_left(self.keys, min(keys)) if keys and len(rows) >= depth else 0
+        levels = zip(self.keys[start:], self.prices[start:], strict=True)
+        return [(price, "0") for key, price in levels if key not in keys]
+
     def trim(self, depth: int) -> list[str]:
         excess = max(len(self.keys) - depth, 0)
         gone = self.prices[:excess]
@@ -150,6 +157,14 @@ class OrderBook:
     def apply(self, bids: Rows, asks: Rows) -> tuple[Levels, Levels]:
         """Sets and removes levels; the same changes as canonical columns, "0" for removed."""
         return self._bids.apply(bids), self._asks.apply(asks)
+
+    def apply_best(
+        self, bids: Sequence[tuple[str, str]], asks: Sequence[tuple[str, str]], depth: int
+    ) -> tuple[Levels, Levels]:
+        """Replaces the best `depth` levels of each side, and leaves what lies deeper; a side that
+        is given with fewer is whole. What changed, as from `apply`."""
+        beaten = self._bids.beaten(bids, depth), self._asks.beaten(asks, depth)
+        return self.apply([*beaten[0], *bids], [*beaten[1], *asks])
 
     def trim(self, depth: int) -> tuple[list[str], list[str]]:
         """Drops what lies deeper than `depth` levels, as some venues require; the prices dropped,

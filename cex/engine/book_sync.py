@@ -79,6 +79,9 @@ class BookSync:
         if self.state is BookState.STALE:
             return None
         if message.whole:
+            late = self.state is BookState.LIVE and self._rule.start is Start.WHOLE
+            if late and self._rule.verdict(message, self.sequence, False) is Verdict.OLD:
+                return None
             return self._load(message, received)
         if self._rule.start is Start.REST:
             self.receive_time = received
@@ -148,7 +151,10 @@ class BookSync:
         return self.broke(wrong) if wrong else self._live(received)
 
     def _apply(self, message: BookMessage, received: int) -> BookUpdate:
-        bids, asks = self.book.apply(message.bids, message.asks)
+        if message.best:
+            bids, asks = self.book.apply_best(message.bids, message.asks, message.best)
+        else:
+            bids, asks = self.book.apply(message.bids, message.asks)
         if self._rule.trim:
             for side, gone in zip((bids, asks), self.book.trim(self._rule.trim), strict=True):
                 side[0].extend(gone)

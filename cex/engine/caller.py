@@ -50,7 +50,7 @@ class Caller:
     def moment(self) -> Moment:
         """The venue's time now, and a number larger than any before."""
         now = self._offset.now()
-        self._nonce = max(self._nonce + 1, now // 1000)
+        self._nonce = self._spec.nonce.after(self._nonce, now)
         return Moment(now, self._nonce)
 
     def operation(self, command: Command[Any]) -> Operation[Any, Any]:

@@ -63,8 +63,10 @@ def bound(request: OrderRequest, instrument: Instrument, book: BookSnapshot) -> 
     best = Decimal(levels[0])
     slippage = _SLIPPAGE if request.max_slippage is None else request.max_slippage
     if buy:
-        return max(floor_to(best * (1 + slippage), instrument.price_tick), best)
-    return min(ceil_to(best * (1 - slippage), instrument.price_tick), best)
+        worst = best * (1 + slippage)
+        return max(floor_to(worst, instrument.tick_at(worst)), best)
+    worst = best * (1 - slippage)
+    return min(ceil_to(worst, instrument.tick_at(worst)), best)
 
 
 def change(order: Order, instrument: Instrument, quantity: Decimal, price: Decimal) -> None:

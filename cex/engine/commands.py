@@ -10,8 +10,16 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import ClassVar, Generic, TypeVar
 
-from cex.engine.messages import BookMessage
-from core.accounts import Balance, FeeRates, Position
+from cex.engine.messages import BookMessage, FundingChange
+from core.accounts import (
+    Balance,
+    FeeRates,
+    FundingPayment,
+    MarginMode,
+    Position,
+    PositionMode,
+    PositionSide,
+)
 from core.instruments import Instrument
 from core.market import Candle, Funding, Ticker, Trade
 from core.orders import Fill, Order, OrderReport, OrderRequest
@@ -59,9 +67,11 @@ class GetBook(Command[BookMessage]):
 
 @dataclass(frozen=True, slots=True)
 class GetTicker(Command[Ticker]):
-    """Latest prices and a day's statistics."""
+    """Latest prices and a day's statistics. `part` is for venues that tell them in several calls:
+    the operation's `more` names the next."""
 
     instrument: Instrument
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +96,11 @@ class GetCandles(Command[Sequence[Candle]]):
 
 @dataclass(frozen=True, slots=True)
 class GetFunding(Command[Funding]):
-    """A perpetual's funding and reference prices."""
+    """A perpetual's funding and reference prices; `now` (ns) tells the next time of a venue that
+    keeps to the hours without naming them."""
 
     instrument: Instrument
+    now: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,7 +199,8 @@ class ExchangeVenue:
         """See core.ports.Venue."""
         if Capability.FUNDING not in self.spec.capabilities:
             raise self._unsupported("no funding")
-        return await self.caller.call(commands.GetFunding(instrument), self.scope())
+        command = commands.GetFunding(instrument, self.offset.now())
+        return await self.caller.call(command, self.scope())
 
     # -- for accounts, and for whoever shows how things are ----------------------------------------
 

@@ -24,6 +24,7 @@ class BookMessage(Wire, gc=False):
     previous: int = 0
     event_time: int = 0  # ns, 0 when not told
     whole: bool = False  # a snapshot, not changes
+    best: int = 0  # so many levels a side, which replace the best ones; what lies deeper stays
     checksum: int | None = None
 
 

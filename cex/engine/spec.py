@@ -40,6 +40,24 @@ class Moment:
     nonce: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class NonceRule:
+    """Numbers that only grow with the time: one every `unit` ns.
+
+    Venues that are used with one key share its numbers: each takes those that leave `place` when
+    divided by `places`.
+    """
+
+    unit: int = 1000
+    places: int = 1
+    place: int = 0
+
+    def after(self, last: int, now: int) -> int:
+        """The next number, larger than `last`, at a time in ns."""
+        number = max(last + 1, now // self.unit)
+        return number + (self.place - number) % self.places
+
+
 @dataclass(slots=True)
 class Draft:
     """A request before it is laid out and signed: a signer turns it into a Request."""
@@ -327,6 +345,7 @@ class VenueSpec:
     settle_time: int  # ns; see core.ports.Account.settle_time
     entry: OrderEntry | None = None
     body: Layout = Layout.JSON  # of POST, PUT and PATCH
+    nonce: NonceRule = NonceRule()
     credentials: frozenset[str] = frozenset({"api_key", "secret"})
     book_depths: Sequence[int] = ()  # of REST books; empty: any
     limit_pause: int = 60 * SECOND  # after "rate limit exceeded" without a word on how long

@@ -138,3 +138,39 @@ def test_a_drifting_market_does_not_fill_the_memory() -> None:
         book.apply([(str(price), "0")], [])
     assert len(book) == 0
     assert len(book._bids._known) <= 50_000
+
+
+levels = st.dictionaries(st.integers(1, 30), st.integers(1, 9), max_size=12)
+
+
+@given(levels, levels, levels, levels, st.integers(1, 6))
+def test_the_best_levels_replace_the_best_and_leave_the_deeper(
+    bids: dict[int, int],
+    asks: dict[int, int],
+    new_bids: dict[int, int],
+    new_asks: dict[int, int],
+    depth: int,
+) -> None:
+    def rows(side: dict[int, int]) -> list[tuple[str, str]]:
+        return [(str(price), str(quantity)) for price, quantity in side.items()]
+
+    def after(side: dict[int, int], best: dict[int, int], sign: int) -> dict[int, int]:
+        if len(best) < depth:
+            return best
+        worst = min(sign * price for price in best)
+        return {**{p: q for p, q in side.items() if sign * p < worst}, **best}
+
+    def first(side: dict[int, int], sign: int) -> dict[int, int]:
+        return dict(sorted(side.items(), key=lambda level: -sign * level[0])[:depth])
+
+    best_bids, best_asks = first(new_bids, 1), first(new_asks, -1)
+    book, follower = OrderBook(), OrderBook()
+    book.load(rows(bids), rows(asks))
+    follower.load(rows(bids), rows(asks))
+    told = book.apply_best(rows(best_bids), rows(best_asks), depth)
+    expected = OrderBook()
+    expected.load(rows(after(bids, best_bids, 1)), rows(after(asks, best_asks, -1)))
+    assert book.snapshot() == expected.snapshot()
+    # Whoever applies the changes that are told has the same book.
+    follower.apply(*(list(zip(*side, strict=True)) for side in told))
+    assert follower.snapshot() == expected.snapshot()

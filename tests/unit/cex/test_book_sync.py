@@ -196,3 +196,47 @@ def test_a_book_is_cut_to_the_depth_that_the_venue_keeps() -> None:
     assert isinstance(told, BookDelta)
     assert told.bids == (["99.5", "98"], ["1", "0"])
     assert sync.snapshot().bids == (["99.5", "99"], ["1", "1"])
+
+
+def by_time(message: BookMessage, sequence: int, first: bool) -> Verdict:
+    return Verdict.OLD if message.last < sequence else Verdict.APPLY
+
+
+WHOLE = BookRule(Start.WHOLE, by_time)
+
+
+def test_every_message_may_be_the_whole_book() -> None:
+    sync = started(WHOLE)
+    assert sync.need is Need.NOTHING
+    sync.message(message(0, 10, "99x1 98x1", "101x1", whole=True), 5)
+    assert sync.state is BookState.LIVE
+    again = sync.message(message(0, 11, "97x1", "101x2", whole=True), 6)
+    assert isinstance(again, BookSnapshot)
+    assert again.bids == (["97"], ["1"])
+    # One that comes late says how the book was.
+    assert sync.message(message(0, 10, "99x1 98x1", "101x1", whole=True), 7) is None
+    assert sync.snapshot().bids == (["97"], ["1"])
+
+
+def test_best_levels_refresh_a_whole_book_and_do_not_begin_one() -> None:
+    sync = started(WHOLE)
+    assert sync.message(message(0, 9, "99x1", "101x1", best=1), 5) is None
+    assert sync.state is BookState.SYNCING
+    sync.message(message(0, 10, "99x1 98x1", "101x1 102x1", whole=True), 5)
+    change = sync.message(message(0, 11, "98x5", "100x1", best=1), 6)
+    assert isinstance(change, BookDelta)
+    assert change.bids == (["99", "98"], ["0", "5"])
+    assert change.asks == (["100"], ["1"])
+    assert sync.message(message(0, 10, "99x1", "101x1", best=1), 7) is None
+    assert sync.snapshot().bids == (["98"], ["5"])
+    assert sync.snapshot().asks == (["100", "101", "102"], ["1", "1", "1"])
+
+
+def test_a_crossed_whole_book_waits_for_the_next_message() -> None:
+    sync = started(WHOLE)
+    sync.message(message(0, 10, "99x1", "101x1", whole=True), 5)
+    sync.message(message(0, 11, "101x1", "101x1", whole=True), 6)
+    assert sync.state is BookState.SYNCING
+    assert sync.need is Need.NOTHING
+    sync.message(message(0, 12, "99x1", "101x1", whole=True), 7)
+    assert sync.state is BookState.LIVE
