@@ -34,9 +34,16 @@ class Meter:
         self._events: deque[tuple[int, int]] = deque()  # (when, cost), oldest first
         self._used = 0
         self._window = 0
+        # Of a decaying counter: the count times the interval, so that it falls by the limit each
+        # ns, and when that was computed last.
+        self._level = self._computed = 0
 
     def used(self, now: int) -> int:
         """What counts against the limit now."""
+        if self.pool.window is Window.DECAYING:
+            fallen = max(now - self._computed, 0) * self.pool.limit
+            self._level, self._computed = max(self._level - fallen, 0), max(now, self._computed)
+            return -(-self._level // self.pool.interval)
         if self.pool.window is Window.FIXED:
             window = now // self.pool.interval
             if window > self._window:
@@ -51,6 +58,7 @@ class Meter:
         """Takes from the budget for a request that is about to leave."""
         self.used(now)
         self._used += cost
+        self._level += cost * self.pool.interval
         self.in_flight += cost
         if self.pool.window is Window.ROLLING:
             self._events.append((now, cost))
@@ -64,7 +72,9 @@ class Meter:
         used = self.used(now)
         if reported is None:
             return
-        if self.pool.window is Window.ROLLING:
+        if self.pool.window is Window.DECAYING:
+            self._level = (reported + self.in_flight) * self.pool.interval
+        elif self.pool.window is Window.ROLLING:
             if (missing := reported + self.in_flight - used) > 0:
                 self._used += missing
                 self._events.append((now, missing))
@@ -82,6 +92,10 @@ class Meter:
             return 0
         if self.pool.window is Window.FIXED:
             return self.pool.interval - now % self.pool.interval
+        if self.pool.window is Window.DECAYING:
+            # One that is larger than its share waits until nothing is left.
+            above = self._level - max(room - cost, 0) * self.pool.interval
+            return -(-above // self.pool.limit)
         excess = used + cost - room
         for when, amount in self._events:
             excess -= amount

@@ -79,7 +79,8 @@ class Reference:
         return self._caller.scope_of(account, self.by_symbol)
 
     def by_symbol(self, symbol: str) -> Instrument:
-        """The instrument of a venue's symbol; raises UnknownSymbol, and has the list read again."""
+        """The instrument of a venue's symbol, or of its second name; raises UnknownSymbol, and has
+        the list read again."""
         try:
             return self._by_symbol[symbol]
         except KeyError:
@@ -107,7 +108,10 @@ class Reference:
         self._wanted = False
         self._read = self._clock.monotonic()
         found = await self._caller.pages(commands.ListInstruments(), self.scope())
-        self._by_symbol = {instrument.venue_symbol: instrument for instrument in found}
+        self._by_symbol = {
+            **{instrument.venue_code: instrument for instrument in found if instrument.venue_code},
+            **{instrument.venue_symbol: instrument for instrument in found},
+        }
         self.instruments = {instrument.id: instrument for instrument in found}
         self._conditions.set("instruments", Health.READY)
         self.loaded.set()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from hashlib import sha512
+from hashlib import sha256, sha512
 from typing import Any, Protocol, cast
 from urllib.parse import unquote
 
@@ -206,4 +206,22 @@ class HeaderSigner:
         request = lay_out(draft, headers)
         payload = f"{time}{credentials.api_key}{window}{request.query or request.body.decode()}"
         headers[f"{self.prefix}SIGN"] = hmac_hex(credentials.secret, payload)
+        return request
+
+
+@dataclass(frozen=True, slots=True)
+class NonceSigner:
+    """A number that only grows ahead of the parameters; its hash is signed after the path.
+
+    Kraken: base64 HMAC-SHA512, with the decoded secret, of `<path><SHA256 of <nonce><body>>`.
+    """
+
+    def sign(self, draft: Draft, credentials: Credentials, moment: Moment) -> Request:
+        """See cex.engine.spec.Signer. Raises ValueError when the secret is not base64."""
+        nonce = str(moment.nonce)
+        headers = {"API-Key": credentials.api_key}
+        request = lay_out(replace(draft, params={"nonce": nonce, **draft.params}), headers)
+        payload = draft.path.encode() + sha256(nonce.encode() + request.body).digest()
+        secret = base64.b64decode(credentials.secret, validate=True)
+        headers["API-Sign"] = base64.b64encode(hmac.digest(secret, payload, "sha512")).decode()
         return request

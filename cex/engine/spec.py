@@ -170,10 +170,12 @@ REQUESTED = ""  # in the figures of a reply: the pools that the request took fro
 
 
 class Window(Enum):
-    """How a venue counts: FIXED windows start at multiples of the interval, ROLLING ones move."""
+    """How a venue counts: FIXED windows start at multiples of the interval, ROLLING ones move. A
+    DECAYING counter falls steadily, by the limit in an interval."""
 
     FIXED = 1
     ROLLING = 2
+    DECAYING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +356,7 @@ class VenueSpec:
     cancel_all_by_instrument: bool = True
     bounded: frozenset[Side] = frozenset()  # market orders of these sides need a worst price
     replaces_in_place: bool = False  # a replacement keeps the order and its client order id
+    by_venue_id: bool = False  # an order is canceled and replaced by the venue's id only
     standing: Standing = Standing.GREEN
     standing_since: str = ""
     standing_evidence: str = ""

@@ -93,7 +93,7 @@ class Venue:
 
     def _by_symbol(self, symbol: str) -> Instrument:
         for instrument in self.instruments.values():
-            if instrument.venue_symbol == symbol:
+            if symbol in (instrument.venue_symbol, instrument.venue_code or None):
                 return instrument
         raise UnknownSymbol(symbol)
 

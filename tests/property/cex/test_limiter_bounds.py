@@ -32,7 +32,12 @@ def test_no_window_is_ever_overdrawn(
         meter.add(cost, now)
         meter.landed(cost, now, None, now)
         taken.append((now, cost))
-    for moment, _ in taken:
+    level = 0  # of a decaying counter, times the interval
+    for (moment, cost), (before, _) in zip(taken, taken[:1] + taken, strict=False):
+        if window is Window.DECAYING:
+            level = max(level - (moment - before) * limit, 0) + cost * interval
+            assert level <= limit * interval
+            continue
         if window is Window.FIXED:
             inside = [c for t, c in taken if t // interval == moment // interval]
         else:

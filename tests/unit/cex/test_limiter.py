@@ -194,3 +194,41 @@ async def test_a_pool_may_have_a_budget_for_each_word() -> None:
     with pytest.raises(Refused):  # what both take from
         await of.acquire(costs[1], "me", QUERY, patience=0)
     assert used(of) == {("orders", ""): 11, ("place/BTC", "me"): 7, ("place/ETH", "me"): 4}
+
+
+async def test_a_decaying_counter_falls_steadily() -> None:
+    of, clock = limiter(Pool("weight", 60, 60 * SECOND, window=Window.DECAYING))
+    await take(of, 50, CANCEL)
+    clock.advance(10 * SECOND)
+    assert used(of) == {("weight", ""): 40}
+    await take(of, 17, CANCEL)  # to 57, which is 95 % of 60
+    with pytest.raises(Refused) as caught:
+        await take(of, 2, CANCEL)
+    assert caught.value.retry_after == 2 * SECOND
+    clock.advance(SECOND // 2)
+    assert used(of) == {("weight", ""): 57}  # what is left of a point counts as one
+    clock.advance(3 * SECOND // 2)
+    await take(of, 2, CANCEL)
+    clock.advance(10 * 60 * SECOND)
+    assert used(of) == {("weight", ""): 0}
+
+
+async def test_more_than_a_decaying_counter_allows_waits_until_it_is_empty() -> None:
+    of, clock = limiter(Pool("weight", 10, 10 * SECOND, window=Window.DECAYING))
+    (await take(of, 4, CANCEL)).landed({})
+    with pytest.raises(Refused) as caught:
+        await take(of, 30, CANCEL)
+    assert caught.value.retry_after == 4 * SECOND
+    clock.advance(4 * SECOND)
+    (await take(of, 30, CANCEL)).landed({})
+    assert used(of) == {("weight", ""): 30}
+
+
+async def test_the_venues_figure_replaces_ours_of_a_decaying_counter() -> None:
+    of, clock = limiter(Pool("weight", 60, 60 * SECOND, window=Window.DECAYING))
+    first, second = await take(of, 8, CANCEL), await take(of, 1, CANCEL)
+    first.landed({"weight": 20})  # the second is still on its way
+    assert used(of) == {("weight", ""): 21}
+    second.landed({})
+    clock.advance(SECOND)
+    assert used(of) == {("weight", ""): 20}

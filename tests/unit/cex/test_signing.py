@@ -14,7 +14,13 @@ from cryptography.hazmat.primitives.serialization import (
 
 from cex.engine.credentials import Credentials
 from cex.engine.request import query_string
-from cex.engine.signing import LinesSigner, PassphraseSigner, QuerySigner, hmac_or_ed25519
+from cex.engine.signing import (
+    LinesSigner,
+    NonceSigner,
+    PassphraseSigner,
+    QuerySigner,
+    hmac_or_ed25519,
+)
 from cex.engine.spec import Draft, Layout, Moment
 
 # The example keys of Binance's "SIGNED Endpoint Examples" (REST and websocket API).
@@ -162,3 +168,29 @@ def test_a_passphrase_of_a_versioned_key_goes_signed() -> None:
         "KC-API-PASSPHRASE": signed("words"),
         "KC-API-SIGN": signed("1547015186532GET/api/v1/sub/api-key?passphrase=abc!@#11"),
     }
+
+
+KRAKENS_SECRET = (
+    "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
+)
+
+
+def test_krakens_documented_signature() -> None:
+    params = {"ordertype": "limit", "pair": "XBTUSD", "price": "37500", "type": "buy"}
+    draft = Draft("POST", "/0/private/AddOrder", Layout.FORM, {**params, "volume": "1.25"})
+    made = NonceSigner().sign(draft, Credentials("key", KRAKENS_SECRET), Moment(0, 1616492376594))
+    assert made.body == (
+        b"nonce=1616492376594&ordertype=limit&pair=XBTUSD&price=37500&type=buy&volume=1.25"
+    )
+    assert made.headers == {
+        "API-Key": "key",
+        "Content-Type": "application/x-www-form-urlencoded",
+        "API-Sign": "4/dpxb3iT4tp/ZCVEwSnEsLxx0bqyhLpdfOpc6fn7OR8+UClSV5n9E6aSS8MPtnR"
+        "fp32bAb0nmbRn6H8ndwLUQ==",
+    }
+
+
+def test_a_secret_that_is_not_base64_is_a_value_error() -> None:
+    draft = Draft("POST", "/0/private/Balance", Layout.FORM, {})
+    with pytest.raises(ValueError):
+        NonceSigner().sign(draft, Credentials("key", "no base64!"), Moment(0, 1))
