@@ -36,6 +36,7 @@ class BookSync:
         self.receive_time = 0
         self.epoch = 0  # grows each time it starts again: an answer to an older question is void
         self._rule = rule
+        self._trim = rule.trim
         self._first = True
         self._buffer: deque[BookMessage] = deque(maxlen=_BUFFER)
 
@@ -144,8 +145,9 @@ class BookSync:
 
     def _load(self, message: BookMessage, received: int) -> BookSnapshot:
         self.book.load(message.bids, message.asks)
-        if self._rule.trim:
-            self.book.trim(self._rule.trim)
+        self._trim = message.depth or self._rule.trim
+        if self._trim:
+            self.book.trim(self._trim)
         self.sequence, self.event_time, self._first = message.last, message.event_time, True
         wrong = self._wrong(message)
         return self.broke(wrong) if wrong else self._live(received)
@@ -155,8 +157,8 @@ class BookSync:
             bids, asks = self.book.apply_best(message.bids, message.asks, message.best)
         else:
             bids, asks = self.book.apply(message.bids, message.asks)
-        if self._rule.trim:
-            for side, gone in zip((bids, asks), self.book.trim(self._rule.trim), strict=True):
+        if self._trim:
+            for side, gone in zip((bids, asks), self.book.trim(self._trim), strict=True):
                 side[0].extend(gone)
                 side[1].extend("0" for _ in gone)
         self.sequence = message.last

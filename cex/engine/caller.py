@@ -145,6 +145,8 @@ class Caller:
         over = line.operation(command) if line is not None else None
         operation = over or operation
         cost = operation.cost(command) if callable(operation.cost) else operation.cost
+        if operation.cost_at is not None:
+            cost = operation.cost_at(command, self._offset.now())
         permit = await self._limiter.acquire(
             cost, _account_scope(credentials), command.priority, patience
         )
@@ -159,8 +161,11 @@ class Caller:
         if not readable or failure is not None or not 200 <= reply.status < 300:
             exhausted = outcome.limited_pools(self._spec, reply, failure)
             if exhausted is not None:
+                # Of a pool that each instrument has, this instrument's is exhausted.
+                mine = [name for name in cost if name.partition("/")[0] in exhausted]
                 account = _account_scope(credentials)
-                self._limiter.pause(outcome.retry_after(self._spec, reply), exhausted, account)
+                delay = outcome.retry_after(self._spec, reply)
+                self._limiter.pause(delay, mine or exhausted, account)
             done: Sequence[OrderReport | Fill] = ()
             if failure is not None and operation.effects is not None:
                 done, failure = _effects(operation, reply, command, scope)

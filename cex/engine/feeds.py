@@ -103,7 +103,7 @@ class BookUpstream(Upstream):
     ) -> None:
         """`fetch` gets a book by REST to a depth; `resubscribe` asks for the topic anew."""
         super().__init__(name, channel, instrument, 0, fault)
-        self.sync = BookSync(instrument.id, rule)
+        self.sync = BookSync(instrument.id, rule.of(instrument))
         self._depth = rule.depth
         self._fetch = fetch
         self._resubscribe = resubscribe

@@ -12,9 +12,10 @@ class BookMessage(Wire, gc=False):
     """One message about a book, as the venue sent it: rows of price and quantity strings.
 
     `first` and `last` are the sequence numbers that it covers, `previous` the one that it follows
-    where the venue says so, `checksum` the venue's own where it sends one. A venue whose messages
-    are of this form decodes them straight into it, by cex.engine.shapes.shape: there are a hundred
-    thousand a second.
+    where the venue says so, `checksum` the venue's own where it sends one. A snapshot may tell to
+    which `depth` the venue keeps the book from there on. A venue whose messages are of this form
+    decodes them straight into it, by cex.engine.shapes.shape: there are a hundred thousand a
+    second.
     """
 
     bids: Sequence[tuple[str, str]] = ()
@@ -26,6 +27,7 @@ class BookMessage(Wire, gc=False):
     whole: bool = False  # a snapshot, not changes
     best: int = 0  # so many levels a side, which replace the best ones; what lies deeper stays
     checksum: int | None = None
+    depth: int = 0  # 0 when not told
 
 
 @dataclass(frozen=True, slots=True)

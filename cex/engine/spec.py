@@ -1,7 +1,7 @@
 """What a venue file fills in. Everything here is data and pure functions: no I/O, no state."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -119,6 +119,7 @@ class Operation(Generic[C, R]):
 
     `reply` is the wire type of the answer, `parse` makes our value of it. `cost` is what the call
     takes from each rate-limit pool. `more` gives the command for the next page after a page.
+    `cost_at` is the cost at the venue's time (ns), where it depends on how long an order rests.
     `effects` reads a failure reply that nevertheless changed something: what changed, and the
     failure that is left. `signer` is for a call that is not authenticated as the others are.
     """
@@ -132,6 +133,7 @@ class Operation(Generic[C, R]):
     signed: bool = False
     layout: Layout | None = None  # None: query for GET and DELETE, the venue's for the rest
     host: str = "rest"
+    cost_at: Callable[[C, int], Mapping[str, int]] | None = None
     more: Callable[[C, Any], C | None] | None = None
     effects: Callable[[bytes, C, Scope], tuple[Sequence[OrderReport | Fill], Failure]] | None = None
     signer: Signer | None = None  # None: the venue's
@@ -261,14 +263,22 @@ class BookRule:
 
     `verdict` compares a message with the book's sequence; the third argument is true for the first
     message after a snapshot. `checksum` computes what the venue sends, from bids and asks (columns,
-    best first). `trim` is the depth to cut the book to after each message, 0 for none.
+    best first); `checksum_for` makes that of an instrument, where it needs the instrument's
+    precision. `trim` is the depth to cut the book to after each message, 0 for none.
     """
 
     start: Start
     verdict: Callable[[BookMessage, int, bool], Verdict]
     depth: int = 1000  # of the REST snapshot
     checksum: Callable[[Any], int] | None = None
+    checksum_for: Callable[[Instrument], Callable[[Any], int]] | None = None
     trim: int = 0
+
+    def of(self, instrument: Instrument) -> "BookRule":
+        """The rule for the book of one instrument."""
+        if self.checksum_for is None:
+            return self
+        return replace(self, checksum=self.checksum_for(instrument), checksum_for=None)
 
 
 MarketValue = BookMessage | Trade | Ticker | Candle | Funding | FundingChange

@@ -1,5 +1,8 @@
 """The states of a book, by the strategies that venues need."""
 
+from collections.abc import Callable
+from decimal import Decimal
+
 import pytest
 
 from cex.engine.book_sync import BookSync, Need
@@ -7,9 +10,14 @@ from cex.engine.messages import BookMessage
 from cex.engine.spec import BookRule, Start, Verdict
 from cex.venues.binance import verdict
 from core.books import OrderBook
+from core.instruments import Instrument, InstrumentKind
 from core.market import BookDelta, BookSnapshot, BookState
 
 REST = BookRule(Start.REST, verdict)
+BITCOIN = Instrument(
+    "venue", "BTC-USD", "BTC/USD", InstrumentKind.SPOT, "BTC", "USD", "USD",
+    price_tick=Decimal("0.50"), quantity_step=Decimal("0.001"),
+)  # fmt: skip
 
 
 def message(first: int, last: int, bids: str = "", asks: str = "", **more: object) -> BookMessage:
@@ -240,3 +248,41 @@ def test_a_crossed_whole_book_waits_for_the_next_message() -> None:
     assert sync.need is Need.NOTHING
     sync.message(message(0, 12, "99x1", "101x1", whole=True), 7)
     assert sync.state is BookState.LIVE
+
+
+def follows_all(message: BookMessage, sequence: int, first: bool) -> Verdict:
+    return Verdict.APPLY
+
+
+def test_a_snapshot_tells_to_which_depth_the_book_is_kept() -> None:
+    sync = started(BookRule(Start.STREAM, follows_all, trim=3))
+    deep = "99x1 98x1 97x1 96x1"
+    sync.message(message(0, 0, deep, whole=True), 5)
+    assert sync.snapshot().bids[0] == ["99", "98", "97"]
+    sync.message(message(0, 0, deep, whole=True, depth=2), 5)
+    assert sync.snapshot().bids[0] == ["99", "98"]
+    told = sync.message(message(0, 0, "99.5x1"), 6)
+    assert isinstance(told, BookDelta)
+    assert told.bids == (["99.5", "98"], ["1", "0"])
+    sync.message(message(0, 0, deep, whole=True), 7)
+    assert sync.snapshot().bids[0] == ["99", "98", "97"]
+
+
+def test_a_checksum_may_need_the_instruments_precision() -> None:
+    made: list[str] = []
+
+    def checksum_for(instrument: Instrument) -> Callable[[OrderBook], int]:
+        made.append(instrument.id)
+        return lambda book: len(book) * 10 ** -int(instrument.price_tick.as_tuple().exponent)
+
+    rule = BookRule(Start.STREAM, follows_all, checksum_for=checksum_for).of(BITCOIN)
+    sync = started(rule)
+    sync.message(message(0, 0, "99x1", "101x1", whole=True, checksum=200), 5)
+    assert sync.state is BookState.LIVE
+    sync.message(message(0, 0, "98x1", checksum=300), 5)
+    assert sync.state is BookState.LIVE
+    sync.message(message(0, 0, "97x1", checksum=300), 5)
+    assert sync.state is BookState.SYNCING
+    assert sync.reason == "the checksum is 400, the venue's is 300"
+    assert made == ["BTC-USD"]
+    assert REST.of(BITCOIN) is REST
