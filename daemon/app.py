@@ -38,6 +38,12 @@ from core.clock import SECOND, SystemClock
 from core.errors import CambistError
 from core.ports import Account, Venue
 from daemon import version
+from daemon.access.certificates import Certificates
+from daemon.access.guard import Guard
+from daemon.access.resolvers import resolvers
+from daemon.access.roles import write_files
+from daemon.access.roots import Roots
+from daemon.access.tokens import Keyring
 from daemon.config import ConfigError, Settings, load
 from daemon.config.model import home
 from daemon.journal import Journal, SqliteStore
@@ -47,7 +53,8 @@ from daemon.logging import configure
 from daemon.parts import Parts
 from daemon.registry import Registry
 from daemon.rpc.loop import run as run_loop
-from daemon.rpc.server import Dispatcher
+from daemon.rpc.server import Dispatcher, permissions
+from daemon.services.access import AccessService
 from daemon.services.accounts import AccountService
 from daemon.services.chains import ChainService
 from daemon.services.events import EventService
@@ -178,7 +185,19 @@ class Daemon:
             tokens=self._tokens,
         )
         self._bring_up = _profile(profile)(self._parts)
-        self._listeners = Listeners(settings.server, data_dir)
+        plain = settings.server.security == "none" or (
+            settings.server.security == "auto" and profile == "sandbox"
+        )
+        folder = data_dir / "access"
+        self._keyring = Keyring(Roots(folder / "roots.json", clock))
+        self._guard = Guard(
+            self._keyring, clock, plain, self._registry.venues_of, self._registry.is_paper
+        )
+        self._listeners = Listeners(
+            settings.server,
+            data_dir,
+            None if plain else Certificates(folder, settings.server.names, clock),
+        )
 
     async def run(self) -> None:
         """Starts, serves, and stops when a signal or the Shutdown call says so."""
@@ -199,8 +218,10 @@ class Daemon:
 
     async def _start(self) -> None:
         await self._desk.start()
+        services = self._services()
+        write_files(self._data_dir / "access", self._keyring.roots, permissions(CONTRACT).values())
         await self._listeners.start(
-            Dispatcher(self._lifecycle, self._journal.intents.run), self._services()
+            Dispatcher(self._lifecycle, self._guard, self._journal.intents.run), services
         )
         await self._bring_up.start()
         self._parts.spawn(self._lifecycle.run(), "lifecycle")
@@ -225,6 +246,7 @@ class Daemon:
             self._bring_up.stop,
             self._journal.close,
         )
+        self._keyring.roots.save()
         for step in steps:
             try:
                 await step()
@@ -235,6 +257,7 @@ class Daemon:
     def _services(self) -> Mapping[ServiceDescriptor, object | None]:
         """Every service of the contract, with what serves it; None for what is not built."""
         registry, journal = self._registry, self._journal
+        swaps = SwapService(registry, self._wallets, self._parts.clock, self._heartbeat)
         built = {
             "SystemService": SystemService(
                 self._lifecycle,
@@ -253,8 +276,12 @@ class Daemon:
             "ChainService": ChainService(registry, self._tokens, journal),
             "WalletService": WalletService(registry, self._wallets, self._tokens),
             "SandboxService": SandboxService(registry, lambda: self._bring_up.faults),
-            "SwapService": SwapService(registry, self._wallets, self._parts.clock, self._heartbeat),
+            "SwapService": swaps,
+            "AccessService": AccessService(
+                self._keyring, self._guard, permissions(CONTRACT), self._listeners.connect_string
+            ),
         }
+        self._guard.resolvers = resolvers(self._desk, swaps.venue_of)
         return {
             service: built.get(name)
             for file in CONTRACT

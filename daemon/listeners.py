@@ -1,4 +1,5 @@
-"""Where the daemon listens: a unix socket for its owner, and TCP on loopback."""
+"""Where the daemon listens: a unix socket for its owner, and TCP with TLS and tokens, or without
+both on loopback where that was chosen."""
 
 import contextlib
 import ipaddress
@@ -11,6 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from daemon.access.certificates import Certificates
 from daemon.config import ConfigError
 from daemon.config.model import ServerSettings
 from daemon.rpc.server import Dispatcher, new_server
@@ -22,15 +24,25 @@ MAX_SOCKET_PATH = 107
 
 
 class Listeners:
-    """The gRPC server and its addresses."""
+    """The gRPC server and its addresses; `certificates` are None for plaintext TCP."""
 
-    def __init__(self, settings: ServerSettings, data_dir: Path) -> None:
+    def __init__(
+        self, settings: ServerSettings, data_dir: Path, certificates: Certificates | None
+    ) -> None:
         self._settings = settings
+        self._certificates = certificates
         self._socket = data_dir / SOCKET
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()
         self._serving: dict[str, bool] = {}  # by the service's name; "" is the daemon as a whole
         self.addresses: list[str] = []
+
+    def connect_string(self, token: str) -> str:
+        """Address, fingerprint and token in one line; "" where TCP is off."""
+        tcp = next((one for one in self.addresses if one.startswith("cambist://")), "")
+        if not tcp or self._certificates is None:
+            return tcp
+        return f"{tcp}?key={self._certificates.current().fingerprint}&token={token}"
 
     async def start(
         self, dispatcher: Dispatcher, services: Mapping[ServiceDescriptor, object | None]
@@ -80,9 +92,12 @@ class Listeners:
         self.addresses.append(f"unix://{path}")
 
     def _bind_tcp(self, server: grpc.aio.Server, address: str) -> None:
-        check_tcp(address)
+        check_tcp(address, plaintext=self._certificates is None)
         try:
-            bound = server.add_insecure_port(address)
+            if self._certificates is None:
+                bound = server.add_insecure_port(address)
+            else:
+                bound = server.add_secure_port(address, self._credentials(self._certificates))
         except RuntimeError:
             bound = 0
         if not bound:
@@ -92,22 +107,52 @@ class Listeners:
             )
         self.addresses.append(f"cambist://{address.rpartition(':')[0]}:{bound}")
 
+    def _credentials(self, certificates: Certificates) -> grpc.ServerCredentials:
+        """Asked for at every handshake: a renewed certificate needs no restart."""
+        authorities = None
+        if path := self._settings.client_certificates:
+            try:
+                authorities = Path(path).read_bytes()
+            except OSError as error:
+                raise ConfigError(
+                    f"server.client_certificates: {path} cannot be read: {error.strerror}"
+                ) from error
+
+        def configuration() -> grpc.ServerCertificateConfiguration:
+            now = certificates.current()
+            pairs = [(now.key, now.certificate)]
+            return grpc.ssl_server_certificate_configuration(pairs, root_certificates=authorities)
+
+        def renewed() -> grpc.ServerCertificateConfiguration | None:
+            return configuration() if certificates.due() else None
+
+        return grpc.dynamic_ssl_server_credentials(
+            configuration(),
+            renewed,  # type: ignore[arg-type]  # None means "no change", says its documentation
+            require_client_authentication=authorities is not None,
+        )
+
     def _add_standard_services(self, server: grpc.aio.Server, names: list[str]) -> None:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection((*names, health_name, reflection.SERVICE_NAME), server)
 
 
-def check_tcp(address: str) -> None:
-    """Raises ConfigError for an address that others than this machine could reach."""
+def check_tcp(address: str, plaintext: bool) -> None:
+    """Raises ConfigError for what is no address, and for one in plaintext that others than this
+    machine could reach."""
     host, colon, port = address.rpartition(":")
     try:
-        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+        parsed = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
     except ValueError:
-        loopback = False
+        parsed = None
     possible = port.isdecimal() and int(port) < 1 << 16  # grpc would take it modulo that
-    if not colon or not possible or not loopback:
+    if not colon or not possible or parsed is None:
         raise ConfigError(
-            f"server.tcp: {address!r} must be a loopback address such as 127.0.0.1:7177: "
-            "without TLS and tokens, nobody else may reach the daemon"
+            f"server.tcp: {address!r} must be an address and a port such as 127.0.0.1:7177"
+        )
+    if plaintext and not parsed.is_loopback:
+        raise ConfigError(
+            f"server.tcp: {address!r} must be a loopback address such as 127.0.0.1:7177: without "
+            'TLS and tokens, nobody else may reach the daemon (server.security = "tls")'
         )

@@ -100,6 +100,15 @@ class Registry:
             )
         return venues
 
+    def venues_of(self, account: str) -> list[str]:
+        """The venues of an account, none for one that nobody knows."""
+        return [venue for one, venue in self.accounts if one == account]
+
+    def is_paper(self, account: str) -> bool:
+        """Whether an account trades with pretended money wherever it does."""
+        parts = [one for (id_, _), one in self.accounts.items() if id_ == account]
+        return bool(parts) and all(getattr(one, "paper", False) for one in parts)
+
     def network(self, network: str) -> Network:
         """Raises NETWORK_NOT_FOUND."""
         return self._find(self.networks, network, Reason.NETWORK_NOT_FOUND, "network")

@@ -69,6 +69,8 @@ def kind_of(venue: Venue) -> InstrumentKind:
 class BookAccount:
     """An account whose books are kept by the clearing house; `core.ports.Account`."""
 
+    paper = True  # pretended money
+
     def __init__(
         self,
         book: Book,

@@ -14,10 +14,16 @@ from daemon.cli.commands import (
     sandbox,
     swaps,
     system,
+    tokens,
     venues,
     wallets,
 )
 from daemon.cli.speech import write_error
+
+# In the order of the help.
+AREAS = (
+    system, venues, market, orders, accounts, swaps, chains, wallets, events, tokens, sandbox,
+)  # fmt: skip
 
 
 def build() -> typer.Typer:
@@ -38,7 +44,19 @@ def build() -> typer.Typer:
     ) -> None:
         pass
 
-    for area in (system, venues, market, orders, accounts, swaps, chains, wallets, events, sandbox):
+    for area in (
+        system,
+        venues,
+        market,
+        orders,
+        accounts,
+        swaps,
+        chains,
+        wallets,
+        events,
+        tokens,
+        sandbox,
+    ):
         area.register(app)
     return app
 

@@ -118,7 +118,7 @@ def check(path: ConfigPath = None) -> None:
 
     try:
         if settings.server.tcp != "off":
-            check_tcp(settings.server.tcp)
+            check_tcp(settings.server.tcp, plaintext=settings.server.security == "none")
         check_live(settings)
     except ConfigError as error:
         _fail(str(error))

@@ -64,6 +64,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "Step:quantity_step",
         "Least:min_quantity",
     ),
+    "MethodPermission": ("Call:method", "Permission:permission"),
     "Network": ("Network:id", "Family:family", "State:condition", "Height:height", "Test:testnet"),
     "Order": (
         "Order:client_order_id",
@@ -98,6 +99,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "In:interval",
     ),
     "Token": ("Symbol:symbol", "Decimals:decimals", "Address:address", "Name:name"),
+    "TokenRoot": (
+        "Root:name",
+        "Revoked:revoked",
+        "Made:create_time",
+        "Last used:last_use_time",
+    ),
     "Trade": ("Time:event_time", "Side:side", "Price:price", "Quantity:quantity"),
     "Transaction": (
         "Time:update_time",

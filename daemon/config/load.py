@@ -59,4 +59,6 @@ def _beside(path: Path, settings: Settings) -> Settings:
     ]
     passphrase = found(settings.wallets.passphrase_file)
     wallets = settings.wallets.model_copy(update={"passphrase_file": passphrase})
-    return settings.model_copy(update={"accounts": accounts, "wallets": wallets})
+    authorities = found(settings.server.client_certificates)
+    server = settings.server.model_copy(update={"client_certificates": authorities})
+    return settings.model_copy(update={"accounts": accounts, "wallets": wallets, "server": server})

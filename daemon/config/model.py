@@ -27,7 +27,21 @@ class ServerSettings(Section):
 
     tcp: str = Field(
         "127.0.0.1:7177",
-        description='Loopback address for TCP; port 0 takes a free one, "off" none.',
+        description='Address for TCP; port 0 takes a free one, "off" none.',
+    )
+    security: Literal["auto", "tls", "none"] = Field(
+        "auto",
+        description='Over TCP: "tls" asks every caller for a token; "none" is plaintext without '
+        'tokens, on loopback only; "auto" is "none" for the sandbox, else "tls".',
+    )
+    names: list[str] = Field(
+        default_factory=list,
+        description="Host names and addresses for the certificate, beside those of loopback.",
+    )
+    client_certificates: str = Field(
+        "",
+        description="A PEM file with the authorities of client certificates: then TLS asks for one "
+        "as well (mutual TLS).",
     )
     unix_socket: bool = Field(
         True, description="Whether to listen on cambist.sock in the data directory."

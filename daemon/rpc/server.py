@@ -1,5 +1,8 @@
 """The gRPC server: every method of cambist.v1 is registered from its descriptor.
 
+Each call goes by the guard (whose caller, allowed?), the rules of its fields, and the gate (ready?)
+before its handler sees it.
+
 A service is an object with one coroutine (unary) or async generator (stream) a method, named in
 snake case, that takes the parsed request. Messages cross as bytes: requests are parsed here, so
 that garbage is answered with a reason, and a stream may yield bytes that were encoded once for all.
@@ -13,12 +16,15 @@ from typing import Any, NoReturn, Protocol
 
 import grpc
 import structlog
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from cambist.v1 import options_pb2
 from core.errors import CambistError, Reason, Refused
+from daemon.access.caller import CALLER
+from daemon.access.guard import HEADER, Guard
+from daemon.access.scopes import SCOPES, Concern
 from daemon.rpc.errors import status
 from daemon.rpc.rules import check
 from daemon.rpc.secrets import without_secrets
@@ -56,6 +62,7 @@ class Method:
     always: bool
     streams: bool
     request: type[Message]
+    concern: Concern
 
     @classmethod
     def of(cls, descriptor: MethodDescriptor) -> "Method":
@@ -69,6 +76,11 @@ class Method:
             always=access.always,
             streams=descriptor.server_streaming,
             request=GetMessageClass(descriptor.input_type),
+            concern=Concern.of(
+                descriptor.input_type,
+                tuple(scope for scope in SCOPES if scope in access.scopes),
+                names=descriptor.containing_service.name == "WalletService",
+            ),
         )
 
     @property
@@ -85,8 +97,9 @@ def snake_case(name: str) -> str:
 class Dispatcher:
     """Turns descriptors and service objects into gRPC handlers."""
 
-    def __init__(self, gate: Gate, intents: Intents) -> None:
+    def __init__(self, gate: Gate, guard: Guard, intents: Intents) -> None:
         self._gate = gate
+        self._guard = guard
         self._intents = intents
 
     def handlers(
@@ -114,7 +127,7 @@ class Dispatcher:
         async def serve(raw: bytes, context: Context) -> bytes:
             started = time.monotonic_ns()
             try:
-                request = self._admit(method, raw, handler is None)
+                request = await self._admit(method, raw, context, handler is None)
                 assert handler is not None
                 if method.mutation:
                     answer = await self._mutate(method, handler, request)
@@ -135,32 +148,38 @@ class Dispatcher:
                 {"field": "request_id"},
             )
 
+        told: Message | None = None
+
         async def effect() -> bytes:
-            return (await handler(request)).SerializeToString()
+            nonlocal told
+            told = await handler(request)
+            return without_secrets(told).SerializeToString()
 
         if getattr(request, "dry_run", False):
-            return await effect()  # no effect, so nothing to remember
+            return (await handler(request)).SerializeToString()  # no effect, nothing to remember
         body = without_secrets(request).SerializeToString(deterministic=True)
-        return await self._intents(method.path, request.request_id, body, effect)
+        kept = await self._intents(method.path, request.request_id, body, effect)
+        return kept if told is None else told.SerializeToString()
 
     def _stream(
         self, method: Method, handler: Callable[[Any], AsyncIterator[bytes | Message]] | None
     ) -> Callable[[bytes, Context], Awaitable[None]]:
         async def serve(raw: bytes, context: Context) -> None:
             try:
-                request = self._admit(method, raw, handler is None)
+                request = await self._admit(method, raw, context, handler is None)
                 assert handler is not None
-                async for part in handler(request):
-                    await context.write(
-                        part if isinstance(part, bytes) else part.SerializeToString()
-                    )
+                with self._guard.watch(_metadata(context)):
+                    async for part in handler(request):
+                        await context.write(
+                            part if isinstance(part, bytes) else part.SerializeToString()
+                        )
             except Exception as error:  # noqa: BLE001 - answered and logged, whatever it is
                 await _abort(context, method, error)
 
         return serve
 
-    def _admit(self, method: Method, raw: bytes, missing: bool) -> Any:
-        """The parsed request of a call that may go on."""
+    async def _admit(self, method: Method, raw: bytes, context: Context, missing: bool) -> Any:
+        """The parsed request of a call that may go on; notes whose call it is."""
         if not method.permission:
             raise Refused(
                 Reason.PERMISSION_DENIED, f"{method.path} names no permission, so it is denied"
@@ -179,6 +198,15 @@ class Dispatcher:
                 Reason.MALFORMED_REQUEST,
                 f"the request is not a valid {method.request.DESCRIPTOR.full_name}",
             ) from None
+        caller = await self._guard.admit(
+            method.path,
+            method.permission,
+            method.concern,
+            request,
+            _metadata(context),
+            context.peer(),
+        )
+        CALLER.set(caller)
         check(request)
         if missing:
             raise Refused(
@@ -188,6 +216,10 @@ class Dispatcher:
             )
         self._gate.admit(method.always)
         return request
+
+
+def _metadata(context: Context) -> dict[str, str]:
+    return {key: str(value) for key, value in context.invocation_metadata() or () if key == HEADER}
 
 
 async def _abort(context: Context, method: Method, error: Exception) -> NoReturn:
@@ -202,6 +234,17 @@ async def _abort(context: Context, method: Method, error: Exception) -> NoReturn
     code, message, trailers = status(error)
     log.debug("refused", method=method.path, reason=str(error.reason), message=message)
     await context.abort(code, message, trailers)
+
+
+def permissions(contract: Iterable[FileDescriptor]) -> dict[str, str]:
+    """Every method of the contract, as errors and tokens name it, with what it needs."""
+    methods = (
+        Method.of(one)
+        for file in contract
+        for service in file.services_by_name.values()
+        for one in service.methods
+    )
+    return {method.path: method.permission for method in methods}
 
 
 def new_server() -> grpc.aio.Server:

@@ -148,7 +148,7 @@ class AccountService:
         return pb.Account(
             id=account,
             venues=sorted(one.venue.info.id for one in parts),
-            paper=all(getattr(one, "paper", False) for one in parts),
+            paper=self._registry.is_paper(account),
             condition=condition(_worst(self._desk.condition(one) for one in parts)),
             address=self._wallets.address(account),
         )

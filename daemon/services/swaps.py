@@ -35,6 +35,11 @@ class SwapService:
         self._heartbeat = heartbeat / SECOND  # float: asyncio timeouts are in seconds
         self._quotes: OrderedDict[str, Quote] = OrderedDict()
 
+    def venue_of(self, quote_id: str) -> str | None:
+        """The venue of a quote that was given."""
+        quote = self._quotes.get(quote_id)
+        return quote.venue if quote else None
+
     async def list_pools(self, request: pb.ListPoolsRequest) -> pb.ListPoolsResponse:
         """The pools of a venue, by instrument."""
         pools = await self._registry.swap_venue(request.venue).pools()

@@ -123,9 +123,14 @@ async def running_daemon(directory: Path, *arguments: str) -> AsyncIterator[Runn
         await daemon.stop()
 
 
-def sandbox_arguments(directory: Path, evm: bool = False, solana: bool = False) -> list[str]:
+def sandbox_arguments(
+    directory: Path, evm: bool = False, solana: bool = False, security: str = "auto"
+) -> list[str]:
     """Arguments for a sandbox with only those local chains."""
     config = directory / "cambist.toml"
     directory.mkdir(parents=True, exist_ok=True)
-    config.write_text(f"[sandbox]\nevm = {str(evm).lower()}\nsolana = {str(solana).lower()}\n")
+    config.write_text(
+        f"[sandbox]\nevm = {str(evm).lower()}\nsolana = {str(solana).lower()}\n"
+        f'[server]\nsecurity = "{security}"\n'
+    )
     return ["--profile", "sandbox", "--config", str(config), "--tcp", "off"]

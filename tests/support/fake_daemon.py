@@ -27,6 +27,7 @@ from cambist.v1 import (
 )
 from core.errors import CambistError, Reason, Refused
 from daemon.rpc.server import Dispatcher, new_server
+from tests.support.access import open_guard
 
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     service
@@ -107,7 +108,7 @@ class FakeDaemon:
         """Listens."""
         self.socket.unlink(missing_ok=True)
         server = new_server()
-        dispatcher = Dispatcher(_Gate(), self._intents)
+        dispatcher = Dispatcher(_Gate(), open_guard(), self._intents)
         service = _Service(self)
         server.add_generic_rpc_handlers(
             tuple(dispatcher.handlers(dict.fromkeys(SERVICES, service)))

@@ -1,6 +1,7 @@
 """Where the daemon listens: connect strings and how one is found."""
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -35,36 +36,56 @@ def candidates(address: str | None = None, profile: str | None = None) -> list[s
     return [socket_address(name) for name in ((profile,) if profile else PROFILES)]
 
 
-def target(address: str) -> str:
-    """What grpc connects to: `unix:///path/cambist.sock` or `cambist://127.0.0.1:7177`."""
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A connect string, read. `target` is what grpc connects to; `key` the fingerprint of the
+    daemon's public key, "" for plaintext; `token` what the daemon asks for, "" for none."""
+
+    target: str
+    key: str = ""
+    token: str = field(default="", repr=False)
+
+
+def read(address: str) -> Address:
+    """`unix:///path/cambist.sock`, `cambist://127.0.0.1:7177`, or what `cambist pair` prints:
+    `cambist://host:port?key=FINGERPRINT&token=TOKEN`. A socket may have a token, too."""
     parts = urlsplit(address)
+    query = dict(parse_qsl(parts.query))
+    if unknown := sorted(query.keys() - {"key", "token"}):
+        raise BadAddress(f"a connect string has no {unknown[0]!r}: only key and token")
+    key, token = query.get("key", ""), query.get("token", "")
     if parts.scheme == "unix":
         path = parts.netloc + parts.path
         if not path:
-            raise BadAddress(f"{address!r} names no socket: use unix:///path/to/cambist.sock")
-        return f"unix:{path}"
+            raise BadAddress("it names no socket: use unix:///path/to/cambist.sock")
+        return Address(f"unix:{path}", token=token)
     if parts.scheme == "cambist" and parts.hostname:
-        if parse_qsl(parts.query):
+        if token and not key:
             raise BadAddress(
-                "this client cannot use a token or a certificate yet: "
-                "use the daemon's unix socket or its loopback port"
+                "it has a token but no key: without TLS the token could be read on its way"
             )
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         try:
-            return f"{host}:{parts.port or DEFAULT_PORT}"
+            return Address(f"{host}:{parts.port or DEFAULT_PORT}", key, token)
         except ValueError as error:
-            raise BadAddress(f"{address!r}: {error}") from None
+            raise BadAddress(str(error)) from None
     raise BadAddress(
-        f"{address!r} is no connect string: use unix:///path/to/cambist.sock "
-        f"or cambist://127.0.0.1:{DEFAULT_PORT}"
+        f"{without_token(address)!r} is no connect string: use unix:///path/to/cambist.sock, "
+        f"cambist://127.0.0.1:{DEFAULT_PORT}, or what 'cambist pair' prints"
     )
+
+
+def without_token(address: str) -> str:
+    """A connect string that may be shown."""
+    return address.partition("?")[0]
 
 
 def no_daemon(addresses: list[str]) -> NoDaemon:
     """The error that says where was asked, and what to do."""
+    shown = [without_token(address) for address in addresses]
     return NoDaemon(
-        f"no daemon answers at {' or '.join(addresses)}: "
+        f"no daemon answers at {' or '.join(shown)}: "
         "start one with `cambistd run --profile sandbox`",
-        metadata={"address": " ".join(addresses)},
+        metadata={"address": " ".join(shown)},
         retryable=True,
     )

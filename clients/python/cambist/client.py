@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 
 from cambist import address as addresses
+from cambist.channel import open_channel
 from cambist.errors import ConnectionLost, Error, IncompatibleDaemon, NoDaemon
 from cambist.rpc import CHANNEL_OPTIONS, Rpc
+from cambist.services.access import Access
 from cambist.services.accounts import Accounts
 from cambist.services.chains import Chains
 from cambist.services.events import Events
@@ -53,6 +55,7 @@ class Client:
         self.wallets = Wallets(rpc)
         self.swaps = Swaps(rpc)
         self.sandbox = Sandbox(rpc)
+        self.access = Access(rpc)
 
     async def close(self) -> None:
         """Ends the connection and its streams."""
@@ -117,8 +120,12 @@ class Connecting:
             await asyncio.sleep(0.05)
 
     async def _handshake(self, address: str) -> Client:
-        channel = grpc.aio.insecure_channel(addresses.target(address), options=CHANNEL_OPTIONS)
-        rpc = Rpc(channel, address, self._timeout, self._patience)
+        shown = addresses.without_token(address)
+        try:
+            channel = await open_channel(addresses.read(address), CHANNEL_OPTIONS)
+        except OSError:
+            raise addresses.no_daemon([shown]) from None
+        rpc = Rpc(channel, shown, self._timeout, self._patience)
         try:
             info = await _info(rpc, self._timeout)
         except BaseException:
@@ -167,7 +174,8 @@ def connect(
 ) -> Connecting:
     """Connects to a daemon: `async with cambist.connect() as c`.
 
-    `address` is a connect string, `unix:///path/to/cambist.sock` or `cambist://127.0.0.1:7177`.
+    `address` is a connect string: `unix:///path/to/cambist.sock`, `cambist://127.0.0.1:7177`, or
+    what `cambist pair` prints (address, the daemon's key and a token).
     Without one, `$CAMBIST_CONNECT` is used, then the socket of the live profile, then that of the
     sandbox, in `$CAMBIST_HOME` or `~/.cambist`. `profile` asks for one of the two, so that a bot
     for "live" never meets a sandbox, or the other way round.

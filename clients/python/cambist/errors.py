@@ -68,6 +68,12 @@ class IncompatibleDaemon(Error):
     default_reason = "INCOMPATIBLE_DAEMON"
 
 
+class Unauthentic(Error):
+    """Who answers is not the daemon that the connect string was made by."""
+
+    default_reason = "UNAUTHENTIC"
+
+
 class ConnectionLost(Error):
     """The connection broke, and the daemon did not come back in time.
 

@@ -247,3 +247,35 @@ class SlippageExceeded(FailedPrecondition):
 
 class QuoteExpired(FailedPrecondition):
     """The quote is too old to be executed."""
+
+
+class TokenRootNotFound(NotFound):
+    """No root of tokens in force has this name."""
+
+
+class RiskLimit(FailedPrecondition):
+    """A limit of the daemon's own forbids it; nothing was sent."""
+
+
+class Halted(FailedPrecondition):
+    """A halt is in force; cancels pass."""
+
+
+class SelfTrade(FailedPrecondition):
+    """It would trade with an open order of another bot of this daemon."""
+
+
+class HaltNotFound(NotFound):
+    """No halt in force has this id."""
+
+
+class LeaseNotFound(NotFound):
+    """There is no such lease, or it has ended."""
+
+
+class AccountExists(AlreadyExists):
+    """An account has this id already."""
+
+
+class SecretsLocked(FailedPrecondition):
+    """The store of keys is locked."""

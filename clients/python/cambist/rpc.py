@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PASSING = frozenset({"STARTING_UP", "SHUTTING_DOWN", "ACCOUNT_NOT_RECONCILED"})
 
 # A daemon that comes back is noticed within half a second; a book may hold more than 4 MB at once.
-CHANNEL_OPTIONS = (
+CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 500),

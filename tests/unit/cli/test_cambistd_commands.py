@@ -44,7 +44,8 @@ def test_check_names_mistakes(home: Path) -> None:
 
 WITH_KEYS = '[[accounts]]\nid = "a"\nvenue = "binance"\ncredentials_file = "keys.toml"\n'
 MISTAKES = {
-    '[server]\ntcp = "0.0.0.0:7177"\n': "must be a loopback address",
+    '[server]\ntcp = "0.0.0.0:7177"\nsecurity = "none"\n': "must be a loopback address",
+    '[server]\ntcp = "7177"\n': "must be an address and a port",
     '[[accounts]]\nid = "a"\nvenue = "binnance"\npaper = true\n': "did you mean 'binance'",
     '[[accounts]]\nid = "a"\nvenue = "binance"\n': "accounts.a.credentials_file",
     "[venues.nowhere]\nenabled = true\n": "no such exchange",

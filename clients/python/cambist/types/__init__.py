@@ -3,6 +3,13 @@
 Each mirrors a message of the contract field by field; a test holds the two together.
 """
 
+from cambist.types.access import (
+    BakedToken,
+    Grant,
+    InspectedToken,
+    MethodPermission,
+    TokenRoot,
+)
 from cambist.types.accounts import (
     Account,
     Balance,
@@ -56,6 +63,7 @@ __all__ = [
     "Account",
     "AccountNotice",
     "Allowance",
+    "BakedToken",
     "Balance",
     "BookState",
     "Candle",
@@ -73,14 +81,17 @@ __all__ = [
     "Fill",
     "Funding",
     "FundingPayment",
+    "Grant",
     "Health",
     "Info",
+    "InspectedToken",
     "Instrument",
     "InstrumentKind",
     "InstrumentStatus",
     "Limits",
     "Liquidity",
     "MarginMode",
+    "MethodPermission",
     "Network",
     "Order",
     "OrderSpec",
@@ -103,6 +114,7 @@ __all__ = [
     "TimeInForce",
     "Token",
     "TokenAmount",
+    "TokenRoot",
     "Trade",
     "Transaction",
     "TransactionStatus",

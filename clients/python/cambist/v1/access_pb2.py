@@ -26,7 +26,7 @@ from cambist.v1 import options_pb2 as cambist_dot_v1_dot_options__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61mbist/v1/access.proto\x12\ncambist.v1\x1a\x18\x63\x61mbist/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x02\n\x05Grant\x12\x13\n\x0bpermissions\x18\x01 \x03(\t\x12\x0e\n\x06venues\x18\x02 \x03(\t\x12\x10\n\x08\x61\x63\x63ounts\x18\x03 \x03(\t\x12\x13\n\x0binstruments\x18\x04 \x03(\t\x12\"\n\x12max_order_notional\x18\x05 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x03\x12 \n\x10max_day_notional\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x03\x12\x1c\n\x0cmax_slippage\x18\x07 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x05\x12\x13\n\x0breduce_only\x18\x08 \x01(\x08\x12\x12\n\npaper_only\x18\t \x01(\x08\x12\x18\n\x10source_addresses\x18\n \x03(\t\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"}\n\tTokenRoot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"6\n\x10MethodPermission\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x12\n\npermission\x18\x02 \x01(\t\"p\n\x10\x42\x61keTokenRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x04root\x18\x02 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x18@\x12(\n\x05grant\x18\x03 \x01(\x0b\x32\x11.cambist.v1.GrantB\x06\xa2\xbb\x18\x02\x08\x01\"\'\n\x11\x42\x61keTokenResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\"2\n\x13InspectTokenRequest\x12\x1b\n\x05token\x18\x01 \x01(\tB\x0c\x80\x01\x01\xa2\xbb\x18\x05\x08\x01\x18\x80@\"W\n\x14InspectTokenResponse\x12\x0c\n\x04root\x18\x01 \x01(\t\x12 \n\x05grant\x18\x02 \x01(\x0b\x32\x11.cambist.v1.Grant\x12\x0f\n\x07revoked\x18\x03 \x01(\x08\">\n\x15ListTokenRootsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x16ListTokenRootsResponse\x12$\n\x05roots\x18\x01 \x03(\x0b\x32\x15.cambist.v1.TokenRoot\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x16RevokeTokenRootRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x14\n\x04root\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\"\x19\n\x17RevokeTokenRootResponse\"?\n\x16ListPermissionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"e\n\x17ListPermissionsResponse\x12\x31\n\x0bpermissions\x18\x01 \x03(\x0b\x32\x1c.cambist.v1.MethodPermission\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xa2\x04\n\rAccessService\x12^\n\tBakeToken\x12\x1c.cambist.v1.BakeTokenRequest\x1a\x1d.cambist.v1.BakeTokenResponse\"\x14\xa2\xbb\x18\x10\n\x0c\x61\x63\x63\x65ss:write\x10\x01\x12\x64\n\x0cInspectToken\x12\x1f.cambist.v1.InspectTokenRequest\x1a .cambist.v1.InspectTokenResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:read\x12j\n\x0eListTokenRoots\x12!.cambist.v1.ListTokenRootsRequest\x1a\".cambist.v1.ListTokenRootsResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:read\x12p\n\x0fRevokeTokenRoot\x12\".cambist.v1.RevokeTokenRootRequest\x1a#.cambist.v1.RevokeTokenRootResponse\"\x14\xa2\xbb\x18\x10\n\x0c\x61\x63\x63\x65ss:write\x10\x01\x12m\n\x0fListPermissions\x12\".cambist.v1.ListPermissionsRequest\x1a#.cambist.v1.ListPermissionsResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61mbist/v1/access.proto\x12\ncambist.v1\x1a\x18\x63\x61mbist/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x02\n\x05Grant\x12\x13\n\x0bpermissions\x18\x01 \x03(\t\x12\x0e\n\x06venues\x18\x02 \x03(\t\x12\x10\n\x08\x61\x63\x63ounts\x18\x03 \x03(\t\x12\x13\n\x0binstruments\x18\x04 \x03(\t\x12\"\n\x12max_order_notional\x18\x05 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x03\x12 \n\x10max_day_notional\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x03\x12\x1c\n\x0cmax_slippage\x18\x07 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x05\x12\x13\n\x0breduce_only\x18\x08 \x01(\x08\x12\x12\n\npaper_only\x18\t \x01(\x08\x12\x18\n\x10source_addresses\x18\n \x03(\t\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07methods\x18\x0c \x03(\t\"\x8e\x01\n\tTokenRoot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07revoked\x18\x04 \x01(\x08\"6\n\x10MethodPermission\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x12\n\npermission\x18\x02 \x01(\t\"p\n\x10\x42\x61keTokenRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x04root\x18\x02 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x18@\x12(\n\x05grant\x18\x03 \x01(\x0b\x32\x11.cambist.v1.GrantB\x06\xa2\xbb\x18\x02\x08\x01\"D\n\x11\x42\x61keTokenResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1b\n\x0e\x63onnect_string\x18\x02 \x01(\tB\x03\x80\x01\x01\"2\n\x13InspectTokenRequest\x12\x1b\n\x05token\x18\x01 \x01(\tB\x0c\x80\x01\x01\xa2\xbb\x18\x05\x08\x01\x18\x80@\"m\n\x14InspectTokenResponse\x12\x0c\n\x04root\x18\x01 \x01(\t\x12 \n\x05grant\x18\x02 \x01(\x0b\x32\x11.cambist.v1.Grant\x12\x0f\n\x07revoked\x18\x03 \x01(\x08\x12\x14\n\x0cother_checks\x18\x04 \x03(\t\">\n\x15ListTokenRootsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x16ListTokenRootsResponse\x12$\n\x05roots\x18\x01 \x03(\x0b\x32\x15.cambist.v1.TokenRoot\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x16RevokeTokenRootRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x14\n\x04root\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\"\x19\n\x17RevokeTokenRootResponse\"?\n\x16ListPermissionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"e\n\x17ListPermissionsResponse\x12\x31\n\x0bpermissions\x18\x01 \x03(\x0b\x32\x1c.cambist.v1.MethodPermission\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xbf\x04\n\rAccessService\x12^\n\tBakeToken\x12\x1c.cambist.v1.BakeTokenRequest\x1a\x1d.cambist.v1.BakeTokenResponse\"\x14\xa2\xbb\x18\x10\n\x0c\x61\x63\x63\x65ss:write\x10\x01\x12\x64\n\x0cInspectToken\x12\x1f.cambist.v1.InspectTokenRequest\x1a .cambist.v1.InspectTokenResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:read\x12j\n\x0eListTokenRoots\x12!.cambist.v1.ListTokenRootsRequest\x1a\".cambist.v1.ListTokenRootsResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:read\x12\x8c\x01\n\x0fRevokeTokenRoot\x12\".cambist.v1.RevokeTokenRootRequest\x1a#.cambist.v1.RevokeTokenRootResponse\"0\xa2\xbb\x18,\n\x0c\x61\x63\x63\x65ss:write\x10\x01\"\x05venue\"\x07\x61\x63\x63ount\"\ninstrument\x12m\n\x0fListPermissions\x12\".cambist.v1.ListPermissionsRequest\x1a#.cambist.v1.ListPermissionsResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,6 +47,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BAKETOKENREQUEST'].fields_by_name['grant']._serialized_options = b'\242\273\030\002\010\001'
   _globals['_BAKETOKENRESPONSE'].fields_by_name['token']._loaded_options = None
   _globals['_BAKETOKENRESPONSE'].fields_by_name['token']._serialized_options = b'\200\001\001'
+  _globals['_BAKETOKENRESPONSE'].fields_by_name['connect_string']._loaded_options = None
+  _globals['_BAKETOKENRESPONSE'].fields_by_name['connect_string']._serialized_options = b'\200\001\001'
   _globals['_INSPECTTOKENREQUEST'].fields_by_name['token']._loaded_options = None
   _globals['_INSPECTTOKENREQUEST'].fields_by_name['token']._serialized_options = b'\200\001\001\242\273\030\005\010\001\030\200@'
   _globals['_REVOKETOKENROOTREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -60,35 +62,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCESSSERVICE'].methods_by_name['ListTokenRoots']._loaded_options = None
   _globals['_ACCESSSERVICE'].methods_by_name['ListTokenRoots']._serialized_options = b'\242\273\030\r\n\013access:read'
   _globals['_ACCESSSERVICE'].methods_by_name['RevokeTokenRoot']._loaded_options = None
-  _globals['_ACCESSSERVICE'].methods_by_name['RevokeTokenRoot']._serialized_options = b'\242\273\030\020\n\014access:write\020\001'
+  _globals['_ACCESSSERVICE'].methods_by_name['RevokeTokenRoot']._serialized_options = b'\242\273\030,\n\014access:write\020\001\"\005venue\"\007account\"\ninstrument'
   _globals['_ACCESSSERVICE'].methods_by_name['ListPermissions']._loaded_options = None
   _globals['_ACCESSSERVICE'].methods_by_name['ListPermissions']._serialized_options = b'\242\273\030\r\n\013access:read'
   _globals['_GRANT']._serialized_start=99
-  _globals['_GRANT']._serialized_end=398
-  _globals['_TOKENROOT']._serialized_start=400
-  _globals['_TOKENROOT']._serialized_end=525
-  _globals['_METHODPERMISSION']._serialized_start=527
-  _globals['_METHODPERMISSION']._serialized_end=581
-  _globals['_BAKETOKENREQUEST']._serialized_start=583
-  _globals['_BAKETOKENREQUEST']._serialized_end=695
-  _globals['_BAKETOKENRESPONSE']._serialized_start=697
-  _globals['_BAKETOKENRESPONSE']._serialized_end=736
-  _globals['_INSPECTTOKENREQUEST']._serialized_start=738
-  _globals['_INSPECTTOKENREQUEST']._serialized_end=788
-  _globals['_INSPECTTOKENRESPONSE']._serialized_start=790
-  _globals['_INSPECTTOKENRESPONSE']._serialized_end=877
-  _globals['_LISTTOKENROOTSREQUEST']._serialized_start=879
-  _globals['_LISTTOKENROOTSREQUEST']._serialized_end=941
-  _globals['_LISTTOKENROOTSRESPONSE']._serialized_start=943
-  _globals['_LISTTOKENROOTSRESPONSE']._serialized_end=1030
-  _globals['_REVOKETOKENROOTREQUEST']._serialized_start=1032
-  _globals['_REVOKETOKENROOTREQUEST']._serialized_end=1106
-  _globals['_REVOKETOKENROOTRESPONSE']._serialized_start=1108
-  _globals['_REVOKETOKENROOTRESPONSE']._serialized_end=1133
-  _globals['_LISTPERMISSIONSREQUEST']._serialized_start=1135
-  _globals['_LISTPERMISSIONSREQUEST']._serialized_end=1198
-  _globals['_LISTPERMISSIONSRESPONSE']._serialized_start=1200
-  _globals['_LISTPERMISSIONSRESPONSE']._serialized_end=1301
-  _globals['_ACCESSSERVICE']._serialized_start=1304
-  _globals['_ACCESSSERVICE']._serialized_end=1850
+  _globals['_GRANT']._serialized_end=415
+  _globals['_TOKENROOT']._serialized_start=418
+  _globals['_TOKENROOT']._serialized_end=560
+  _globals['_METHODPERMISSION']._serialized_start=562
+  _globals['_METHODPERMISSION']._serialized_end=616
+  _globals['_BAKETOKENREQUEST']._serialized_start=618
+  _globals['_BAKETOKENREQUEST']._serialized_end=730
+  _globals['_BAKETOKENRESPONSE']._serialized_start=732
+  _globals['_BAKETOKENRESPONSE']._serialized_end=800
+  _globals['_INSPECTTOKENREQUEST']._serialized_start=802
+  _globals['_INSPECTTOKENREQUEST']._serialized_end=852
+  _globals['_INSPECTTOKENRESPONSE']._serialized_start=854
+  _globals['_INSPECTTOKENRESPONSE']._serialized_end=963
+  _globals['_LISTTOKENROOTSREQUEST']._serialized_start=965
+  _globals['_LISTTOKENROOTSREQUEST']._serialized_end=1027
+  _globals['_LISTTOKENROOTSRESPONSE']._serialized_start=1029
+  _globals['_LISTTOKENROOTSRESPONSE']._serialized_end=1116
+  _globals['_REVOKETOKENROOTREQUEST']._serialized_start=1118
+  _globals['_REVOKETOKENROOTREQUEST']._serialized_end=1192
+  _globals['_REVOKETOKENROOTRESPONSE']._serialized_start=1194
+  _globals['_REVOKETOKENROOTRESPONSE']._serialized_end=1219
+  _globals['_LISTPERMISSIONSREQUEST']._serialized_start=1221
+  _globals['_LISTPERMISSIONSREQUEST']._serialized_end=1284
+  _globals['_LISTPERMISSIONSRESPONSE']._serialized_start=1286
+  _globals['_LISTPERMISSIONSRESPONSE']._serialized_end=1387
+  _globals['_ACCESSSERVICE']._serialized_start=1390
+  _globals['_ACCESSSERVICE']._serialized_end=1965
 # @@protoc_insertion_point(module_scope)

@@ -36,6 +36,7 @@ class Grant(_message.Message):
     PAPER_ONLY_FIELD_NUMBER: _builtins.int
     SOURCE_ADDRESSES_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    METHODS_FIELD_NUMBER: _builtins.int
     max_order_notional: _builtins.str
     """The largest notional of an order, in its quote."""
     max_day_notional: _builtins.str
@@ -70,6 +71,10 @@ class Grant(_message.Message):
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """Not after this time."""
 
+    @_builtins.property
+    def methods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these calls, such as "cambist.v1.TradingService/PlaceOrder"."""
+
     def __init__(
         self,
         *,
@@ -84,10 +89,11 @@ class Grant(_message.Message):
         paper_only: _builtins.bool = ...,
         source_addresses: _abc.Iterable[_builtins.str] | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        methods: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "expire_time", b"expire_time", "instruments", b"instruments", "max_day_notional", b"max_day_notional", "max_order_notional", b"max_order_notional", "max_slippage", b"max_slippage", "paper_only", b"paper_only", "permissions", b"permissions", "reduce_only", b"reduce_only", "source_addresses", b"source_addresses", "venues", b"venues"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "expire_time", b"expire_time", "instruments", b"instruments", "max_day_notional", b"max_day_notional", "max_order_notional", b"max_order_notional", "max_slippage", b"max_slippage", "methods", b"methods", "paper_only", b"paper_only", "permissions", b"permissions", "reduce_only", b"reduce_only", "source_addresses", b"source_addresses", "venues", b"venues"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -102,8 +108,11 @@ class TokenRoot(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     LAST_USE_TIME_FIELD_NUMBER: _builtins.int
+    REVOKED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
+    revoked: _builtins.bool
+    """Whether it is revoked."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -118,10 +127,11 @@ class TokenRoot(_message.Message):
         name: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         last_use_time: _timestamp_pb2.Timestamp | None = ...,
+        revoked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_use_time", b"last_use_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_use_time", b"last_use_time", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_use_time", b"last_use_time", "name", b"name", "revoked", b"revoked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -192,16 +202,20 @@ class BakeTokenResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: _builtins.int
+    CONNECT_STRING_FIELD_NUMBER: _builtins.int
     token: _builtins.str
-    """The token, to be kept secret."""
+    """The token, to be kept secret. It is told once: a repeated request is answered without it."""
+    connect_string: _builtins.str
+    """Address, fingerprint of the daemon's key and token in one line; empty where TCP is off."""
     def __init__(
         self,
         *,
         token: _builtins.str = ...,
+        connect_string: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connect_string", b"connect_string", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -238,6 +252,7 @@ class InspectTokenResponse(_message.Message):
     ROOT_FIELD_NUMBER: _builtins.int
     GRANT_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
+    OTHER_CHECKS_FIELD_NUMBER: _builtins.int
     root: _builtins.str
     """The root's name."""
     revoked: _builtins.bool
@@ -246,16 +261,21 @@ class InspectTokenResponse(_message.Message):
     def grant(self) -> Global___Grant:
         """What it allows, every narrowing included."""
 
+    @_builtins.property
+    def other_checks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Checks that a holder added in words of its own, as Datalog; they are in force like the others."""
+
     def __init__(
         self,
         *,
         root: _builtins.str = ...,
         grant: Global___Grant | None = ...,
         revoked: _builtins.bool = ...,
+        other_checks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant", "revoked", b"revoked", "root", b"root"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant", "other_checks", b"other_checks", "revoked", b"revoked", "root", b"root"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

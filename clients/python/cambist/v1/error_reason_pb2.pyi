@@ -130,6 +130,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The price moved past the limit."""
     ERROR_REASON_QUOTE_EXPIRED: _ErrorReason.ValueType  # 52
     """The quote is too old to be executed."""
+    ERROR_REASON_TOKEN_ROOT_NOT_FOUND: _ErrorReason.ValueType  # 53
+    """No root of tokens in force has this name."""
+    ERROR_REASON_RISK_LIMIT: _ErrorReason.ValueType  # 54
+    """A limit of the daemon's own forbids it; nothing was sent."""
+    ERROR_REASON_HALTED: _ErrorReason.ValueType  # 55
+    """A halt is in force; cancels pass."""
+    ERROR_REASON_SELF_TRADE: _ErrorReason.ValueType  # 56
+    """It would trade with an open order of another bot of this daemon."""
+    ERROR_REASON_HALT_NOT_FOUND: _ErrorReason.ValueType  # 57
+    """No halt in force has this id."""
+    ERROR_REASON_LEASE_NOT_FOUND: _ErrorReason.ValueType  # 58
+    """There is no such lease, or it has ended."""
+    ERROR_REASON_ACCOUNT_EXISTS: _ErrorReason.ValueType  # 59
+    """An account has this id already."""
+    ERROR_REASON_SECRETS_LOCKED: _ErrorReason.ValueType  # 60
+    """The store of keys is locked."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The stable, machine-readable reason of an error. Metadata that any error may carry:
@@ -242,4 +258,20 @@ ERROR_REASON_SLIPPAGE_EXCEEDED: ErrorReason.ValueType  # 51
 """The price moved past the limit."""
 ERROR_REASON_QUOTE_EXPIRED: ErrorReason.ValueType  # 52
 """The quote is too old to be executed."""
+ERROR_REASON_TOKEN_ROOT_NOT_FOUND: ErrorReason.ValueType  # 53
+"""No root of tokens in force has this name."""
+ERROR_REASON_RISK_LIMIT: ErrorReason.ValueType  # 54
+"""A limit of the daemon's own forbids it; nothing was sent."""
+ERROR_REASON_HALTED: ErrorReason.ValueType  # 55
+"""A halt is in force; cancels pass."""
+ERROR_REASON_SELF_TRADE: ErrorReason.ValueType  # 56
+"""It would trade with an open order of another bot of this daemon."""
+ERROR_REASON_HALT_NOT_FOUND: ErrorReason.ValueType  # 57
+"""No halt in force has this id."""
+ERROR_REASON_LEASE_NOT_FOUND: ErrorReason.ValueType  # 58
+"""There is no such lease, or it has ended."""
+ERROR_REASON_ACCOUNT_EXISTS: ErrorReason.ValueType  # 59
+"""An account has this id already."""
+ERROR_REASON_SECRETS_LOCKED: ErrorReason.ValueType  # 60
+"""The store of keys is locked."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

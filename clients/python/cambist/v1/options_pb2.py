@@ -25,19 +25,19 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63\x61mbist/v1/options.proto\x12\ncambist.v1\x1a google/protobuf/descriptor.proto\">\n\x06\x41\x63\x63\x65ss\x12\x12\n\npermission\x18\x01 \x01(\t\x12\x10\n\x08mutation\x18\x02 \x01(\x08\x12\x0e\n\x06\x61lways\x18\x03 \x01(\x08\"U\n\tFieldRule\x12\x10\n\x08required\x18\x01 \x01(\x08\x12\"\n\x06number\x18\x02 \x01(\x0e\x32\x12.cambist.v1.Number\x12\x12\n\nmax_length\x18\x03 \x01(\r\"P\n\nReasonInfo\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x11\n\tretryable\x18\x02 \x01(\x08\x12\x10\n\x08metadata\x18\x03 \x03(\t\x12\x0f\n\x07\x65xample\x18\x04 \x01(\t*\x85\x01\n\x06Number\x12\x16\n\x12NUMBER_UNSPECIFIED\x10\x00\x12\x0e\n\nNUMBER_ANY\x10\x01\x12\x17\n\x13NUMBER_NON_NEGATIVE\x10\x02\x12\x13\n\x0fNUMBER_POSITIVE\x10\x03\x12\x10\n\x0cNUMBER_UNITS\x10\x04\x12\x13\n\x0fNUMBER_FRACTION\x10\x05:D\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x12.cambist.v1.Access:D\n\x04rule\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x15.cambist.v1.FieldRule:K\n\x06reason\x12!.google.protobuf.EnumValueOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x16.cambist.v1.ReasonInfob\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63\x61mbist/v1/options.proto\x12\ncambist.v1\x1a google/protobuf/descriptor.proto\"N\n\x06\x41\x63\x63\x65ss\x12\x12\n\npermission\x18\x01 \x01(\t\x12\x10\n\x08mutation\x18\x02 \x01(\x08\x12\x0e\n\x06\x61lways\x18\x03 \x01(\x08\x12\x0e\n\x06scopes\x18\x04 \x03(\t\"U\n\tFieldRule\x12\x10\n\x08required\x18\x01 \x01(\x08\x12\"\n\x06number\x18\x02 \x01(\x0e\x32\x12.cambist.v1.Number\x12\x12\n\nmax_length\x18\x03 \x01(\r\"P\n\nReasonInfo\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x11\n\tretryable\x18\x02 \x01(\x08\x12\x10\n\x08metadata\x18\x03 \x03(\t\x12\x0f\n\x07\x65xample\x18\x04 \x01(\t*\x85\x01\n\x06Number\x12\x16\n\x12NUMBER_UNSPECIFIED\x10\x00\x12\x0e\n\nNUMBER_ANY\x10\x01\x12\x17\n\x13NUMBER_NON_NEGATIVE\x10\x02\x12\x13\n\x0fNUMBER_POSITIVE\x10\x03\x12\x10\n\x0cNUMBER_UNITS\x10\x04\x12\x13\n\x0fNUMBER_FRACTION\x10\x05:D\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x12.cambist.v1.Access:D\n\x04rule\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x15.cambist.v1.FieldRule:K\n\x06reason\x12!.google.protobuf.EnumValueOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x16.cambist.v1.ReasonInfob\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cambist.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_NUMBER']._serialized_start=308
-  _globals['_NUMBER']._serialized_end=441
+  _globals['_NUMBER']._serialized_start=324
+  _globals['_NUMBER']._serialized_end=457
   _globals['_ACCESS']._serialized_start=74
-  _globals['_ACCESS']._serialized_end=136
-  _globals['_FIELDRULE']._serialized_start=138
-  _globals['_FIELDRULE']._serialized_end=223
-  _globals['_REASONINFO']._serialized_start=225
-  _globals['_REASONINFO']._serialized_end=305
+  _globals['_ACCESS']._serialized_end=152
+  _globals['_FIELDRULE']._serialized_start=154
+  _globals['_FIELDRULE']._serialized_end=239
+  _globals['_REASONINFO']._serialized_start=241
+  _globals['_REASONINFO']._serialized_end=321
 # @@protoc_insertion_point(module_scope)

@@ -66,22 +66,30 @@ class Access(_message.Message):
     PERMISSION_FIELD_NUMBER: _builtins.int
     MUTATION_FIELD_NUMBER: _builtins.int
     ALWAYS_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
     permission: _builtins.str
     """Entity and action, such as "orders:write"."""
     mutation: _builtins.bool
     """Whether the method has an effect; then its request carries a `request_id`."""
     always: _builtins.bool
     """Whether it answers before the daemon is ready and while it stops."""
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What a call concerns, of "venue", "account" and "instrument". A token that is limited in one of
+        them allows the call where its request names that, and only what the token lists.
+        """
+
     def __init__(
         self,
         *,
         permission: _builtins.str = ...,
         mutation: _builtins.bool = ...,
         always: _builtins.bool = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["always", b"always", "mutation", b"mutation", "permission", b"permission"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["always", b"always", "mutation", b"mutation", "permission", b"permission", "scopes", b"scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

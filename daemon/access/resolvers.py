@@ -1,0 +1,33 @@
+"""What requests concern that name it by an id: an order's or a quote's."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cambist.v1.trading_pb2 import GetOrderRequest
+from core.errors import CambistError
+from daemon.access.scopes import ALL, Names, Resolver
+from daemon.trading import Desk
+
+
+def resolvers(desk: Desk, venue_of_quote: Callable[[str], str | None]) -> Mapping[str, Resolver]:
+    """By the method's name. What nobody knows concerns everything: it is denied to a token that is
+    limited, rather than allowed by mistake."""
+
+    async def order(request: Any) -> Names:
+        try:
+            if isinstance(request, GetOrderRequest) and not request.client_order_id:
+                state = await desk.of_request(request.account, request.request_id)
+            else:
+                state = await desk.get(request.account, request.client_order_id)
+        except CambistError:
+            return {"venue": {ALL}, "instrument": {ALL}}
+        placed = state.order.request
+        return {"venue": {placed.venue}, "instrument": {placed.instrument}}
+
+    async def swap(request: Any) -> Names:
+        if not request.quote_id:
+            return {}
+        return {"venue": {venue_of_quote(request.quote_id) or ALL}}
+
+    by_order = dict.fromkeys(("ReplaceOrder", "CancelOrder", "GetOrder", "ExplainOrder"), order)
+    return {**by_order, "Swap": swap}
