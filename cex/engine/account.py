@@ -1,6 +1,7 @@
 """The private side of an exchange: one set of credentials. Implements core.ports.Account."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from cex.engine import checks, commands, outcome
@@ -8,9 +9,17 @@ from cex.engine.commands import Command, Reports
 from cex.engine.condition import Conditions
 from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
+from cex.engine.modes import Modes
 from cex.engine.order_entry import EntryStream, OrderLine
 from cex.engine.user_stream import UserStream
-from core.accounts import Balance, FeeRates, Position
+from core.accounts import (
+    Balance,
+    FeeRates,
+    FundingPayment,
+    MarginMode,
+    Position,
+    PositionMode,
+)
 from core.errors import CambistError, Reason, Refused, Rejected
 from core.ids import ClientIdRule
 from core.instruments import Instrument
@@ -42,6 +51,7 @@ class ExchangeAccount:
         self._entry: EntryStream | None = None
         self._line: OrderLine | None = None
         self._balances: dict[str, Balance] = {}
+        self._modes = Modes(market.spec, self._read)
 
     # -- core.ports.Account ------------------------------------------------------------------------
 
@@ -106,7 +116,7 @@ class ExchangeAccount:
             await self._entry.connection.stop()
             self._entry = None
         if self._stream is not None:
-            await self._stream.connection.stop()
+            await self._stream.stop()
             self._stream = None
         self._sink = None
 
@@ -122,13 +132,29 @@ class ExchangeAccount:
         checks.rules(self._spec, request, instrument)
         checks.clock(self._spec, self._market.offset)
         bound = await self._bound(request, instrument)
-        reports = await self._mutate(commands.Place(request, instrument, bound))
+        position, margin = await self._modes.of(request)
+        command = commands.Place(request, instrument, bound, position, margin)
+        try:
+            reports = await self._mutate(command)
+        except Rejected:
+            self._modes.doubt()
+            raise
         return self._settle(reports, request.client_order_id)
+
+    async def preview(self, request: OrderRequest) -> None:
+        """See core.ports.Previewing. Says nothing where the venue cannot be asked."""
+        if commands.Preview not in self._spec.operations:
+            return
+        instrument = self._market.instrument(request.instrument)
+        try:
+            await self._read(commands.Preview(request, instrument))
+        except CambistError as error:
+            raise Refused(error.reason, error.message, error.metadata, error.retry_after) from None
 
     async def cancel(self, order: Order) -> OrderReport:
         """See core.ports.Account."""
         instrument = self._market.instrument(order.request.instrument)
-        reports = await self._mutate(commands.Cancel(order, instrument))
+        reports = await self._mutate(commands.Cancel(await self._numbered(order), instrument))
         return self._settle(reports, order.client_order_id)
 
     async def cancel_all(self, instrument: str | None) -> Sequence[OrderReport]:
@@ -161,6 +187,7 @@ class ExchangeAccount:
         instrument = self._market.instrument(order.request.instrument)
         checks.change(order, instrument, quantity, price)
         checks.clock(self._spec, self._market.offset)
+        order = await self._numbered(order)
         smaller = quantity < order.request.quantity and price == order.request.price
         if smaller and commands.Amend in self._spec.operations:
             try:
@@ -178,8 +205,9 @@ class ExchangeAccount:
     async def query(self, order: Order) -> OrderReport | None:
         """See core.ports.Account."""
         instrument = self._market.instrument(order.request.instrument)
-        more = self._market.caller.operation(commands.GetOrder(order, instrument)).more
+        operation = self._market.caller.operation(commands.GetOrder(order, instrument))
         command: commands.GetOrder | None = commands.GetOrder(order, instrument)
+        known: OrderReport | None = None
         while command is not None:
             try:
                 report = await self._read(command)
@@ -187,10 +215,10 @@ class ExchangeAccount:
                 if error.reason is not Reason.ORDER_NOT_FOUND:
                     raise
                 report = None
-            if report:
-                return report
-            command = more(command, report) if more else None
-        return None
+            known = report or known
+            ask = operation.better if report else operation.more
+            command = ask(command, report) if ask else None
+        return known
 
     async def open_orders(self) -> Sequence[Order]:
         """See core.ports.Account."""
@@ -209,7 +237,8 @@ class ExchangeAccount:
 
     async def balances(self) -> Sequence[Balance]:
         """See core.ports.Account."""
-        found = await self._read(commands.GetBalances())
+        command = commands.GetBalances()
+        found = await self._market.caller.pages(command, self._scope, self._credentials)
         self._balances = {balance.asset: balance for balance in found}
         return found
 
@@ -218,7 +247,10 @@ class ExchangeAccount:
         if self._spec.kind is VenueKind.SPOT:
             return ()
         command = commands.GetPositions()
-        return await self._market.caller.pages(command, self._scope, self._credentials)
+        found = await self._market.caller.pages(command, self._scope, self._credentials)
+        for position in found:
+            self._modes.seen(position)
+        return found
 
     async def fee_rates(self, instrument: Instrument) -> FeeRates:
         """See core.ports.Account."""
@@ -229,8 +261,29 @@ class ExchangeAccount:
     async def set_leverage(self, instrument: Instrument, leverage: Decimal) -> None:
         """See core.ports.Leveraged."""
         checks.clock(self._spec, self._market.offset)
-        command = commands.SetLeverage(instrument, leverage)
-        await self._market.caller.call(command, self._scope, self._credentials)
+        await self._modes.set_leverage(instrument, leverage)
+
+    # -- core.ports.Moded --------------------------------------------------------------------------
+
+    async def set_margin_mode(self, instrument: Instrument, mode: MarginMode) -> None:
+        """See core.ports.Moded."""
+        checks.clock(self._spec, self._market.offset)
+        await self._modes.set_margin(instrument, mode)
+
+    async def set_position_mode(self, mode: PositionMode) -> None:
+        """See core.ports.Moded."""
+        checks.clock(self._spec, self._market.offset)
+        await self._modes.set_position(mode)
+
+    # -- core.ports.Funded -------------------------------------------------------------------------
+
+    async def funding_payments(self, since: int) -> Sequence[FundingPayment]:
+        """See core.ports.Funded. Empty where the venue cannot be asked."""
+        if commands.ListFundingPayments not in self._spec.operations:
+            return ()
+        command = commands.ListFundingPayments(since)
+        found = await self._market.caller.pages(command, self._scope, self._credentials)
+        return sorted(found, key=lambda payment: payment.event_time)
 
     # ----------------------------------------------------------------------------------------------
 
@@ -243,6 +296,24 @@ class ExchangeAccount:
         except CambistError as error:
             raise Refused(error.reason, error.message, error.metadata, error.retry_after) from None
         return checks.bound(request, instrument, book)
+
+    async def _numbered(self, order: Order) -> Order:
+        """The order with the venue's id, asked for where only that names it and a place was left
+        unanswered. Nothing was sent when this raises."""
+        if order.venue_order_id or not self._spec.by_venue_id:
+            return order
+        try:
+            report = await self.query(order)
+        except CambistError as error:
+            raise Refused(error.reason, error.message, error.metadata, error.retry_after) from None
+        if report is None or not report.venue_order_id:
+            raise Rejected(
+                Reason.ORDER_NOT_FOUND,
+                f"{self._spec.name} does not know order {order.client_order_id}",
+                {"venue": self._spec.id},
+            )
+        self._tell(report)
+        return replace(order, venue_order_id=report.venue_order_id)
 
     async def _read(self, command: Command[commands.V_co]) -> commands.V_co:
         return await self._market.caller.call(command, self._scope, self._credentials)
@@ -271,13 +342,23 @@ class ExchangeAccount:
         return [commands.CancelAll(self._market.instrument(name)) for name in sorted(ids)]
 
     async def _cancel_some(self, command: Command[Reports]) -> list[OrderReport]:
-        try:
-            reports = await self._mutate(command)
-        except Rejected as error:
-            if error.reason in (Reason.ORDER_NOT_FOUND, Reason.ORDER_FINAL):
-                return []  # there was nothing to cancel
-            raise
-        return [report for report in reports if isinstance(report, OrderReport)]
+        """One command, and those that follow from it where orders are kept in several places."""
+        found: list[OrderReport] = []
+        following: Command[Reports] | None = command
+        more = self._market.caller.operation(command).more
+        while following is not None:
+            reports: Reports = ()
+            try:
+                reports = await self._mutate(following)
+            except (Refused, Rejected) as error:
+                # Not found or final: there was nothing to cancel.
+                if error.reason not in (Reason.ORDER_NOT_FOUND, Reason.ORDER_FINAL):
+                    if following is command:
+                        raise
+                    raise outcome.unconfirmed(self._spec, error.message, error.metadata) from None
+            found.extend(report for report in reports if isinstance(report, OrderReport))
+            following = more(following, reports) if more else None
+        return found
 
     def _settle(self, reports: Reports, client_order_id: str) -> OrderReport:
         """The report of the order that was asked about; everything else goes to the sink."""
@@ -294,6 +375,8 @@ class ExchangeAccount:
     def _tell(self, report: AccountReport) -> None:
         if isinstance(report, Balance):
             self._balances[report.asset] = report
+        elif isinstance(report, Position):
+            self._modes.seen(report)
         if self._sink is not None:
             self._sink(report)
 

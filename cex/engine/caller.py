@@ -113,11 +113,17 @@ class Caller:
         self, command: Command[Any], scope: Scope, credentials: Credentials | None = None
     ) -> list[Any]:
         """All pages of a command whose answer is a sequence."""
+        return [item for page in await self.parts(command, scope, credentials) for item in page]
+
+    async def parts(
+        self, command: Command[Any], scope: Scope, credentials: Credentials | None = None
+    ) -> list[Any]:
+        """All answers of a command that is answered in several calls."""
         operation = self.operation(command)
         found: list[Any] = []
         for _ in range(_PAGES):
             page = await self.call(command, scope, credentials)
-            found.extend(page)
+            found.append(page)
             following = operation.more(command, page) if operation.more else None
             if following is None:
                 return found
@@ -158,6 +164,8 @@ class Caller:
             failure = self._spec.failure(reply.status, reply.body)
         except wire.MALFORMED:
             readable = False
+        if failure is not None and failure.code in operation.already:
+            return None  # type: ignore[return-value] # the operations are of commands without one
         if not readable or failure is not None or not 200 <= reply.status < 300:
             exhausted = outcome.limited_pools(self._spec, reply, failure)
             if exhausted is not None:

@@ -1,5 +1,6 @@
 """What can be known of an order before it is sent: the venue's rules, the clock, the money."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from cex.engine.clock_offset import ClockOffset
@@ -8,7 +9,7 @@ from core.clock import SECOND
 from core.errors import Reason, Refused
 from core.instruments import Instrument, InstrumentStatus
 from core.market import BookSnapshot
-from core.money import ceil_to, floor_to, text
+from core.money import ZERO, ceil_to, floor_to, text
 from core.orders import Order, OrderRequest, Side
 from core.ports import VenueKind
 
@@ -33,6 +34,9 @@ def rules(spec: VenueSpec, request: OrderRequest, instrument: Instrument) -> Non
             f"{instrument.id} takes no orders now: it is {instrument.status.name}",
             metadata,
         )
+    if request.reduce_only:
+        # What is left of a position may be worth less than an order must be else.
+        instrument = replace(instrument, min_notional=ZERO)
     breach(instrument, request.quantity, request.price)
     if request.trigger_price is not None:
         breach(instrument, request.quantity, request.trigger_price)

@@ -95,12 +95,13 @@ class GetCandles(Command[Sequence[Candle]]):
 
 
 @dataclass(frozen=True, slots=True)
-class GetFunding(Command[Funding]):
+class GetFunding(Command[Funding | FundingChange]):
     """A perpetual's funding and reference prices; `now` (ns) tells the next time of a venue that
-    keeps to the hours without naming them."""
+    keeps to the hours without naming them. `part` as for a ticker."""
 
     instrument: Instrument
     now: int = 0
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ class Place(Command[Reports]):
     """A new order. The answer: its report, then fills that came with it.
 
     `bound` is the worst price of a market order at a venue that takes none without
-    (cex.engine.spec.VenueSpec.bounded).
+    (cex.engine.spec.VenueSpec.bounded). `position` is the one that the order is of, `margin` the
+    margin that this may use, for venues that ask.
     """
 
     priority = Priority.PLACE
@@ -128,6 +130,16 @@ class Place(Command[Reports]):
     request: OrderRequest
     instrument: Instrument
     bound: Decimal | None = None
+    position: PositionSide = PositionSide.NET
+    margin: MarginMode = MarginMode.CROSS
+
+
+@dataclass(frozen=True, slots=True)
+class Preview(Command[None]):
+    """Whether the venue would take an order; it places none."""
+
+    request: OrderRequest
+    instrument: Instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +154,13 @@ class Cancel(Command[Reports]):
 
 @dataclass(frozen=True, slots=True)
 class CancelAll(Command[Reports]):
-    """The end of all open orders of an instrument, or of the account."""
+    """The end of all open orders of an instrument, or of the account. `part` is for venues that
+    keep orders in several places: the operation's `more` names the next."""
 
     priority = Priority.CANCEL
     mutates = True
     instrument: Instrument | None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +232,9 @@ class ListFills(Command[Sequence[Fill]]):
 
 @dataclass(frozen=True, slots=True)
 class GetBalances(Command[Sequence[Balance]]):
-    """What the account holds."""
+    """What the account holds; `cursor` is for venues that page."""
+
+    cursor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +246,43 @@ class GetPositions(Command[Sequence[Position]]):
 
 @dataclass(frozen=True, slots=True)
 class SetLeverage(Command[None]):
-    """Declares a perpetual's leverage."""
+    """Declares a perpetual's leverage; of one position and margin mode where the venue asks."""
 
     mutates = True
     instrument: Instrument
     leverage: Decimal
+    position: PositionSide = PositionSide.NET
+    margin: MarginMode = MarginMode.CROSS
+
+
+@dataclass(frozen=True, slots=True)
+class SetMarginMode(Command[None]):
+    """Declares a perpetual's margin mode."""
+
+    mutates = True
+    instrument: Instrument
+    mode: MarginMode
+
+
+@dataclass(frozen=True, slots=True)
+class SetPositionMode(Command[None]):
+    """Declares how the account keeps its positions."""
+
+    mutates = True
+    mode: PositionMode
+
+
+@dataclass(frozen=True, slots=True)
+class GetPositionMode(Command[PositionMode]):
+    """How the account keeps its positions."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFundingPayments(Command[Sequence[FundingPayment]]):
+    """What positions paid and received from a time (ns) on, oldest first; one page."""
+
+    since: int
+    cursor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

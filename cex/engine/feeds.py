@@ -67,7 +67,7 @@ class Upstream:
             events: Iterable[Any] = parser(payload, self.instrument, received)
             for event in events:
                 if isinstance(event, Ticker) and isinstance(self._last, Ticker):
-                    event = _merged(self._last, event)
+                    event = merged(self._last, event)
                 elif isinstance(event, FundingChange):
                     self._funding = funding.joined(self._funding, event)
                     whole = funding.whole(self.instrument.id, self._funding)
@@ -221,7 +221,7 @@ class SinkFeed:
 _TICKER_FIELDS = [field.name for field in fields(Ticker)]
 
 
-def _merged(old: Ticker, new: Ticker) -> Ticker:
+def merged(old: Ticker, new: Ticker) -> Ticker:
     """A ticker from two topics: what the new one does not tell stays as it was."""
     missing = {
         name: getattr(old, name)

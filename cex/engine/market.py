@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
-from cex.engine import commands, wire
+from cex.engine import commands, feeds, funding, wire
 from cex.engine.caller import Caller
 from cex.engine.clock_offset import ClockOffset
 from cex.engine.condition import Conditions
@@ -181,7 +182,9 @@ class ExchangeVenue:
 
     async def ticker(self, instrument: Instrument) -> Ticker:
         """See core.ports.Venue."""
-        return await self.caller.call(commands.GetTicker(instrument), self.scope())
+        parts = await self.caller.parts(commands.GetTicker(instrument), self.scope())
+        told: Ticker = reduce(feeds.merged, parts)
+        return told
 
     async def trades(self, instrument: Instrument, limit: int) -> Sequence[Trade]:
         """See core.ports.Venue."""
@@ -200,7 +203,14 @@ class ExchangeVenue:
         if Capability.FUNDING not in self.spec.capabilities:
             raise self._unsupported("no funding")
         command = commands.GetFunding(instrument, self.offset.now())
-        return await self.caller.call(command, self.scope())
+        parts = await self.caller.parts(command, self.scope())
+        if isinstance(parts[0], Funding):
+            return parts[0]
+        told = funding.whole(instrument.id, reduce(funding.joined, parts))
+        if told is None:
+            error = ValueError("not all of it")
+            raise wire.protocol_error(self.spec.id, "funding", error)
+        return told
 
     # -- for accounts, and for whoever shows how things are ----------------------------------------
 

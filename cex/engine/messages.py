@@ -66,6 +66,13 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """What an account's message only hints at: this command's answer tells it."""
+
+    command: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The reply to a command that was sent as a frame with this key.
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from cex.engine.commands import Command
 from cex.engine.credentials import Credentials
-from cex.engine.messages import BookMessage, FundingChange, Outgoing, Restart, Routed
+from cex.engine.messages import Ask, BookMessage, FundingChange, Outgoing, Restart, Routed
 from core.accounts import Balance, FundingPayment, Position
 from core.clock import SECOND
 from core.errors import Reason
@@ -122,6 +122,8 @@ class Operation(Generic[C, R]):
     `cost_at` is the cost at the venue's time (ns), where it depends on how long an order rests.
     `effects` reads a failure reply that nevertheless changed something: what changed, and the
     failure that is left. `signer` is for a call that is not authenticated as the others are.
+    `already` are the codes of failures that say that it is so already. `better` gives the command
+    whose answer, if there is one, is better than this one's: what an order became.
     """
 
     method: str
@@ -137,6 +139,8 @@ class Operation(Generic[C, R]):
     more: Callable[[C, Any], C | None] | None = None
     effects: Callable[[bytes, C, Scope], tuple[Sequence[OrderReport | Fill], Failure]] | None = None
     signer: Signer | None = None  # None: the venue's
+    already: frozenset[str] = frozenset()
+    better: Callable[[C, Any], C | None] | None = None
 
 
 # -- outcomes and limits ---------------------------------------------------------------------------
@@ -299,7 +303,7 @@ class ChannelSpec:
     intervals: frozenset[int] = frozenset()
 
 
-AccountValue = OrderReport | Fill | Balance | Position | FundingPayment | Restart
+AccountValue = OrderReport | Fill | Balance | Position | FundingPayment | Restart | Ask
 AccountParser = Callable[[Any, Scope], Iterable[AccountValue]]
 
 
@@ -365,6 +369,8 @@ class VenueSpec:
     max_skew: int = 60 * SECOND  # a machine's clock this far off is not to be trusted
     cancel_all_by_instrument: bool = True
     bounded: frozenset[Side] = frozenset()  # market orders of these sides need a worst price
+    margin_by_order: bool = False  # the margin mode is each order's; nothing is declared
+    leverage_by_side: bool = False  # with isolated margin, the long and the short have their own
     replaces_in_place: bool = False  # a replacement keeps the order and its client order id
     by_venue_id: bool = False  # an order is canceled and replaced by the venue's id only
     standing: Standing = Standing.GREEN

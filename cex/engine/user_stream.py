@@ -1,17 +1,19 @@
 """An account's private stream: logged in, watched, and its reports told to the daemon."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cex.engine import outcome, wire
+from cex.engine.asking import Asking
+from cex.engine.commands import Command
 from cex.engine.condition import Conditions
 from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
-from cex.engine.messages import Restart
+from cex.engine.messages import Ask, Restart
 from cex.engine.spec import Failure, PrivateSpec, Session
 from cex.engine.websocket import Connection, FrameRefused
 from core.clock import SECOND, Clock
-from core.errors import Reason
+from core.errors import CambistError, Reason
 from core.ports import AccountReport, Health, StreamState
 
 _QUIET_FAULTS = 5 * SECOND  # reconciling again for every bad frame of a flood helps nobody
@@ -46,6 +48,7 @@ class UserStream:
         self._told = False  # what was last said: connected or not
         self._faulted = 0
         self._resynchronize = False  # the venue found our time wrong
+        self._asking = Asking(self._answers, tell, self._unanswered)
         self.connection = Connection(
             f"{market.spec.id} account {account}",
             spec.stream,
@@ -104,6 +107,8 @@ class UserStream:
             for value in parser(payload, self._scope):
                 if isinstance(value, Restart):
                     self.connection.restart(value.reason)
+                elif isinstance(value, Ask):
+                    self._asking.want(value.command)
                 else:
                     self._tell(value)
         except wire.MALFORMED as error:
@@ -128,7 +133,18 @@ class UserStream:
             self._say(False, f"a message could not be understood: {error}")
             self._say(True, "")
 
+    async def stop(self) -> None:
+        """Disconnects."""
+        self._asking.stop()
+        await self.connection.stop()
+
     # ----------------------------------------------------------------------------------------------
+
+    async def _answers(self, command: Command[Any]) -> Sequence[AccountReport]:
+        return await self._market.caller.pages(command, self._scope, self._credentials)
+
+    def _unanswered(self, error: CambistError) -> None:
+        self._conditions.fault("account", error.message)
 
     def _say(self, connected: bool, reason: str) -> None:
         if connected or self._told:
