@@ -45,7 +45,11 @@ class Venue:
 
 def spec(**changed: Any) -> VenueSpec:
     base = load("bybit_perpetual").spec
-    asks: Operation[Any, Any] = Operation("GET", "/mode", dict, lambda raw, command, scope: PositionMode.ONE_WAY)
+    asks: Operation[Any, Any] = Operation(
+        "GET", "/mode", dict, lambda raw, command, scope: PositionMode.ONE_WAY
+    )
+        "GET", "/mode", dict, lambda raw, command, scope: PositionMode.ONE_WAY
+    )
     operations = {**base.operations, commands.GetPositionMode: asks}
     return replace(base, operations=operations, **changed)
 
