@@ -174,7 +174,7 @@ class RateLimitUsage:
     """How much of a budget that a venue meters is used."""
 
     name: str
-    scope: str  # "ip" for the address, else the account's
+    scope: str  # "ip" for the address, "account:main" for an account's
     used: int
     limit: int
     interval: int  # ns

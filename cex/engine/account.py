@@ -46,6 +46,7 @@ class ExchangeAccount:
         self._credentials = credentials
         self._conditions = Conditions(market.clock)
         self._scope = market.scope(id)
+        market.metered(credentials, id)
         self._sink: AccountSink | None = None
         self._stream: UserStream | None = None
         self._entry: EntryStream | None = None

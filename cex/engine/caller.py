@@ -11,7 +11,8 @@ from cex.engine.clock_offset import ClockOffset
 from cex.engine.commands import Command, ServerTime
 from cex.engine.credentials import Credentials
 from cex.engine.http import Http, LostError, NotSentError, Reply
-from cex.engine.limiter import Limiter, Permit
+from cex.engine.limiter import Limiter
+from cex.engine.meter import Permit
 from cex.engine.spec import Failure, Moment, Operation, Request, Scope, VenueSpec
 from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason, Refused
@@ -154,7 +155,7 @@ class Caller:
         if operation.cost_at is not None:
             cost = operation.cost_at(command, self._offset.now())
         permit = await self._limiter.acquire(
-            cost, _account_scope(credentials), command.priority, patience
+            cost, account_scope(credentials), command.priority, patience
         )
         operation, reply = await self._exchange(
             operation, command, credentials, permit, line if over is not None else None
@@ -171,7 +172,7 @@ class Caller:
             if exhausted is not None:
                 # Of a pool that each instrument has, this instrument's is exhausted.
                 mine = [name for name in cost if name.partition("/")[0] in exhausted]
-                account = _account_scope(credentials)
+                account = account_scope(credentials)
                 delay = outcome.retry_after(self._spec, reply)
                 self._limiter.pause(delay, mine or exhausted, account)
             done: Sequence[OrderReport | Fill] = ()
@@ -264,7 +265,7 @@ def _effects(
         return (), None
 
 
-def _account_scope(credentials: Credentials | None) -> str:
+def account_scope(credentials: Credentials | None) -> str:
     """Accounts with the same key share their budgets; the key itself is not to be shown."""
     if credentials is None:
         return ""

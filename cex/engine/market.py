@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 
 from cex.engine import commands, feeds, funding, wire
-from cex.engine.caller import Caller
+from cex.engine.caller import Caller, account_scope
 from cex.engine.clock_offset import ClockOffset
 from cex.engine.condition import Conditions
+from cex.engine.credentials import Credentials
 from cex.engine.feeds import BookUpstream, SinkFeed, Upstream
+from cex.engine.gate import Gates
 from cex.engine.http import Http
-from cex.engine.limiter import Limiter, Usage
+from cex.engine.limiter import Limiter
 from cex.engine.messages import BookMessage
+from cex.engine.meter import Usage
 from cex.engine.reference import Reference
 from cex.engine.spec import Scope, StreamSpec, VenueSpec
 from cex.engine.topics import Hooks, TopicConnection, Topics
@@ -41,8 +44,13 @@ class ExchangeVenue:
     """
 
     def __init__(
-        self, spec: VenueSpec, clock: Clock, hosts: Mapping[str, str] | None = None
+        self,
+        spec: VenueSpec,
+        clock: Clock,
+        hosts: Mapping[str, str] | None = None,
+        gates: Gates | None = None,
     ) -> None:
+        """`gates` are those of all venues, of which some share a host."""
         self.spec = spec
         self.clock = clock
         if unknown := set(hosts or {}) - set(spec.hosts):
@@ -55,7 +63,9 @@ class ExchangeVenue:
         self.hosts = {**spec.hosts, **(hosts or {})}
         self.conditions = Conditions(clock)
         self.offset = ClockOffset(clock)
-        self.limiter = Limiter(spec.id, spec.pools, self.offset.now)
+        gate = (gates or Gates()).at(self.hosts.get("rest", ""))
+        self.limiter = Limiter(spec.id, spec.pools, self.offset.now, gate)
+        self._accounts: dict[str, list[str]] = {}  # by the scope of their rate limits
         self.http = Http(self.hosts)
         self.caller = Caller(spec, self.http, self.limiter, self.offset, clock)
         self.reference = Reference(spec, self.caller, self.offset, self.conditions, clock)
@@ -278,12 +288,26 @@ class ExchangeVenue:
         return self.offset.offset if self.offset.known else None
 
     def rate_limits(self) -> Sequence[RateLimitUsage]:
-        paused = self.limiter.paused
-        blocked = self.clock.now() + paused if paused else 0
         return [
-            RateLimitUsage(use.pool, use.scope or "ip", use.used, use.limit, use.interval, blocked)
+            RateLimitUsage(
+                use.pool,
+                self._scope_name(use.scope),
+                use.used,
+                use.limit,
+                use.interval,
+                use.blocked,
+            )
             for use in self.limiter.usage()
         ]
+
+    def metered(self, credentials: Credentials, account: str) -> None:
+        """Says whose budgets are counted under a key."""
+        self._accounts.setdefault(account_scope(credentials), []).append(account)
+
+    def _scope_name(self, scope: str) -> str:
+        if not scope:
+            return "ip"
+        return "account:" + ",".join(sorted(set(self._accounts.get(scope, [scope]))))
 
     def _unsupported(self, what: str) -> Refused:
         return Refused(

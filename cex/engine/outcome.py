@@ -33,7 +33,7 @@ def failed(spec: VenueSpec, reply: Reply, failure: Failure | None, mutates: bool
         metadata |= {"venue_code": failure.code, "venue_message": failure.text[:500]}
         said = f"{failure.code} {failure.text[:300]}".strip()
     rule = rule_for(spec, failure) if failure is not None else _UNPROVEN
-    limited = reply.status in _LIMITED or rule.reason is Reason.RATE_LIMITED
+    limited = _limited(reply, failure, rule)
     proven = not limited and reply.status < 500 and not rule.unknown
     if mutates:
         if proven:
@@ -42,7 +42,8 @@ def failed(spec: VenueSpec, reply: Reply, failure: Failure | None, mutates: bool
     if limited:
         return CambistError(
             Reason.RATE_LIMITED,
-            f"{spec.name} says that its rate limit is exceeded: {said}; wait before asking again",
+            f"{spec.name} turns us away, for its rate limit or for our address: {said}; wait "
+            "before asking again",
             metadata,
             retry_after(spec, reply),
         )
@@ -85,8 +86,15 @@ def retry_after(spec: VenueSpec, reply: Reply) -> int:
 
 def limited_pools(spec: VenueSpec, reply: Reply, failure: Failure | None) -> Sequence[str] | None:
     """The budgets that the venue says are exhausted; empty means all, None that it says no such
-    thing. A ban (418) is always of everything."""
+    thing. A ban is always of everything."""
     rule = rule_for(spec, failure) if failure is not None else _UNPROVEN
-    if reply.status not in _LIMITED and rule.reason is not Reason.RATE_LIMITED:
+    if not _limited(reply, failure, rule):
         return None
     return () if reply.status == 418 else rule.pools
+
+
+def _limited(reply: Reply, failure: Failure | None, rule: ErrorRule) -> bool:
+    # A 403 that is not in the venue's format comes from what stands before it: our address asked
+    # too much, or is not served. Asking on would make the ban longer.
+    banned = reply.status == 403 and failure is None
+    return banned or reply.status in _LIMITED or rule.reason is Reason.RATE_LIMITED

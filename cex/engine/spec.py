@@ -176,8 +176,9 @@ REQUESTED = ""  # in the figures of a reply: the pools that the request took fro
 
 
 class Window(Enum):
-    """How a venue counts: FIXED windows start at multiples of the interval, ROLLING ones move. A
-    DECAYING counter falls steadily, by the limit in an interval."""
+    """How a venue counts: FIXED windows start at multiples of the interval, ROLLING ones move; a
+    DECAYING counter grows by what is asked, up to the limit, and loses a whole limit in an interval
+    (Kraken's 15 that loses one in three seconds: limit 15, interval 45 s)."""
 
     FIXED = 1
     ROLLING = 2
@@ -188,7 +189,9 @@ class Window(Enum):
 class Pool:
     """A budget that a venue meters: so much in so long, for an IP address or for an account.
 
-    A cost may name "pool/word": a budget of its own for each word, an instrument say.
+    A cost may name "pool/word": a budget of its own for each word, an instrument say. A `shared`
+    budget is one with that of the same name of every other venue at the same REST host: a spot and
+    a perpetual product with one limit for an address, say.
     """
 
     name: str
@@ -196,6 +199,7 @@ class Pool:
     interval: int  # ns
     account: bool = False
     window: Window = Window.FIXED
+    shared: bool = False
 
 
 # -- streams ---------------------------------------------------------------------------------------

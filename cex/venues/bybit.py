@@ -495,9 +495,8 @@ def read_wallets(frame: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
 # -- tables ----------------------------------------------------------------------------------------
 
 SIGNER = HeaderSigner("X-BAPI-", receive_window=5000)
-POOLS = (  # of an address: half of what it may, the rest is for perpetuals; of an account: each
-    # kind, in any second
-    Pool("requests", 300, 5 * SECOND, window=Window.ROLLING),
+POOLS = (  # of an address, whatever it asks for; of an account: each kind, in any second
+    Pool("requests", 600, 5 * SECOND, window=Window.ROLLING, shared=True),
     *(Pool(name, limit, SECOND, account=True, window=Window.ROLLING)
       for name, limit in (("create", 20), ("amend", 10), ("cancel", 20), ("cancel_all", 20),
                           ("orders", 50), ("history", 50), ("fills", 50), ("wallet", 50),

@@ -422,7 +422,7 @@ def topics(channel: str, parser: spec.MarketParser) -> Any:
 SIGNER = PassphraseSigner("OK-ACCESS")
 
 def pool(name: str, limit: int, account: bool = True) -> Pool:
-    return Pool(name, limit, 2 * SECOND, account, spec.Window.ROLLING)
+    return Pool(name, limit, 2 * SECOND, account, spec.Window.ROLLING, shared=True)
 
 POOLS = (  # each endpoint has its own, of an address or of an account; some for each instrument
     *(pool(name, limit, account=False) for name, limit in {

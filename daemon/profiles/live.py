@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cex.engine.account import ExchangeAccount
 from cex.engine.credentials import Credentials
+from cex.engine.gate import Gates
 from cex.engine.market import ExchangeVenue
 from cex.venues import catalogue
 from chains.networks import NETWORKS
@@ -23,6 +24,7 @@ class Live:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._gates = Gates()
 
     faults = None
 
@@ -52,7 +54,9 @@ class Live:
 
     async def _add_venue(self, id_: str, settings: VenueSettings) -> None:
         await self._parts.add_venue(
-            ExchangeVenue(catalogue()[id_], self._parts.clock, hosts=dict(settings.hosts))
+            ExchangeVenue(
+                catalogue()[id_], self._parts.clock, hosts=dict(settings.hosts), gates=self._gates
+            )
         )
 
     async def _add_network(self, id_: str, settings: NetworkSettings) -> None:

@@ -71,7 +71,7 @@ async def test_a_place_without_a_clear_answer_is_unconfirmed_and_can_be_asked_fo
             await bench.account.place(replace(REQUEST, client_order_id="CBTEXAMPLE2"))
         assert refused.value.reason is Reason.RATE_LIMITED
         assert len(bench.exchange.asked(PLACE)) == 1
-        bench.market.limiter._paused_until = 0
+        bench.market.limiter._gate.paused_until = 0
     known = await bench.account.query(order_of())
     if accepted:
         assert known is not None

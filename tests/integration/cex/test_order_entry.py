@@ -76,7 +76,7 @@ async def test_what_was_sent_and_not_answered_is_unconfirmed_and_sent_once(
         with pytest.raises(Refused) as refused:  # nothing leaves meanwhile, on no way
             await bench.account.place(replace(REQUEST, client_order_id="CBTEXAMPLE2"))
         assert refused.value.reason is Reason.RATE_LIMITED
-        bench.market.limiter._paused_until = 0
+        bench.market.limiter._gate.paused_until = 0
     known = await bench.account.query(order_of())
     assert (known is not None) == accepted
 

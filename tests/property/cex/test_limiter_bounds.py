@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cex.engine.commands import Priority
-from cex.engine.limiter import Meter
+from cex.engine.meter import Meter
 from cex.engine.spec import Pool, Window
 
 steps = st.lists(

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from cex.engine.commands import Priority
-from cex.engine.limiter import Limiter, Permit
+from cex.engine.gate import Gates
+from cex.engine.limiter import Limiter
+from cex.engine.meter import Permit
 from cex.engine.spec import REQUESTED, Pool, Window
 from core.clock import SECOND, ManualClock
 from core.errors import Reason, Refused
@@ -134,7 +136,7 @@ async def test_who_waits_is_served_by_priority_then_in_order() -> None:
     arrivals = [("query 1", QUERY), ("place", PLACE), ("query 2", QUERY), ("cancel", CANCEL)]
     waiting = [asyncio.create_task(wait(*arrival)) for arrival in arrivals]
     await asyncio.sleep(0)
-    assert len(of._waiters) == 4
+    assert len(of._gate._waiters) == 4
     assert served == []
     clock.advance(60 * SECOND)
     of.dispatch()
@@ -147,11 +149,11 @@ async def test_one_who_waits_for_one_pool_does_not_hold_up_another() -> None:
     await of.acquire({"orders": 9}, "a", PLACE)
     blocked = asyncio.create_task(of.acquire({"orders": 1}, "a", PLACE, patience=100 * SECOND))
     await asyncio.sleep(0)
-    assert of._waiters
+    assert of._gate._waiters
     await of.acquire({"weight": 1}, "a", QUERY)
     blocked.cancel()
     await asyncio.gather(blocked, return_exceptions=True)
-    assert of._waiters == []
+    assert of._gate._waiters == []
 
 
 async def test_who_gives_up_waiting_takes_nothing() -> None:
@@ -161,7 +163,7 @@ async def test_who_gives_up_waiting_takes_nothing() -> None:
         # The clock stands still, so that the turn never comes.
         await of.acquire({"weight": 1}, "", CANCEL, patience=SECOND // 20)
     assert used(of) == {("weight", ""): 95}
-    assert of._waiters == []
+    assert of._gate._waiters == []
 
 
 async def test_something_larger_than_its_share_passes_alone() -> None:
@@ -232,3 +234,46 @@ async def test_the_venues_figure_replaces_ours_of_a_decaying_counter() -> None:
     second.landed({})
     clock.advance(SECOND)
     assert used(of) == {("weight", ""): 20}
+
+
+async def test_venues_at_one_host_share_what_is_shared_and_a_ban() -> None:
+    clock, gates = ManualClock(START), Gates()
+    pools = (Pool("weight", 100, 60 * SECOND, shared=True), Pool("create", 10, SECOND))
+    hosts = ("https://api.example", "https://API.example/", "https://other.example")
+    spot, perpetual, elsewhere = (
+        Limiter(str(number), pools, clock.now, gates.at(host)) for number, host in enumerate(hosts)
+    )
+    for of in (spot, perpetual, elsewhere):
+        await of.acquire({"weight": 30, "create": 6}, "", CANCEL, patience=0)
+    assert used(spot) == used(perpetual) == {("create", ""): 6, ("weight", ""): 60}
+    assert used(elsewhere) == {("create", ""): 6, ("weight", ""): 30}
+    perpetual.pause(5 * SECOND)
+    for of in (spot, perpetual):
+        with pytest.raises(Refused) as caught:
+            await take(of)
+        assert caught.value.retry_after == 5 * SECOND
+        assert {usage.blocked for usage in of.usage()} == {START + 5 * SECOND}
+    await take(elsewhere)
+
+
+async def test_a_cancel_of_one_product_goes_before_a_place_of_another() -> None:
+    clock, gates = ManualClock(START), Gates()
+    pools = (Pool("weight", 100, 60 * SECOND, shared=True),)
+    gate = gates.at("https://api.example")
+    spot, perpetual = (Limiter(name, pools, clock.now, gate) for name in ("spot", "perpetual"))
+    (await take(spot, 95, CANCEL)).landed({})
+    served: list[Priority] = []
+
+    async def wait(of: Limiter, priority: Priority) -> None:
+        await of.acquire({"weight": 1}, "", priority, patience=100 * SECOND)
+        served.append(priority)
+
+    waiting = [
+        asyncio.create_task(wait(of, priority))
+        for of, priority in ((spot, PLACE), (perpetual, CANCEL))
+    ]
+    await asyncio.sleep(0)
+    clock.advance(60 * SECOND)
+    spot.dispatch()
+    await asyncio.gather(*waiting)
+    assert served == [CANCEL, PLACE]
