@@ -11,7 +11,7 @@ from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
 from cex.engine.modes import Modes
 from cex.engine.order_entry import EntryStream, OrderLine
-from cex.engine.user_stream import UserStream
+from cex.engine.user_stream import Joined, UserStream
 from core.accounts import (
     Balance,
     FeeRates,
@@ -48,7 +48,7 @@ class ExchangeAccount:
         self._scope = market.scope(id)
         market.metered(credentials, id)
         self._sink: AccountSink | None = None
-        self._stream: UserStream | None = None
+        self._streams: list[UserStream] = []
         self._entry: EntryStream | None = None
         self._line: OrderLine | None = None
         self._balances: dict[str, Balance] = {}
@@ -82,20 +82,27 @@ class ExchangeAccount:
         return self._spec.client_id
 
     async def start(self, sink: AccountSink) -> None:
-        """See core.ports.Account. The stream connects once the market is loaded."""
+        """See core.ports.Account. The streams connect once the market is loaded."""
         self._sink = sink
-        if self._stream is None:
-            self._conditions.set("stream", Health.STARTING, "connecting")
-            self._stream = UserStream(
+        if self._streams:
+            return
+        specs = [self._spec.private, *self._spec.private.beside]
+        joined = Joined(len(specs), self._tell)
+        for number, spec in enumerate(specs):
+            name = f"stream {number + 1}" if number else "stream"
+            self._conditions.set(name, Health.STARTING, "connecting")
+            stream = UserStream(
                 self._id,
                 self._market,
-                self._spec.private,
+                spec,
                 self._credentials,
                 self._conditions,
-                self._tell,
+                joined.of(number),
+                name,
             )
-            self._stream.connection.start()
-            self._open_line(self._stream)
+            stream.connection.start()
+            self._streams.append(stream)
+        self._open_line(self._streams[0])
 
     def _open_line(self, stream: UserStream) -> None:
         """Where the venue takes orders over a socket: the account's, or one more."""
@@ -116,9 +123,9 @@ class ExchangeAccount:
         if self._entry is not None:
             await self._entry.connection.stop()
             self._entry = None
-        if self._stream is not None:
-            await self._stream.stop()
-            self._stream = None
+        for stream in self._streams:
+            await stream.stop()
+        self._streams.clear()
         self._sink = None
 
     async def check(self, request: OrderRequest) -> None:

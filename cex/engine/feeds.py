@@ -37,9 +37,12 @@ class Upstream:
         self, name: str, channel: ChannelSpec, instrument: Instrument, interval: int, fault: Fault
     ) -> None:
         self.name = name
-        self.stream = channel.stream
         self.instrument = instrument
-        self.topics = channel.topics(instrument, interval)
+        self.parts = {  # topics and their parsers, by stream
+            channel.stream: channel.topics(instrument, interval),
+            **{stream: topics(instrument, interval) for stream, topics in channel.beside.items()},
+        }
+        self.topics = {t: parser for part in self.parts.values() for t, parser in part.items()}
         self.sinks: list[MarketSink] = []
         self._last: MarketEvent | None = None
         self._funding = FundingChange()  # all that was told so far

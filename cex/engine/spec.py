@@ -292,19 +292,23 @@ class BookRule:
 MarketValue = BookMessage | Trade | Ticker | Candle | Funding | FundingChange
 MarketParser = Callable[[Any, Instrument, int], Iterable[MarketValue]]
 """A payload of a topic, its instrument, the receive time (ns)."""
+TopicsOf = Callable[[Instrument, int], Mapping[str, MarketParser]]
+"""An instrument, an interval (seconds, for candles) -> topics with their parsers."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpec:
-    """One kind of market data: which topics carry it, and their parsers.
+    """One kind of market data: which topics carry it, and their parsers. `beside` are the topics
+    of it that other streams carry.
 
     `intervals` (seconds) are the candles that are streamed; empty: all that the venue has.
     """
 
-    topics: Callable[[Instrument, int], Mapping[str, MarketParser]]
+    topics: TopicsOf
     stream: str = "public"
     book: BookRule | None = None
     intervals: frozenset[int] = frozenset()
+    beside: Mapping[str, TopicsOf] = field(default_factory=dict)
 
 
 AccountValue = OrderReport | Fill | Balance | Position | FundingPayment | Restart | Ask
@@ -313,10 +317,12 @@ AccountParser = Callable[[Any, Scope], Iterable[AccountValue]]
 
 @dataclass(frozen=True, slots=True)
 class PrivateSpec:
-    """An account's stream: its topics and their parsers; "" is the parser of all other topics."""
+    """An account's stream: its topics and their parsers; "" is the parser of all other topics.
+    `beside` are further connections, where the venue spreads its topics over several."""
 
     stream: StreamSpec
     topics: Mapping[str, AccountParser]
+    beside: Sequence["PrivateSpec"] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from cex.engine.spec import MarketParser, Moment, Session, StreamSpec
 from cex.engine.websocket import Connection, FrameRefused
 from core.clock import Clock
 
+Parsers = Mapping[str, MarketParser]  # by topic
+
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
@@ -46,28 +48,26 @@ class TopicConnection:
         """How many more topics fit."""
         return self._spec.max_topics - len(self.upstreams)
 
-    def takes(self, upstream: Upstream) -> bool:
-        """Whether an upstream fits here, none of its topics being another's."""
-        return self.room >= len(upstream.topics) and self.upstreams.keys().isdisjoint(
-            upstream.topics
-        )
+    def takes(self, topics: Parsers) -> bool:
+        """Whether topics fit here, none of them being another upstream's."""
+        return self.room >= len(topics) and self.upstreams.keys().isdisjoint(topics)
 
-    def add(self, upstream: Upstream) -> None:
-        """Wants an upstream's topics."""
-        for topic, parser in upstream.topics.items():
+    def add(self, upstream: Upstream, topics: Parsers) -> None:
+        """Wants topics of an upstream."""
+        for topic, parser in topics.items():
             self.upstreams[topic] = (upstream, parser)
         self._changed.set()
         self.connection.start()
 
     def remove(self, upstream: Upstream) -> None:
         """Wants them no more."""
-        for topic in upstream.topics:
-            self.upstreams.pop(topic, None)
+        for topic in self._topics_of(upstream):
+            del self.upstreams[topic]
         self._changed.set()
 
     def again(self, upstream: Upstream) -> None:
         """Wants a fresh subscription."""
-        self._renew |= self._there & set(upstream.topics)
+        self._renew |= self._there & set(self._topics_of(upstream))
         self._changed.set()
 
     async def stop(self) -> None:
@@ -157,7 +157,7 @@ class TopicConnection:
                     self._refuse(wanted[0], error)
                     continue
                 for upstream in self._distinct(wanted):
-                    if self._there.issuperset(upstream.topics):
+                    if self._there.issuperset(self._topics_of(upstream)):
                         upstream.subscribed()
             else:
                 return
@@ -168,6 +168,9 @@ class TopicConnection:
         entry = self.upstreams.get(topic)
         if entry is not None:
             entry[0].disconnected(f"the venue refused the subscription: {error}")
+
+    def _topics_of(self, upstream: Upstream) -> list[str]:
+        return [topic for topic, (owner, _) in self.upstreams.items() if owner is upstream]
 
     def _distinct(self, topics: Iterable[str]) -> list[Upstream]:
         found: dict[int, Upstream] = {}
@@ -195,42 +198,46 @@ class Topics:
         self._clock = clock
         self._hooks = hooks
         self._connections: dict[str, list[TopicConnection]] = {}
-        self._home: dict[int, TopicConnection] = {}
+        self._homes: dict[int, list[TopicConnection]] = {}
         self._made = 0
 
     def add(self, upstream: Upstream) -> None:
-        """Subscribes on a connection with room, or on a new one. Where two instruments are of one
+        """Subscribes on connections with room, or on new ones. Where two instruments are of one
         topic, each gets a connection of its own: a topic has one reader there."""
-        connections = self._connections.setdefault(upstream.stream, [])
-        home = next((c for c in connections if c.takes(upstream)), None)
-        if home is None:
-            spec = self._streams[upstream.stream]
-            self._made += 1
-            name = f"{self._venue_id} {upstream.stream} {self._made}"
-            home = TopicConnection(name, spec, self._hosts[spec.host], self._clock, self._hooks)
-            connections.append(home)
-        self._home[id(upstream)] = home
-        home.add(upstream)
+        homes = self._homes[id(upstream)] = []
+        for stream, topics in upstream.parts.items():
+            connections = self._connections.setdefault(stream, [])
+            home = next((c for c in connections if c.takes(topics)), None)
+            if home is None:
+                spec = self._streams[stream]
+                self._made += 1
+                name = f"{self._venue_id} {stream} {self._made}"
+                host = self._hosts[spec.host]
+                home = TopicConnection(name, spec, host, self._clock, self._hooks)
+                connections.append(home)
+            homes.append(home)
+            home.add(upstream, topics)
 
     async def remove(self, upstream: Upstream) -> None:
         """Unsubscribes; a connection without topics is closed."""
-        home = self._home.pop(id(upstream), None)
-        if home is None:
-            return
-        home.remove(upstream)
-        if not home.upstreams:
-            self._connections[upstream.stream].remove(home)
-            await home.stop()
-            self._hooks.stream_fine(home)
+        for home in self._homes.pop(id(upstream), []):
+            home.remove(upstream)
+            if not home.upstreams:
+                for connections in self._connections.values():
+                    if home in connections:
+                        connections.remove(home)
+                await home.stop()
+                self._hooks.stream_fine(home)
 
     def again(self, upstream: Upstream) -> None:
         """Asks the venue for the upstream's topics anew."""
-        self._home[id(upstream)].again(upstream)
+        for home in self._homes[id(upstream)]:
+            home.again(upstream)
 
     async def stop(self) -> None:
         """Closes all connections."""
         connections = [c for group in self._connections.values() for c in group]
         self._connections.clear()
-        self._home.clear()
+        self._homes.clear()
         for connection in connections:
             await connection.stop()

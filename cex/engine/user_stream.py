@@ -19,6 +19,31 @@ from core.ports import AccountReport, Health, StreamState
 _QUIET_FAULTS = 5 * SECOND  # reconciling again for every bad frame of a flood helps nobody
 
 
+class Joined:
+    """Tells reports of several connections as of one, which stands when all of them do."""
+
+    def __init__(self, count: int, tell: Callable[[AccountReport], None]) -> None:
+        self._down = set(range(count))
+        self._tell = tell
+
+    def of(self, number: int) -> Callable[[AccountReport], None]:
+        """What one of the connections tells."""
+
+        def tell(report: AccountReport) -> None:
+            if not isinstance(report, StreamState):
+                self._tell(report)
+                return
+            stood = not self._down
+            if report.connected:
+                self._down.discard(number)
+            else:
+                self._down.add(number)
+            if stood is not (not self._down):
+                self._tell(report)
+
+        return tell
+
+
 class UserStream:
     """The owner of the connection that tells of an account's orders, fills and balances.
 
@@ -34,7 +59,10 @@ class UserStream:
         credentials: Credentials,
         conditions: Conditions,
         tell: Callable[[AccountReport], None],
+        name: str = "stream",
     ) -> None:
+        """`name` is that of its part of the conditions."""
+        self._name = name
         self._account = account
         self._market = market
         self._spec = spec
@@ -95,7 +123,7 @@ class UserStream:
         if topics:
             frames = self._spec.stream.subscribe(topics, self.session())
             await self.connection.request(frames)
-        self._conditions.set("stream", Health.READY)
+        self._conditions.set(self._name, Health.READY)
         self._say(True, "")
 
     def data(self, topic: str, payload: Any, received: int) -> None:
@@ -120,7 +148,7 @@ class UserStream:
         if refused is not None:
             rule = outcome.rule_for(self._market.spec, Failure(refused.code, refused.text))
             self._resynchronize = rule.reason is Reason.CLOCK_SKEW
-        self._conditions.set("stream", Health.DOWN, f"account stream: {reason}")
+        self._conditions.set(self._name, Health.DOWN, f"account stream: {reason}")
         self._say(False, reason)
 
     def fault(self, what: str, error: BaseException) -> None:

@@ -13,6 +13,7 @@ from cex.engine.asking import Asking
 from cex.engine.commands import Command
 from cex.engine.modes import Modes
 from cex.engine.spec import Operation, VenueSpec
+from cex.engine.user_stream import Joined
 from core.accounts import MarginMode, Position, PositionMode, PositionSide
 from core.errors import CambistError, Reason, Refused
 from core.orders import OrderRequest, OrderType, Side
@@ -46,8 +47,6 @@ class Venue:
 def spec(**changed: Any) -> VenueSpec:
     base = load("bybit_perpetual").spec
     asks: Operation[Any, Any] = Operation(
-        "GET", "/mode", dict, lambda raw, command, scope: PositionMode.ONE_WAY
-    )
         "GET", "/mode", dict, lambda raw, command, scope: PositionMode.ONE_WAY
     )
     operations = {**base.operations, commands.GetPositionMode: asks}
@@ -155,3 +154,23 @@ async def test_a_question_that_fails_is_told_and_may_be_asked_again() -> None:
             await asyncio.sleep(0)
     assert not told
     asking.stop()
+
+
+def test_several_connections_are_told_of_as_one() -> None:
+    told: list[AccountReport] = []
+    joined = Joined(2, told.append)
+    first, second = joined.of(0), joined.of(1)
+    up, down = StreamState("main", True), StreamState("main", False, "lost")
+    first(up)
+    assert told == []
+    second(up)
+    assert told == [up]
+    second(down)
+    first(down)
+    assert told == [up, down]
+    first(up)
+    assert told == [up, down]
+    second(up)
+    assert told == [up, down, up]
+    second(up)  # said once more
+    assert told == [up, down, up]
