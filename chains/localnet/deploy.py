@@ -19,7 +19,9 @@ from core.errors import CambistError, Reason
 DEPLOYER = "0xe0c83aE3277B9981E073B58E0D1600B816fbcF1B"
 _DEPLOYER_ETHER = 10_000_000
 _LOOKS = 500  # at receipts, 10 ms apart
-_RESEND = 25  # looks
+_RESEND = 10  # looks
+# Fixed, so that what is sent again is the same transaction, whatever the base fee is by then.
+_MAX_FEE, _TIP = 100 * 10**9, 10**9
 
 
 async def settle(
@@ -35,7 +37,7 @@ async def settle(
         plan = build(
             DEPLOYER,
             lambda name: packages.creation_code(installed, name),
-            packages.sandbox_code("SandboxToken"),
+            packages.sandbox_code,
         )
         contracts = plan.contracts
         fresh = not await _holds(rpc, contracts)
@@ -111,6 +113,8 @@ def _wire(step: Step, nonce: int) -> dict[str, Any]:
         "from": DEPLOYER,
         "data": hexadecimal(step.data),
         "gas": quantity(step.gas),
+        "maxFeePerGas": quantity(_MAX_FEE),
+        "maxPriorityFeePerGas": quantity(_TIP),
         "value": quantity(step.value),
         "nonce": quantity(nonce),
     }

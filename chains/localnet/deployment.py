@@ -10,7 +10,7 @@ from core.ports import NetworkInfo
 from core.tokens import Token
 
 NETWORK = "ethereum_local"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,29 @@ class V2Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class V3Deployment:
+    """One exchange of concentrated liquidity. `pools` by names such as "WETH-USDC:500", whose end
+    is the fee in millionths. `deployer` creates the pools; with Uniswap it is the factory."""
+
+    factory: str
+    deployer: str
+    router: str
+    quoter: str
+    positions: str
+    init_code_hash: str
+    wrapped: str
+    pools: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Contracts:
     """All that is deployed; the same addresses on every local chain."""
 
     tokens: tuple[Token, ...]
     uniswap_v2: V2Deployment
     pangolin: V2Deployment
+    uniswap_v3: V3Deployment
+    pancakeswap_v3: V3Deployment
 
     def token(self, symbol: str) -> Token:
         return next(token for token in self.tokens if token.symbol == symbol)
@@ -40,7 +57,10 @@ class Contracts:
         found = [token.address for token in self.tokens]
         for exchange in (self.uniswap_v2, self.pangolin):
             found += [exchange.factory, exchange.router, *exchange.pairs.values()]
-        return found
+        for v3 in (self.uniswap_v3, self.pancakeswap_v3):
+            found += [v3.factory, v3.deployer, v3.router, v3.quoter, v3.positions]
+            found += v3.pools.values()
+        return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +111,8 @@ def read(path: Path) -> Manifest | None:
                 tokens=tuple(Token(**token) for token in contracts["tokens"]),
                 uniswap_v2=V2Deployment(**contracts["uniswap_v2"]),
                 pangolin=V2Deployment(**contracts["pangolin"]),
+                uniswap_v3=V3Deployment(**contracts["uniswap_v3"]),
+                pancakeswap_v3=V3Deployment(**contracts["pancakeswap_v3"]),
             ),
             tuple(wire["funded"]),
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 _SYSTEMS = {"Linux": "linux", "Darwin": "darwin"}
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_V3 = "artifacts/contracts"
 _CONTRACTS = Path(__file__).parent / "contracts" / "bytecode.json"
 
 # npm package and path of each compiled contract that is deployed.
@@ -24,6 +25,16 @@ ARTIFACTS = {
     "pangolin_router": "@pangolindex/exchange-contracts/artifacts/contracts/pangolin-periphery/"
     "PangolinRouter.sol/PangolinRouter.json",
     "wavax": "@pangolindex/exchange-contracts/artifacts/contracts/WAVAX.sol/WAVAX.json",
+    "uniswap_v3_factory": f"@uniswap/v3-core/{_V3}/UniswapV3Factory.sol/UniswapV3Factory.json",
+    "uniswap_v3_pool": f"@uniswap/v3-core/{_V3}/UniswapV3Pool.sol/UniswapV3Pool.json",
+    "uniswap_v3_router": f"@uniswap/v3-periphery/{_V3}/SwapRouter.sol/SwapRouter.json",
+    "uniswap_v3_quoter": f"@uniswap/v3-periphery/{_V3}/lens/QuoterV2.sol/QuoterV2.json",
+    "uniswap_v3_positions": f"@uniswap/v3-periphery/{_V3}/NonfungiblePositionManager.sol/"
+    "NonfungiblePositionManager.json",
+    "uniswap_router_02": f"@uniswap/swap-router-contracts/{_V3}/SwapRouter02.sol/SwapRouter02.json",
+    "pancakeswap_v3_factory": f"@pancakeswap/v3-core/{_V3}/PancakeV3Factory.sol/"
+    "PancakeV3Factory.json",
+    "pancakeswap_v3_pool": f"@pancakeswap/v3-core/{_V3}/PancakeV3Pool.sol/PancakeV3Pool.json",
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from chains.evm import erc20
 from chains.evm.abi import WORD, address_word, selector, tail, uint_word
 from chains.evm.codec import checksum, create_address, keccak, unhex
+from chains.localnet import plan_v3
 from chains.localnet.deployment import NETWORK, Contracts, V2Deployment
 from core.tokens import Token
 
@@ -39,6 +40,7 @@ ALLOWANCE_OF_A_WALLET = (
     ("WAVAX", 1_000),
 )
 _WRAPPED = ("WETH", "WAVAX")  # made by a deposit, not minted
+_V3_POOLS = (*plan_v3.UNISWAP_V3_POOLS, *plan_v3.PANCAKESWAP_V3_POOLS)
 WALLET_ETHER = 100
 
 # Pangolin's router names the init code hash of a pair that was compiled otherwise than the one in
@@ -80,20 +82,24 @@ def pair_address(factory: str, one: str, other: str, init_code_hash: bytes) -> s
     return checksum("0x" + keccak(b"\xff" + unhex(factory) + salt + init_code_hash)[12:].hex())
 
 
-def build(deployer: str, code: Callable[[str], bytes], token_code: bytes) -> Plan:
-    """The whole deployment. `code` gives the creation code of an artifact by name."""
+def build(deployer: str, code: Callable[[str], bytes], ours: Callable[[str], bytes]) -> Plan:
+    """The whole deployment. `code` gives the creation code of an artifact by name, `ours` that of
+    a contract of the sandbox."""
     steps: list[Step] = []
 
-    def create(init_code: bytes) -> str:
-        steps.append(Step("", init_code, gas=_DEPLOY_GAS))
+    def create(init_code: bytes, gas: int = 0) -> str:
+        steps.append(Step("", init_code, gas=gas or _DEPLOY_GAS))
         return create_address(deployer, len(steps) - 1)
+
+    def call(to: str, data: bytes, gas: int) -> None:
+        steps.append(Step(to, data, gas=gas or _CALL_GAS))
 
     tokens = {
         "WETH": Token(NETWORK, create(code("weth")), "WETH", 18, "Wrapped Ether"),
         "WAVAX": Token(NETWORK, create(code("wavax")), "WAVAX", 18, "Wrapped AVAX"),
     }
     for symbol, name, decimals in TOKENS:
-        address = create(token_code + _token_arguments(name, symbol, decimals))
+        address = create(ours("SandboxToken") + _token_arguments(name, symbol, decimals))
         tokens[symbol] = Token(NETWORK, address, symbol, decimals, name)
 
     def exchange(prefix: str, wrapped: str, patched: bool) -> tuple[str, str, bytes]:
@@ -108,11 +114,13 @@ def build(deployer: str, code: Callable[[str], bytes], token_code: bytes) -> Pla
     uniswap = exchange("uniswap", tokens["WETH"].address, patched=False)
     pangolin = exchange("pangolin", tokens["WAVAX"].address, patched=True)
 
-    for symbol, _, _ in TOKENS:
+    for symbol in tokens:
         units = sum(_needed(symbol, pools) for pools in (UNISWAP_POOLS, PANGOLIN_POOLS))
-        steps.append(Step(tokens[symbol].address, _mint(deployer, units)))
-    for symbol, pools in (("WETH", UNISWAP_POOLS), ("WAVAX", PANGOLIN_POOLS)):
-        steps.append(Step(tokens[symbol].address, erc20.deposit(), _needed(symbol, pools)))
+        units += plan_v3.needed(symbol, _V3_POOLS) * _UNIT[symbol]
+        if symbol in _WRAPPED:
+            steps.append(Step(tokens[symbol].address, erc20.deposit(), units))
+        else:
+            steps.append(Step(tokens[symbol].address, _mint(deployer, units)))
 
     def fill(made: tuple[str, str, bytes], wrapped: str, pools: Pools) -> V2Deployment:
         factory, router, init_code_hash = made
@@ -129,10 +137,15 @@ def build(deployer: str, code: Callable[[str], bytes], token_code: bytes) -> Pla
             factory, router, "0x" + init_code_hash.hex(), tokens[wrapped].address, pairs
         )
 
+    v2 = fill(uniswap, "WETH", UNISWAP_POOLS), fill(pangolin, "WAVAX", PANGOLIN_POOLS)
+    weth = tokens["WETH"].address
+    uniswap_v3 = plan_v3.deploy_uniswap(create, call, code, weth)
+    pancakeswap_v3 = plan_v3.deploy_pancakeswap(create, code, ours, weth)
     contracts = Contracts(
-        tokens=tuple(tokens.values()),
-        uniswap_v2=fill(uniswap, "WETH", UNISWAP_POOLS),
-        pangolin=fill(pangolin, "WAVAX", PANGOLIN_POOLS),
+        tuple(tokens.values()),
+        *v2,
+        plan_v3.fill(call, uniswap_v3, plan_v3.UNISWAP_V3_POOLS, tokens, deployer),
+        plan_v3.fill(call, pancakeswap_v3, plan_v3.PANCAKESWAP_V3_POOLS, tokens, deployer),
     )
     return Plan(contracts, steps)
 

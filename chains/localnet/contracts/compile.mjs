@@ -8,7 +8,13 @@ import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const solc = createRequire(join(process.cwd(), "package.json"))("solc");
-const names = ["SandboxMulticall", "SandboxReverts", "SandboxToken"];
+const names = [
+  "SandboxCallbacks",
+  "SandboxMulticall",
+  "SandboxPoolDeployer",
+  "SandboxReverts",
+  "SandboxToken",
+];
 const input = {
   language: "Solidity",
   sources: Object.fromEntries(

@@ -34,5 +34,5 @@ def test_every_source_has_bytecode() -> None:
     for name in sources:
         assert compiled[name]["bytecode"].startswith("0x60")
         # The creation code carries the code that it leaves on the chain, but for immutables.
-        if name != "SandboxToken":
+        if name not in ("SandboxToken", "SandboxCallbacks", "SandboxPoolDeployer"):
             assert compiled[name]["runtime"][2:] in compiled[name]["bytecode"]
