@@ -18,9 +18,9 @@ from core.ports import AccountSink, Condition, FeeOptions, Health, StreamState, 
 from core.tokens import Token
 from core.transactions import Transaction
 from dex import orders
-from dex.execution import SwapPlan
 from dex.holdings import Holdings
 from dex.orders import SwapTerms
+from dex.plans import SwapPlan
 from dex.pools import PoolState
 from dex.refusals import of_venue
 from dex.settlement import Outcome, is_order, opened, order_details, order_of
@@ -245,6 +245,8 @@ class PoolAccount:
             exact=terms.base_units,
             limit=terms.guaranteed,
             path=(token_in.address, token_out.address),
+            fees=(market.fee.pips,),
+            price_limit=terms.price_limit,
             intent=request.client_order_id,
             deadline=self._venue.deadline(),
             measured=not self._venue.is_trusted(market),

@@ -8,7 +8,7 @@ from chains.evm.abi import address_at
 from chains.evm.model import Call, CallError
 from core.errors import CambistError, Reason, Refused
 from core.tokens import Token
-from dex.families.constant_product_abi import get_pair, pair_questions
+from dex.family import Family
 from dex.lookup import TokenLookup
 from dex.network import PoolNetwork
 from dex.pool_state import PoolStates
@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 
 # Each pool that is followed is a part of every block's read. The table's own pools are few.
 MAX_POOLS = 1_000
+_FORGET = 50  # blocks until a pool that was not there is asked for again
+_MOST_ABSENT = 4_096
 _PAUSES = (1, 2, 5, 10, 30, 60)  # s between tries to load the table's pools; then the last for ever
 
 
@@ -29,28 +31,31 @@ class PoolFinder:
     def __init__(
         self,
         spec: PoolVenueSpec,
+        family: Family,
         network: PoolNetwork,
         directory: PoolDirectory,
         lookup: TokenLookup,
         states: PoolStates,
     ) -> None:
         self._spec = spec
+        self._family = family
         self._network = network
         self._directory = directory
         self._lookup = lookup
         self._states = states
-        self._unloaded: list[tuple[str, str]] = []
+        self._unloaded: list[tuple[str, str, *tuple[int, ...]]] = []
+        self._absent: dict[str, int] = {}
         self._loading: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Takes in the table's pools; those whose tokens are in no list follow once the chain
         has told what their tokens are."""
-        for token_a, token_b in self._spec.deployment.pools:
-            first, second = self._directory.listed_at(token_a), self._directory.listed_at(token_b)
+        for pair in self._spec.deployment.pools:
+            first, second = (self._directory.listed_at(address) for address in pair[:2])
             if first is None or second is None:
-                self._unloaded.append((token_a, token_b))
+                self._unloaded.append(pair)
             else:
-                self._follow(first, second)
+                self._follow(first, second, pair[2:])
         if self._unloaded:
             self._loading = asyncio.create_task(self._load())
 
@@ -77,15 +82,49 @@ class PoolFinder:
         address = self._lookup.address(text, "pool")
         return self._directory.at(address) or await self._discover(address)
 
-    def of_tokens(self, token_a: Token, token_b: Token) -> PoolMarket:
-        """Where the pool of two tokens is, if there is one."""
+    async def of_tokens(self, token_a: Token, token_b: Token) -> list[PoolState]:
+        """The pools of two tokens, at least one. Asks the chain for those that were never heard
+        of; where others are known, not again for some blocks about what was not there."""
         if token_a.address == token_b.address:
             raise invalid(
                 "token_out",
                 token_b.symbol,
                 f"{token_a.symbol} against itself has no pool: wrap or unwrap it instead",
             )
-        return self._directory.candidate(token_a, token_b)
+        markets = self._directory.candidates(token_a, token_b)
+        known = [market for market in markets if self._states.known(market.address)]
+        height = self._network.height
+        asked = [
+            market
+            for market in markets
+            if self._states.known(market.address) is None
+            and not (known and height - self._absent.get(market.address, -_FORGET) < _FORGET)
+        ]
+        found = [self._states.live(market) for market in known]
+        refusal: Refused | None = None
+        for market, state in zip(asked, await asyncio.gather(*map(self._try, asked)), strict=True):
+            if isinstance(state, Refused):
+                refusal = state
+                self._note_absent(market.address, height)
+            else:
+                found.append(state)
+        if not found:
+            assert refusal is not None  # a family has a place for every two tokens
+            raise refusal
+        return found
+
+    async def _try(self, market: PoolMarket) -> PoolState | Refused:
+        try:
+            return await self.state(market)
+        except Refused as refusal:
+            if refusal.reason is not Reason.POOL_NOT_FOUND:
+                raise
+            return refusal
+
+    def _note_absent(self, address: str, height: int) -> None:
+        self._absent[address] = height
+        if len(self._absent) > _MOST_ABSENT:
+            del self._absent[next(iter(self._absent))]
 
     async def state(self, market: PoolMarket) -> PoolState:
         """From memory; read once from the chain, and followed, when the pool is new."""
@@ -108,41 +147,48 @@ class PoolFinder:
         return self._states.live(market)
 
     async def _discover(self, address: str) -> PoolMarket:
-        factory, token0, token1 = await self._ask(address, *pair_questions())
-        if factory != self._spec.deployment.factory:
-            raise self._no_pool(address, f"its factory is {factory}")
-        (pair,) = await self._ask(factory, get_pair(token0, token1))
-        if pair != address:
+        answers = await self._ask(address, *self._family.questions())
+        try:
+            claim = self._family.claim(self._spec, address, answers)
+        except ValueError as error:
+            raise self._no_pool(address, str(error)) from error
+        if claim.factory != self._spec.deployment.factory:
+            raise self._no_pool(address, f"its factory is {claim.factory}")
+        (proof,) = await self._ask(claim.factory, claim.proof)
+        if address_at(proof) != address:
             raise self._no_pool(address, "the factory does not know it")
-        first, second = await self._lookup.at(token0), await self._lookup.at(token1)
-        market = self._directory.candidate(first, second, address)
+        first, second = await self._lookup.at(claim.token0), await self._lookup.at(claim.token1)
+        market = self._directory.market(first, second, claim.place)
         await self.state(market)
         return market
 
-    async def _ask(self, contract: str, *questions: bytes) -> list[str]:
-        """Addresses that a contract answers with."""
+    async def _ask(self, contract: str, *questions: bytes) -> list[bytes]:
+        """Single words that a contract answers with."""
         found = []
         for answer in await self._network.multicall([Call(contract, data) for data in questions]):
             if isinstance(answer, CallError) or len(answer) != 32:
-                raise self._no_pool(contract, "it does not answer as a pair does")
-            found.append(address_at(answer))
+                raise self._no_pool(contract, "it does not answer as a pool does")
+            found.append(answer)
         return found
 
     async def _load(self) -> None:
         for turn in itertools.count():
             for pair in list(self._unloaded):
                 try:
-                    self._follow(*[await self._lookup.at(address) for address in pair])
+                    first, second = [await self._lookup.at(address) for address in pair[:2]]
                 except CambistError as error:
                     _log.info("pool %s of %s not loaded: %s", pair, self._spec.id, error.message)
                     continue
+                self._follow(first, second, pair[2:])
                 self._unloaded.remove(pair)
             if not self._unloaded:
                 return
             await asyncio.sleep(_PAUSES[min(turn, len(_PAUSES) - 1)])
 
-    def _follow(self, token_a: Token, token_b: Token) -> None:
-        self._states.track(self._directory.add(self._directory.candidate(token_a, token_b)))
+    def _follow(self, token_a: Token, token_b: Token, fees: tuple[int, ...]) -> None:
+        for market in self._directory.candidates(token_a, token_b):
+            if not fees or market.fee.pips in fees:
+                self._states.track(self._directory.add(market))
 
     def _no_pool(self, address: str, why: str) -> Refused:
         return Refused(

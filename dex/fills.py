@@ -10,8 +10,10 @@ from core.money import from_units, text
 from core.orders import Fill, Liquidity, Side
 from core.tokens import Token
 from core.transactions import Transaction
-from dex.families.constant_product_abi import SWAP_TOPIC, SwapLog, decode_swap, decode_transfer
+from dex.families.constant_product_abi import decode_transfer
+from dex.families.curve import SwapLog
 from dex.pools import PoolMarket
+from dex.swap_logs import decode, is_swap
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,10 @@ def realised(
 ) -> Realised:
     """Amounts of a swap over one pool; ValueError when the receipt has no swap of it.
 
-    The pair's Swap event tells what the pair received and sent. The tokens' Transfer events tell
+    The pool's Swap event tells what the pool received and sent. The tokens' Transfer events tell
     what left and reached the owner, which differs for a token that keeps a part of each transfer.
     Of the two the one that is worse for the owner counts, so that a token cannot invent a gain.
-    A native side has no Transfer events of the owner; there the pair's figures are the owner's.
+    A native side has no Transfer events of the owner; there the pool's figures are the owner's.
     """
     swap = _swap(receipt, market)
     zero_in = token_in.address == market.token0.address or (
@@ -53,8 +55,8 @@ def realised(
 
 def _swap(receipt: Receipt, market: PoolMarket) -> SwapLog:
     for log in receipt.logs:
-        if log.address == market.address and log.topics and log.topics[0] == SWAP_TOPIC:
-            return decode_swap(log.topics, log.data)
+        if log.address == market.address and is_swap(log.topics):
+            return decode(log.topics, log.data)
     raise ValueError(f"receipt {receipt.hash} has no swap of pool {market.address}")
 
 

@@ -33,7 +33,10 @@ def base_is_token0(token0: Token, token1: Token, listed0: bool, listed1: bool) -
     return rank1 >= rank0
 
 
-def instrument_id(base: Token, quote: Token, pool: str, both_listed: bool) -> str:
-    """BASE-QUOTE, with the pool's address behind it where a token is not of the list."""
+def instrument_id(base: Token, quote: Token, pool: str, both_listed: bool, mark: str = "") -> str:
+    """BASE-QUOTE; behind it the pool's address where a token is not of the list, else its mark (its
+    fee in millionths, `WETH-USDC:500`) where two tokens have several pools."""
     name = f"{symbol(base)}-{symbol(quote)}"
-    return name if both_listed else f"{name}:{pool}"
+    if not both_listed:
+        return f"{name}:{pool}"
+    return f"{name}:{mark}" if mark else name

@@ -11,8 +11,11 @@ A pool has no resting orders, so an order is a swap that happens now or not at a
 - MARKET: the whole quantity, at worst what it would cost now and the venue's slippage. With a
   `max_slippage` it is a LIMIT at that distance from the best price, and fills as far as that goes.
 
-The chain enforces the limit on the average (the router knows a least amount out and a most amount
-in, nothing else): `guaranteed` is limit * quantity, rounded in the trader's favour.
+What the chain enforces depends on the pool. Constant product: the average (the router knows a least
+amount out and a most amount in, nothing else), all or nothing: `guaranteed` is limit * quantity,
+rounded in the trader's favour. Concentrated liquidity knows a price at which a swap ends: an IOC is
+sent with it, and where the price moved in between a part is traded and told; a FOK is sent without
+it, so that it cannot stop half-way, and has the guarantee on the average instead.
 """
 
 from dataclasses import dataclass
@@ -21,8 +24,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from core.errors import Reason, Refused
 from core.money import from_units, text, to_units
 from core.orders import OrderRequest, OrderType, Side, TimeInForce
-from dex.families.constant_product import amount_in, amount_out, largest_in, least_out
 from dex.families.constant_product_abi import MAX_UINT
+from dex.families.curve import largest_in, least_out
 from dex.pools import PoolMarket, PoolState
 from dex.refusals import invalid
 
@@ -30,12 +33,16 @@ from dex.refusals import invalid
 @dataclass(frozen=True, slots=True)
 class SwapTerms:
     """The swap that an order comes to. Units of base and quote; `quoted` is what the pool would
-    take or give in quote now, `guaranteed` the worst that is accepted."""
+    take or give in quote now, `guaranteed` the worst that is accepted of the whole.
+
+    `price_limit`, where it is not 0, is the pool's own measure of the order's limit: the contract
+    stops there, and a part of the order is traded, each unit within the limit."""
 
     side: Side
     base_units: int
     quoted: int
     guaranteed: int
+    price_limit: int = 0
 
     @property
     def exact_in(self) -> bool:
@@ -116,9 +123,9 @@ def _slipped(side: Side, slippage: Decimal, state: PoolState) -> Decimal:
 def _market(side: Side, wanted: int, state: PoolState, slippage: Decimal) -> SwapTerms:
     selling = state.curve(state.market.base)
     if side is Side.SELL:
-        quoted = amount_out(selling, wanted)
+        quoted = selling.amount_out(wanted)
         return SwapTerms(side, wanted, quoted, least_out(quoted, slippage))
-    quoted = amount_in(selling.reversed(), wanted)
+    quoted = selling.reversed().amount_in(wanted)
     return SwapTerms(side, wanted, quoted, largest_in(quoted, slippage))
 
 
@@ -142,7 +149,7 @@ def _limit(request: OrderRequest, wanted: int, state: PoolState, limit: Decimal)
     exact = exact.scaleb(state.market.quote.decimals)
     selling = state.curve(state.market.base)
     if buying:
-        quoted = amount_in(selling.reversed(), units)
+        quoted = selling.reversed().amount_in(units)
         guaranteed = min(int(exact.to_integral_value(ROUND_FLOOR)), MAX_UINT)
         kept = quoted <= guaranteed
     else:
@@ -151,12 +158,18 @@ def _limit(request: OrderRequest, wanted: int, state: PoolState, limit: Decimal)
         kept = quoted >= guaranteed
     if not kept:
         return "the amount is so small that the contract's rounding takes it past the limit"
-    return SwapTerms(request.side, units, quoted, guaranteed)
+    price_limit = 0
+    if request.time_in_force is not TimeInForce.FOK:
+        over, under = book.ratio(limit)
+        price_limit = (
+            selling.reversed().limit((under, over)) if buying else selling.limit((over, under))
+        )
+    return SwapTerms(request.side, units, quoted, guaranteed, price_limit)
 
 
 def _out_or_nothing(state: PoolState, units: int) -> int:
     try:
-        return amount_out(state.curve(state.market.base), units)
+        return state.curve(state.market.base).amount_out(units)
     except Refused as refusal:
         if refusal.reason is Reason.FIELD_INVALID:
             return 0

@@ -1,7 +1,7 @@
-"""Pools in memory, read again at every block; what quotes and books are made of.
+"""Pools in memory, brought up to date at every block; what quotes and books are made of.
 
-One batched read of all tracked pools a block, at that block. The whole state is read, not what
-changed in it, so that a missed block or a reorganisation mends itself with the next read.
+How a block is read is the family's (dex.family.StateReader): one read of all tracked pools a block,
+at that block, which a reorganisation repeats from the fork on.
 """
 
 import asyncio
@@ -10,10 +10,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chains.evm.model import Block, Call, CallError
+from chains.evm.model import Block
 from core.errors import CambistError, Reason, Refused
 from core.ports import Health
-from dex.families.constant_product_abi import decode_reserves, get_reserves
+from dex.families.curve import Content
+from dex.family import BlockHash, StateReader
 from dex.network import PoolNetwork, Unsubscribe
 from dex.pools import PoolMarket, PoolState
 
@@ -41,10 +42,15 @@ RefreshCallback = Callable[[Refresh], None]
 
 
 class PoolStates:
-    """The reserves of the tracked pools, with the block that they are of."""
+    """The tracked pools, with the block that they are of. `reader` makes what reads them, given
+    what tells the hash of an announced block."""
 
-    def __init__(self, network: PoolNetwork) -> None:
+    def __init__(
+        self, network: PoolNetwork, reader: Callable[[PoolNetwork, BlockHash], StateReader]
+    ) -> None:
         self._network = network
+        self._hashes: dict[int, str] = {}
+        self._reader = reader(network, self._hashes.get)
         self._tracked: dict[str, PoolMarket] = {}
         self._states: dict[str, PoolState] = {}
         self._missing: dict[str, str] = {}
@@ -158,9 +164,7 @@ class PoolStates:
                 "the chain was not reached yet; try again in a moment",
                 {"network": self._network.info.id},
             )
-        (answer,) = await self._network.multicall(
-            [Call(market.address, get_reserves())], block=height
-        )
+        (answer,) = await self._reader.read([market], height)
         newer = self._states.get(market.address)
         if newer is None or newer.block < height:
             self._apply(market, answer, height)
@@ -168,27 +172,26 @@ class PoolStates:
             self.track(market)
         return self._states.get(market.address)
 
-    def _apply(self, market: PoolMarket, answer: bytes | CallError, block: int) -> bool:
+    def _apply(self, market: PoolMarket, answer: Content | str, block: int) -> bool:
         """Takes an answer in; whether the pool is not as before."""
         before = self._states.get(market.address)
-        try:
-            if isinstance(answer, CallError):
-                raise ValueError(answer.reason)
-            reserve0, reserve1 = decode_reserves(answer)
-        except ValueError as error:
-            self._missing[market.address] = str(error)
+        if isinstance(answer, str):
+            self._missing[market.address] = answer
             self._states.pop(market.address, None)
             return before is not None
         self._missing.pop(market.address, None)
-        self._states[market.address] = PoolState(market, reserve0, reserve1, block)
-        return before is None or (before.reserve0, before.reserve1) != (reserve0, reserve1)
+        self._states[market.address] = PoolState(market, answer, block)
+        return before is None or before.content != answer
 
     def _on_block(self, block: Block) -> None:
         for number in [n for n in self._times if n >= block.number]:
             del self._times[number]
+            self._hashes.pop(number, None)
         self._times[block.number] = block.timestamp * 1_000_000_000
+        self._hashes[block.number] = block.hash
         while len(self._times) > _KEPT_TIMES:
-            self._times.popitem(last=False)
+            oldest, _ = self._times.popitem(last=False)
+            self._hashes.pop(oldest, None)
         self._ask(block.number)
 
     def _ask(self, number: int) -> None:
@@ -211,6 +214,8 @@ class PoolStates:
             if asked == self._answered:
                 self._tell(frozenset(), only_if_turned=True)
                 continue
+            if lowest <= self.block:
+                self._reader.rewind(lowest)
             try:
                 changed = await self._refresh(number)
             except CambistError as error:
@@ -225,13 +230,7 @@ class PoolStates:
 
     async def _refresh(self, number: int) -> frozenset[str]:
         markets = list(self._tracked.values())
-        answers = (
-            await self._network.multicall(
-                [Call(market.address, get_reserves()) for market in markets], block=number
-            )
-            if markets
-            else []
-        )
+        answers = await self._reader.read(markets, number) if markets else []
         changed = frozenset(
             market.address
             for market, answer in zip(markets, answers, strict=True)

@@ -7,9 +7,10 @@ from decimal import Decimal
 from core.instruments import Instrument, InstrumentKind
 from core.swaps import Pool
 from core.tokens import Token
-from dex.families.constant_product import Curve, FeeRate
-from dex.families.constant_product_abi import pair_address, sort_tokens
+from dex.families.constant_product_abi import sort_tokens
+from dex.families.curve import Content, Curve, FeeRate
 from dex.families.curve_levels import Market
+from dex.family import Family, Place, family_of
 from dex.naming import base_is_token0, instrument_id
 from dex.spec import PoolVenueSpec
 
@@ -28,6 +29,7 @@ class PoolMarket:
     base_is_0: bool
     fee: FeeRate
     instrument: Instrument
+    spacing: int = 0  # of its ticks, where it has any
 
     @property
     def base(self) -> Token:
@@ -47,18 +49,23 @@ class PoolMarket:
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """A pool's reserves at the end of a block."""
+    """A pool at the end of a block."""
 
     market: PoolMarket
-    reserve0: int
-    reserve1: int
+    content: Content
     block: int
+
+    @property
+    def reserve0(self) -> int:
+        return self.content.reserves[0]
+
+    @property
+    def reserve1(self) -> int:
+        return self.content.reserves[1]
 
     def curve(self, token_in: Token) -> Curve:
         """The pool seen by somebody who sells `token_in`."""
-        if token_in.address == self.market.token0.address:
-            return Curve(self.reserve0, self.reserve1, self.market.fee)
-        return Curve(self.reserve1, self.reserve0, self.market.fee)
+        return self.content.curve(token_in.address == self.market.token0.address)
 
     @property
     def book(self) -> Market:
@@ -69,13 +76,14 @@ class PoolState:
     def pool(self, venue: str) -> Pool:
         """For the API."""
         market = self.market
+        reserve0, reserve1 = self.content.reserves
         return Pool(
             venue=venue,
             address=market.address,
             token0=market.token0,
             token1=market.token1,
-            reserve0=self.reserve0,
-            reserve1=self.reserve1,
+            reserve0=reserve0,
+            reserve1=reserve1,
             fee=market.fee.fraction,
             block=self.block,
             instrument=market.instrument.id,
@@ -89,13 +97,16 @@ class PoolDirectory:
     that name in an instrument.
     """
 
-    def __init__(self, spec: PoolVenueSpec, tokens: Collection[Token]) -> None:
+    def __init__(
+        self, spec: PoolVenueSpec, tokens: Collection[Token], family: Family | None = None
+    ) -> None:
         self._spec = spec
         self._tokens = tokens
+        self._family = family or family_of(spec)
         self.instruments: dict[str, Instrument] = {}
         self._by_address: dict[str, PoolMarket] = {}
         self._by_instrument: dict[str, PoolMarket] = {}
-        self._by_pair: dict[tuple[str, str], PoolMarket] = {}
+        self._by_pair: dict[tuple[str, str], list[PoolMarket]] = {}
 
     def __iter__(self) -> Iterator[PoolMarket]:
         return iter(self._by_address.values())
@@ -119,43 +130,47 @@ class PoolDirectory:
         return self._by_instrument.get(id)
 
     def address_of(self, token_a: Token, token_b: Token) -> str:
-        """Where the factory puts the pool of two tokens, whether or not it exists."""
-        return pair_address(
-            self._spec.deployment.factory,
-            self._spec.protocol.init_code_hash,
-            token_a.address,
-            token_b.address,
-        )
+        """Where the factory puts the (first) pool of two tokens, whether or not it exists."""
+        return self._family.places(self._spec, token_a.address, token_b.address)[0].address
 
-    def candidate(self, token_a: Token, token_b: Token, address: str | None = None) -> PoolMarket:
-        """The pool of two tokens: the known one, or one that `add` may take in."""
-        known = self._by_pair.get((token_a.address, token_b.address))
-        if known is not None and address in (None, known.address):
-            return known
-        address = address or self.address_of(token_a, token_b)
-        first, _ = sort_tokens(token_a.address, token_b.address)
-        token0, token1 = (token_a, token_b) if token_a.address == first else (token_b, token_a)
-        return self._market(address, token0, token1)
+    def candidates(self, token_a: Token, token_b: Token) -> list[PoolMarket]:
+        """The pools of two tokens: known ones, and others that `add` may take in."""
+        known = self._by_pair.get(_pair(token_a, token_b), [])
+        addresses = {market.address for market in known}
+        places = self._family.places(self._spec, token_a.address, token_b.address)
+        return known + [
+            self.market(token_a, token_b, place)
+            for place in places
+            if place.address not in addresses
+        ]
+
+    def candidate(self, token_a: Token, token_b: Token) -> PoolMarket:
+        """The first of them."""
+        return self.candidates(token_a, token_b)[0]
 
     def add(self, market: PoolMarket) -> PoolMarket:
         """Takes a pool in, with its instrument."""
+        if market.address not in self._by_address:
+            pair = _pair(market.token0, market.token1)
+            self._by_pair.setdefault(pair, []).append(market)
         self._by_address[market.address] = market
-        pair = market.token0.address, market.token1.address
-        self._by_pair[pair] = self._by_pair[pair[::-1]] = market
         self._by_instrument[market.instrument.id] = market
         self.instruments[market.instrument.id] = market.instrument
         return market
 
-    def _market(self, address: str, token0: Token, token1: Token) -> PoolMarket:
+    def market(self, token_a: Token, token_b: Token, place: Place) -> PoolMarket:
+        """The market of two tokens at a place."""
+        first, _ = sort_tokens(token_a.address, token_b.address)
+        token0, token1 = (token_a, token_b) if token_a.address == first else (token_b, token_a)
         listed = self._owners_of_their_symbols()
         listed0, listed1 = token0.address in listed, token1.address in listed
         base_is_0 = base_is_token0(token0, token1, listed0, listed1)
         base, quote = (token0, token1) if base_is_0 else (token1, token0)
-        id = instrument_id(base, quote, address, listed0 and listed1)
+        id = instrument_id(base, quote, place.address, listed0 and listed1, place.mark)
         instrument = Instrument(
             venue=self._spec.id,
             id=id,
-            venue_symbol=address,
+            venue_symbol=place.address,
             kind=InstrumentKind.POOL,
             base=base.symbol,
             quote=quote.symbol,
@@ -164,10 +179,18 @@ class PoolDirectory:
             quantity_step=Decimal(1).scaleb(-base.decimals),
             min_quantity=Decimal(1).scaleb(-base.decimals),
         )
-        return PoolMarket(address, token0, token1, base_is_0, self._spec.protocol.fee, instrument)
+        return PoolMarket(
+            *(place.address, token0, token1, base_is_0, place.fee, instrument, place.spacing)
+        )
 
     def _owners_of_their_symbols(self) -> set[str]:
         first: dict[str, str] = {}
         for token in self.listed():
             first.setdefault(token.symbol, token.address)
         return set(first.values())
+
+
+def _pair(token_a: Token, token_b: Token) -> tuple[str, str]:
+    """The key of two tokens, in whichever order."""
+    first, second = sorted((token_a.address, token_b.address))
+    return first, second

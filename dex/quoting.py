@@ -1,20 +1,14 @@
 """Quotes: what a swap would give, from a pool's state in memory. Pure."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from core.errors import Reason, Refused
 from core.swaps import Quote
 from core.tokens import Token
-from dex.families.constant_product import (
-    Curve,
-    amount_in,
-    amount_out,
-    largest_in,
-    least_out,
-    price_impact,
-)
+from dex.families.curve import Curve, largest_in, least_out, price_impact
 from dex.pools import PoolState
 from dex.refusals import invalid
 
@@ -51,8 +45,28 @@ def check_request(request: QuoteRequest) -> None:
 def amounts(curve: Curve, request: QuoteRequest) -> tuple[int, int]:
     """Units in and units out; Refused when the pool cannot do it."""
     if request.exact_in:
-        return request.units, amount_out(curve, request.units)
-    return amount_in(curve, request.units), request.units
+        return request.units, curve.amount_out(request.units)
+    return curve.amount_in(request.units), request.units
+
+
+def best(states: Sequence[PoolState], token_in: Token, request: QuoteRequest) -> PoolState:
+    """The pool that gives most, or takes least; raises the first one's refusal when none can."""
+    found: PoolState | None = None
+    reached = 0
+    refusal: Refused | None = None
+    for state in states:
+        try:
+            units_in, units_out = amounts(state.curve(token_in), request)
+        except Refused as error:
+            refusal = refusal or error
+            continue
+        better = units_out > reached if request.exact_in else units_in < reached
+        if found is None or better:
+            found, reached = state, units_out if request.exact_in else units_in
+    if found is not None:
+        return found
+    assert refusal is not None  # there is at least one state
+    raise refusal
 
 
 def quote(

@@ -47,6 +47,7 @@ def order_details(request: OrderRequest, terms: SwapTerms, state: PoolState) -> 
         "guaranteed": str(terms.guaranteed),
         "exact_in": "1" if sale else "0",
         "quoted_block": str(state.block),
+        "price_limit": str(terms.price_limit),
     }
 
 
@@ -100,6 +101,8 @@ def filled(transaction: Transaction, fill: Fill) -> OrderReport:
         reason = f"IOC: {rest} were not to be had within the limit, and have expired"
         if fill.quantity < Decimal(transaction.details["sent_quantity"]):
             reason = f"{rest} did not arrive: the token keeps a part of each transfer"
+            if transaction.details.get("price_limit", "0") != "0":
+                reason = f"IOC: the price reached the limit; {rest} were not traded"
     return OrderReport(
         client_order_id=transaction.intent,
         status=OrderStatus.FILLED if complete else OrderStatus.EXPIRED,

@@ -1,4 +1,4 @@
-"""Everybody's swaps of the pools that somebody watches, from the pairs' Swap events."""
+"""Everybody's swaps of the pools that somebody watches, from the pools' Swap events."""
 
 import asyncio
 import logging
@@ -12,11 +12,11 @@ from core.errors import CambistError
 from core.market import Trade
 from core.money import from_units
 from core.orders import Side
-from dex.families.constant_product_abi import SWAP_TOPIC, decode_swap
 from dex.fills import trade_id
 from dex.network import PoolNetwork, Unsubscribe
 from dex.pool_state import PoolStates, Refresh
 from dex.pools import PoolMarket
+from dex.swap_logs import SWAP_TOPICS, decode
 
 _log = logging.getLogger(__name__)
 _REMEMBERED = 8_192  # trade ids, so that a reorganisation tells no trade twice
@@ -78,7 +78,7 @@ class SwapEvents:
         """The last `limit` trades of the last `blocks` blocks, oldest first."""
         head = self._network.height
         logs = await self._network.logs(
-            max(head - blocks + 1, 0), head, [market.address], [SWAP_TOPIC]
+            max(head - blocks + 1, 0), head, [market.address], [SWAP_TOPICS]
         )
         return self._trades(logs, {market.address: market})[-limit:]
 
@@ -97,7 +97,7 @@ class SwapEvents:
             if not addresses or self._next > until:
                 continue
             try:
-                logs = await self._network.logs(self._next, until, addresses, [SWAP_TOPIC])
+                logs = await self._network.logs(self._next, until, addresses, [SWAP_TOPICS])
             except CambistError as error:
                 _log.warning("swaps up to block %d not read yet: %s", until, error.message)
                 continue  # the next block's read covers these too
@@ -134,7 +134,7 @@ class SwapEvents:
 
 def trade(log: Log, market: PoolMarket, place: int, event_time: int, now: int) -> Trade:
     """A Swap event as a public trade; ValueError when malformed."""
-    swap = decode_swap(log.topics, log.data)
+    swap = decode(log.topics, log.data)
     if market.base_is_0:
         base, quote = (swap.in0, swap.out0), (swap.in1, swap.out1)
     else:

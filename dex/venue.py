@@ -1,4 +1,4 @@
-"""A venue of constant-product pools on one network, behind core.swaps.SwapVenue."""
+"""A venue of pools on one network, of whichever family, behind core.swaps.SwapVenue."""
 
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
@@ -23,13 +23,15 @@ from core.tokens import Token
 from core.transactions import Transaction
 from dex.allowances import Allowances
 from dex.discovery import PoolFinder
-from dex.execution import Executor, SwapPlan
+from dex.execution import Executor
+from dex.family import family_of
 from dex.feeds import PoolViews, StateFeed, TradeFeed
 from dex.lookup import TokenLookup
 from dex.network import PoolNetwork
+from dex.plans import SwapPlan
 from dex.pool_state import PoolStates
 from dex.pools import PoolDirectory, PoolMarket
-from dex.quoting import QuoteRequest, check_fresh, check_request
+from dex.quoting import QuoteRequest, best, check_fresh, check_request
 from dex.quoting import quote as quote_pool
 from dex.refusals import invalid, of_venue
 from dex.spec import PoolVenueSpec
@@ -57,7 +59,7 @@ _RECENT_BLOCKS = 1_000  # how far `trades` looks back
 class PoolVenue:
     """All pools of one factory. `tokens` is the live token list, of any network.
 
-    The pools of the spec's table are known from the start; any other pair of the factory is known
+    The pools of the spec's table are known from the start; any other pool of the factory is known
     from the first call that names it, by address or by its tokens.
     """
 
@@ -67,14 +69,17 @@ class PoolVenue:
         self.spec = spec
         self.network = network
         self.clock = clock
-        self.directory = PoolDirectory(spec, tokens)
-        self.states = PoolStates(network)
+        self.family = family_of(spec)
+        self.directory = PoolDirectory(spec, tokens, self.family)
+        self.states = PoolStates(network, self.family.reader)
         self.swaps = SwapEvents(network, self.states, clock)
         self.views = PoolViews(self.states, self.swaps, clock)
         self.allowances = Allowances(network, spec.deployment.router)
-        self.executor = Executor(spec, network, self.allowances)
+        self.executor = Executor(spec, self.family, network, self.allowances)
         self.lookup = TokenLookup(network, self.directory, spec.deployment.wrapped)
-        self.finder = PoolFinder(spec, network, self.directory, self.lookup, self.states)
+        self.finder = PoolFinder(
+            spec, self.family, network, self.directory, self.lookup, self.states
+        )
         self._info = VenueInfo(
             id=spec.id,
             name=spec.name,
@@ -175,8 +180,9 @@ class PoolVenue:
         request = QuoteRequest(token_in, token_out, units, exact_in, slippage)
         check_request(request)
         first, second = self.lookup.erc20(token_in), self.lookup.erc20(token_out)
-        state = await self.finder.state(self.finder.of_tokens(first, second))
+        states = await self.finder.of_tokens(first, second)
         with of_venue(self.spec.id):
+            state = best(states, first, request)
             return quote_pool(
                 self.spec.id,
                 state,
@@ -227,6 +233,7 @@ class PoolVenue:
             exact=quote.units_in if quote.exact_in else quote.units_out,
             limit=quote.guaranteed,
             path=(first.address, second.address),
+            fees=(market.fee.pips,),
             intent=intent,
             deadline=deadline or self.deadline(),
             measured=not self.is_trusted(market),

@@ -35,7 +35,10 @@ EVM_WALLET = "trader"
 SOLANA_WALLET = "trader_solana"
 EVM_NETWORK = "ethereum_local"
 SOLANA_NETWORK = "solana_local"
-EVM_VENUES = ("uniswap_v2@ethereum_local", "pangolin@ethereum_local")
+EVM_VENUES = tuple(
+    f"{protocol}@ethereum_local"
+    for protocol in ("uniswap_v2", "uniswap_v3", "pangolin", "pancakeswap_v3")
+)
 
 
 class Sandbox:
@@ -141,7 +144,7 @@ class Sandbox:
         from chains.evm.network import EvmNetwork
 
         parts = self._parts
-        self._say(EVM_NETWORK, Health.STARTING, "deploying Uniswap V2 and Pangolin")
+        self._say(EVM_NETWORK, Health.STARTING, "deploying Uniswap, PancakeSwap and Pangolin")
         chain = LocalChain(parts.data_dir / "localnet", parts.lock_file, parts.clock)
         address = self._address(EVM_WALLET)
         found = await chain.start(fund=[address])

@@ -3,47 +3,73 @@
 Source: UniswapV2Library.getAmountOut/getAmountIn and UniswapV2Pair.swap in
 https://docs.uniswap.org/contracts/v2/reference/smart-contracts/library. Amounts are integers of a
 token's smallest unit. The contract divides with truncation in the pool's favour, and so does this.
-
-Prices here are ratios of units: (numerator, denominator), both positive.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
 from math import isqrt
 
 from core.errors import Reason, Refused
+from dex.families.curve import FeeRate, Ratio
 from dex.refusals import invalid
 
 # A pair keeps its reserves as uint112 and reverts ("UniswapV2: OVERFLOW") above that.
 MAX_RESERVE = 2**112 - 1
-
-Ratio = tuple[int, int]
+_USUAL = FeeRate()
 
 
 @dataclass(frozen=True, slots=True)
-class FeeRate:
-    """What a swap pays the pool, as the contract counts it: 997 of 1000 units of input count."""
+class ConstantProductPool:
+    """A pool at the end of a block."""
 
-    kept: int = 997
-    whole: int = 1000
+    reserve0: int
+    reserve1: int
+    fee: FeeRate = _USUAL
 
     @property
-    def fraction(self) -> Decimal:
-        """0.003 for 997 of 1000."""
-        return Decimal(self.whole - self.kept) / Decimal(self.whole)
+    def reserves(self) -> tuple[int, int]:
+        return self.reserve0, self.reserve1
+
+    def curve(self, zero_in: bool) -> "Curve":
+        """The pool seen by somebody who sells token0, or token1."""
+        if zero_in:
+            return Curve(self.reserve0, self.reserve1, self.fee)
+        return Curve(self.reserve1, self.reserve0, self.fee)
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A pool seen in one direction: what goes in, what comes out."""
+    """A pool in one direction; see dex.families.curve.Curve."""
 
     reserve_in: int
     reserve_out: int
-    fee: FeeRate = FeeRate()
+    fee: FeeRate = _USUAL
+
+    @property
+    def is_empty(self) -> bool:
+        return self.reserve_in <= 0 or self.reserve_out <= 0
+
+    @property
+    def mid(self) -> Ratio:
+        return self.reserve_out, self.reserve_in
 
     def reversed(self) -> "Curve":
-        """The same pool, traded the other way."""
         return Curve(self.reserve_out, self.reserve_in, self.fee)
+
+    def amount_out(self, units_in: int) -> int:
+        return amount_out(self, units_in)
+
+    def amount_in(self, units_out: int) -> int:
+        return amount_in(self, units_out)
+
+    def limit(self, worst: Ratio) -> int:
+        """None: the router knows a least amount out and a most amount in, nothing else."""
+        return 0
+
+    def most_in(self, worst: Ratio) -> int:
+        return most_in(self, worst)
+
+    def most_out(self, worst: Ratio) -> int:
+        return most_out(self, worst)
 
 
 def amount_out(curve: Curve, units_in: int) -> int:
@@ -126,32 +152,8 @@ def most_out(curve: Curve, worst: Ratio) -> int:
     return max(0, curve.reserve_out - max(root, 1))
 
 
-def price_impact(curve: Curve, units_in: int, units_out: int) -> Decimal:
-    """How much less comes out than at the mid price, as a fraction, with the fee taken out first.
-
-    Rounded half-even to 18 decimals. Only the truncation to whole units can make it negative, by
-    less than a unit: that is reported as zero.
-    """
-    kept, whole = curve.fee.kept, curve.fee.whole
-    ideal = Decimal(units_in * kept * curve.reserve_out) / Decimal(curve.reserve_in * whole)
-    impact = (1 - Decimal(units_out) / ideal).quantize(Decimal(1).scaleb(-18))
-    return max(impact, Decimal(0))
-
-
-def least_out(units_out: int, slippage: Decimal) -> int:
-    """The guaranteed minimum of an exact-in swap: rounded up, in the trader's favour."""
-    kept, whole = (1 - slippage).as_integer_ratio()
-    return max(1, -(-units_out * kept // whole))
-
-
-def largest_in(units_in: int, slippage: Decimal) -> int:
-    """The guaranteed maximum of an exact-out swap: rounded down, in the trader's favour."""
-    paid, whole = (1 + slippage).as_integer_ratio()
-    return units_in * paid // whole
-
-
 def _check(curve: Curve, units: int) -> None:
     if units <= 0:
         raise invalid("amount", units, "the amount must be above zero")
-    if curve.reserve_in <= 0 or curve.reserve_out <= 0:
+    if curve.is_empty:
         raise Refused(Reason.INSUFFICIENT_LIQUIDITY, "the pool is empty")

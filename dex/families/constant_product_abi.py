@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chains.evm.abi import address_at, address_word, selector, uint_at, uint_word
 from chains.evm.codec import checksum, keccak, unhex
+from dex.families.curve import SwapLog
 
 MAX_UINT = 2**256 - 1
 
@@ -107,18 +108,6 @@ def pair_address(factory: str, init_code_hash: bytes, token_a: str, token_b: str
     token0, token1 = sort_tokens(token_a, token_b)
     salt = keccak(unhex(token0) + unhex(token1))
     return checksum("0x" + keccak(b"\xff" + unhex(factory) + salt + init_code_hash)[12:].hex())
-
-
-@dataclass(frozen=True, slots=True)
-class SwapLog:
-    """A pair's Swap event, in the pair's token order; what went in is measured by the pair from
-    its balances, so it is true for a token that keeps a part of each transfer as well."""
-
-    in0: int
-    in1: int
-    out0: int
-    out1: int
-    recipient: str
 
 
 def decode_swap(topics: Sequence[bytes], data: bytes) -> SwapLog:

@@ -1,4 +1,4 @@
-"""A constant-product pool as an order book: its curve cut into levels.
+"""A pool as an order book: its curve cut into levels.
 
 A level's price is the worst marginal price, fee included, of the slice that it stands for: whoever
 takes a level gets every unit of it at that price or better, so a limit order at the price of the
@@ -12,9 +12,12 @@ from decimal import Decimal
 
 from core.market import Levels
 from core.money import canonical, from_units
-from dex.families.constant_product import Curve, Ratio, most_in, most_out
+from dex.families.curve import Curve, Ratio
 
 SIGNIFICANT_DIGITS = 4
+# Steps of the grid that may hold nothing: the first may lie before the curve, others in a gap of
+# its liquidity.
+_EMPTY_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,14 @@ class Market:
     @property
     def mid(self) -> Decimal:
         """Quote a base unit, fee excluded."""
-        base = from_units(self.selling.reserve_in, self.base_decimals)
-        return from_units(self.selling.reserve_out, self.quote_decimals) / base
+        over, under = self.selling.mid
+        base = from_units(under, self.base_decimals)
+        return from_units(over, self.quote_decimals) / base
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing can be traded."""
-        return self.selling.reserve_in <= 0 or self.selling.reserve_out <= 0
+        return self.selling.is_empty
 
     def ratio(self, price: Decimal) -> Ratio:
         """A price above zero as quote units a base unit."""
@@ -46,11 +50,11 @@ class Market:
 
     def sellable(self, price: Decimal) -> int:
         """Base units that can be sold with each giving at least `price`."""
-        return most_in(self.selling, self.ratio(price))
+        return self.selling.most_in(self.ratio(price))
 
     def buyable(self, price: Decimal) -> int:
         """Base units that can be bought with each costing at most `price`."""
-        return most_out(self.selling.reversed(), self.ratio(price))
+        return self.selling.reversed().most_out(self.ratio(price))
 
     def best(self) -> tuple[Decimal, Decimal]:
         """The prices of an infinitely small sale and purchase, fee included."""
@@ -68,13 +72,15 @@ def levels(market: Market, depth: int) -> tuple[Levels, Levels]:
     best_bid, best_ask = market.best()
     step = int(best_bid.scaleb(-exponent)) + 1
     done = 0
-    while step > 1 and len(bids[0]) < depth:
+    for _ in range(min(step - 1, depth + _EMPTY_STEPS)):
+        if len(bids[0]) == depth:
+            break
         step -= 1
         price = Decimal(step).scaleb(exponent)
         done = _add(bids, price, market.sellable(price), done, market.base_decimals)
     step = int(best_ask.scaleb(-exponent))
     done = 0
-    for _ in range(depth + 1):  # the first step may lie before the curve and hold nothing
+    for _ in range(depth + _EMPTY_STEPS):
         if len(asks[0]) == depth:
             break
         step += 1

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 
 from dex.spec import PoolVenueSpec, Protocol
-from dex.venues import pangolin, uniswap_v2
+from dex.venues import pancakeswap_v3, pangolin, uniswap_v2, uniswap_v3
 
-PROTOCOLS: Mapping[str, Protocol] = {
-    module.PROTOCOL.id: module.PROTOCOL for module in (uniswap_v2, pangolin)
-}
+_MODULES = (uniswap_v2, uniswap_v3, pangolin, pancakeswap_v3)
+
+PROTOCOLS: Mapping[str, Protocol] = {module.PROTOCOL.id: module.PROTOCOL for module in _MODULES}
 
 SPECS: Mapping[str, PoolVenueSpec] = {
     spec.id: spec
-    for module in (uniswap_v2, pangolin)
+    for module in _MODULES
     for deployment in module.DEPLOYMENTS
     for spec in [PoolVenueSpec(module.PROTOCOL, deployment)]
 }

@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 
-from chains.localnet.deployment import Contracts, V2Deployment
-from dex.spec import Deployment, PoolVenueSpec, Protocol
+from chains.localnet.deployment import Contracts, V2Deployment, V3Deployment
+from dex.spec import Deployment, PoolVenueSpec, Protocol, RouterKind
 from dex.venues import PROTOCOLS
 
 
 def local_specs(contracts: Contracts, network: str) -> tuple[PoolVenueSpec, ...]:
-    """`uniswap_v2@<network>` and `pangolin@<network>`."""
+    """`uniswap_v2@<network>`, `pangolin@<network>`, and so on."""
     return (
         _spec(PROTOCOLS["uniswap_v2"], contracts.uniswap_v2, contracts, network),
         _spec(PROTOCOLS["pangolin"], contracts.pangolin, contracts, network),
+        _spec_v3(PROTOCOLS["uniswap_v3"], contracts.uniswap_v3, contracts, network),
+        _spec_v3(PROTOCOLS["pancakeswap_v3"], contracts.pancakeswap_v3, contracts, network),
     )
 
 
@@ -33,3 +35,27 @@ def _spec(
         wrapped=deployed.wrapped,
     )
     return PoolVenueSpec(replace(protocol, init_code_hash=built), deployment)
+
+
+def _spec_v3(
+    protocol: Protocol, deployed: V3Deployment, contracts: Contracts, network: str
+) -> PoolVenueSpec:
+    by_symbol = {token.symbol: token.address for token in contracts.tokens}
+    fees: dict[tuple[str, str], list[int]] = {}
+    for name in deployed.pools:
+        pair, fee = name.split(":")
+        first, second = pair.split("-")
+        fees.setdefault((by_symbol[first], by_symbol[second]), []).append(int(fee))
+    deployment = Deployment(
+        network=network,
+        factory=deployed.factory,
+        router=deployed.router,
+        pools=tuple((first, second, *tiers) for (first, second), tiers in fees.items()),
+        wrapped=deployed.wrapped,
+        init_code_hash=bytes.fromhex(deployed.init_code_hash.removeprefix("0x")),
+        router_kind=RouterKind.SWAP_ROUTER,
+        quoter=deployed.quoter,
+        positions=deployed.positions,
+        deployer=deployed.deployer,
+    )
+    return PoolVenueSpec(protocol, deployment)

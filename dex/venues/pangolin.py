@@ -6,7 +6,7 @@ build with another hash, which concerns local deployments only.
 Tokens: https://docs.avax.network and https://snowtrace.io.
 """
 
-from dex.families.constant_product import FeeRate
+from dex.families.curve import FeeRate
 from dex.spec import Deployment, Protocol
 
 PROTOCOL = Protocol(

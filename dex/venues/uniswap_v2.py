@@ -6,7 +6,7 @@ it is the keccak of the creation code in npm `@uniswap/v2-core`, which a test co
 Tokens: the issuers' pages and https://etherscan.io.
 """
 
-from dex.families.constant_product import FeeRate
+from dex.families.curve import FeeRate
 from dex.spec import Deployment, Protocol
 
 PROTOCOL = Protocol(

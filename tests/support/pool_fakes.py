@@ -11,7 +11,8 @@ from core.errors import CambistError
 from core.ports import Condition, FeeOptions, Health
 from core.tokens import Token
 from core.transactions import Transaction, TransactionStatus
-from dex.families.constant_product import FeeRate
+from dex.families.constant_product import ConstantProductPool
+from dex.families.curve import FeeRate
 from dex.pools import PoolDirectory, PoolMarket, PoolState
 from dex.spec import Deployment, PoolVenueSpec, Protocol
 
@@ -43,7 +44,7 @@ def market(token_a: Token = WETH, token_b: Token = USDC) -> PoolMarket:
 
 def state(weth: int = 1_000 * ETHER, usdc: int = 3_000_000 * 10**6) -> PoolState:
     # USDC is token0, by its address
-    return PoolState(market(), usdc, weth, 7)
+    return PoolState(market(), ConstantProductPool(usdc, weth), 7)
 
 
 Answer = bytes | CallError

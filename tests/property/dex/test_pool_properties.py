@@ -15,12 +15,11 @@ from dex.families.constant_product import (
     Curve,
     amount_in,
     amount_out,
-    largest_in,
-    least_out,
     most_in,
     most_out,
     swap_in,
 )
+from dex.families.curve import largest_in, least_out
 from dex.families.curve_levels import Market, levels
 from dex.orders import SwapTerms
 from tests.support.pool_fakes import market, state

@@ -8,6 +8,7 @@ import pytest
 from core.errors import Reason, Refused
 from dex.families import constant_product as cp
 from dex.families.constant_product import Curve
+from dex.families.curve import largest_in, least_out, price_impact
 
 ETHER = 10**18
 # 1,000 WETH against 3,000,000 USDC
@@ -60,18 +61,18 @@ def test_an_empty_pool_is_refused(function: Callable[[Curve, int], int], curve: 
 
 
 def test_guarantees_round_in_the_traders_favour() -> None:
-    assert cp.least_out(1_001, Decimal("0.01")) == 991  # 990.99
-    assert cp.largest_in(1_001, Decimal("0.01")) == 1_011  # 1011.01
-    assert cp.least_out(1, Decimal("0.99")) == 1
-    assert cp.least_out(10**30, Decimal(0)) == 10**30
-    assert cp.largest_in(10**30, Decimal(0)) == 10**30
+    assert least_out(1_001, Decimal("0.01")) == 991  # 990.99
+    assert largest_in(1_001, Decimal("0.01")) == 1_011  # 1011.01
+    assert least_out(1, Decimal("0.99")) == 1
+    assert least_out(10**30, Decimal(0)) == 10**30
+    assert largest_in(10**30, Decimal(0)) == 10**30
 
 
 def test_price_impact_leaves_the_fee_out() -> None:
-    small = cp.price_impact(CURVE, ETHER // 100, cp.amount_out(CURVE, ETHER // 100))
+    small = price_impact(CURVE, ETHER // 100, cp.amount_out(CURVE, ETHER // 100))
     assert Decimal("0.000009") < small < Decimal("0.00001")
     half = 1_000 * ETHER
-    assert cp.price_impact(CURVE, half, cp.amount_out(CURVE, half)) > Decimal("0.49")
+    assert price_impact(CURVE, half, cp.amount_out(CURVE, half)) > Decimal("0.49")
 
 
 def test_most_in_is_the_last_unit_within_the_limit() -> None:

@@ -9,6 +9,7 @@ from eth_abi.registry import registry
 from chains.evm.codec import keccak, unhex
 from dex.families import constant_product_abi as abi
 from dex.families.constant_product_abi import SwapCall
+from dex.families.curve import SwapLog
 from dex.venues import PROTOCOLS, SPECS
 
 encode = ABICodec(registry).encode
@@ -64,7 +65,7 @@ def test_topics_are_the_hashes_of_their_signatures() -> None:
 )
 def test_well_known_pools_are_where_they_are(venue: str, index: int, pair: str) -> None:
     spec = SPECS[venue]
-    first, second = spec.deployment.pools[index]
+    first, second = spec.deployment.pools[index][:2]
     code = PROTOCOLS[spec.protocol.id].init_code_hash
     assert abi.pair_address(spec.deployment.factory, code, first, second) == pair
     assert abi.pair_address(spec.deployment.factory, code, second, first) == pair
@@ -73,7 +74,7 @@ def test_well_known_pools_are_where_they_are(venue: str, index: int, pair: str) 
 def test_events_are_read_and_malformed_ones_refused() -> None:
     topics = [abi.SWAP_TOPIC, bytes(12) + unhex(A), bytes(12) + unhex(B)]
     data = encode(["uint256"] * 4, [1, 2, 3, 2**255])
-    assert abi.decode_swap(topics, data) == abi.SwapLog(1, 2, 3, 2**255, B)
+    assert abi.decode_swap(topics, data) == SwapLog(1, 2, 3, 2**255, B)
     for wrong in ((topics[:2], data), (topics, data[:-1]), (topics, data + b"\0"), ([], b"")):
         with pytest.raises(ValueError):
             abi.decode_swap(*wrong)

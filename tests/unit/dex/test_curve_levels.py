@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from core.money import to_units
-from dex.families.constant_product import Curve, amount_in, amount_out
+from dex.families.constant_product import Curve
 from dex.families.curve_levels import Market, levels
 
 ETHER = 10**18
@@ -45,12 +45,12 @@ def test_whoever_takes_levels_pays_no_more_than_they_say() -> None:
     bids, asks = levels(WETH_USDC, 30)
     sold = to_units(sum(map(Decimal, bids[1]), Decimal(0)), 18)
     promised = sum(Decimal(p) * Decimal(q) for p, q in zip(*bids, strict=True)) * 10**6
-    assert promised <= amount_out(WETH_USDC.selling, sold) + 1
+    assert promised <= WETH_USDC.selling.amount_out(sold) + 1
     bought = to_units(sum(map(Decimal, asks[1]), Decimal(0)), 18)
     asked = sum(Decimal(p) * Decimal(q) for p, q in zip(*asks, strict=True)) * 10**6
-    assert asked >= amount_in(WETH_USDC.selling.reversed(), bought) - 1
+    assert asked >= WETH_USDC.selling.reversed().amount_in(bought) - 1
     # ... and not much more either: the grid is fine.
-    assert asked < amount_in(WETH_USDC.selling.reversed(), bought) * Decimal("1.0003")
+    assert asked < WETH_USDC.selling.reversed().amount_in(bought) * Decimal("1.0003")
 
 
 def test_prices_lie_on_a_grid_that_stays_when_the_pool_moves() -> None:

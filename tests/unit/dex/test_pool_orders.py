@@ -8,7 +8,6 @@ import pytest
 from core.errors import Reason, Refused
 from core.orders import OrderRequest, OrderType, Side, TimeInForce
 from dex import orders
-from dex.families.constant_product import amount_in, amount_out
 from dex.orders import SwapTerms
 from dex.pools import PoolState
 from tests.support.pool_fakes import ETHER, market, state
@@ -75,10 +74,10 @@ def test_resting_orders_are_told_what_to_use_instead() -> None:
 def test_market_orders_take_the_whole_quantity_with_a_guard(tif: str) -> None:
     curve = state().book.selling
     sale = terms(request(Side.SELL, "2", tif=tif))
-    assert (sale.base_units, sale.quoted) == (2 * ETHER, amount_out(curve, 2 * ETHER))
+    assert (sale.base_units, sale.quoted) == (2 * ETHER, curve.amount_out(2 * ETHER))
     assert sale.guaranteed == -(-sale.quoted * 995 // 1000)
     purchase = terms(request(Side.BUY, "2", tif=tif))
-    assert purchase.quoted == amount_in(curve.reversed(), 2 * ETHER)
+    assert purchase.quoted == curve.reversed().amount_in(2 * ETHER)
     assert purchase.guaranteed == purchase.quoted * 1005 // 1000
 
 

@@ -11,6 +11,7 @@ from core.errors import CambistError, Reason, Refused
 from core.market import BookState
 from core.ports import Health
 from dex import pool_state
+from dex.constant_product_family import ConstantProductFamily
 from dex.feeds import PoolViews
 from dex.pool_state import PoolStates, Refresh
 from dex.swap_events import SwapEvents
@@ -26,7 +27,8 @@ async def following(
     answer: Callable[[Call, int | str], Answer], height: int = 0
 ) -> AsyncIterator[tuple[FakeNetwork, PoolStates, list[Refresh]]]:
     network = FakeNetwork(answer, height)
-    states = PoolStates(network)  # type: ignore[arg-type]  # only the part that it uses
+    reader = ConstantProductFamily().reader
+    states = PoolStates(network, reader)  # type: ignore[arg-type]  # only the part that it uses
     told: list[Refresh] = []
     states.subscribe(told.append)
     states.track(POOL)

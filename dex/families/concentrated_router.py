@@ -1,0 +1,67 @@
+"""What is sent to a router of concentrated liquidity.
+
+Two routers are in use, with the same functions but for where the deadline stands: SwapRouter has it
+in each swap (https://docs.uniswap.org/contracts/v3/reference/periphery/SwapRouter), SwapRouter02 in
+its multicall (https://github.com/Uniswap/swap-router-contracts).
+"""
+
+from chains.evm.abi import WORD, address_word, selector, tail, uint_word
+from chains.evm.codec import unhex
+from dex.families.concentrated_abi import batch
+from dex.plans import RouterCall, SwapPlan
+from dex.spec import RouterKind
+
+# Who receives while the router still has something to do with it: itself.
+_ROUTER = {
+    RouterKind.SWAP_ROUTER: "0x" + "0" * 40,
+    RouterKind.SWAP_ROUTER_02: "0x" + "0" * 39 + "2",
+}
+
+
+def encoded_path(path: tuple[str, ...], fees: tuple[int, ...]) -> bytes:
+    """Tokens and the fees between them, packed as the contract reads them."""
+    packed = unhex(path[0])
+    for token, fee in zip(path[1:], fees, strict=True):
+        packed += fee.to_bytes(3, "big") + unhex(token)
+    return packed
+
+
+def router_call(plan: SwapPlan, kind: RouterKind) -> RouterCall:
+    """The router's functions for a swap: the swap itself, and what native coins need besides."""
+    native_in, native_out = plan.token_in.is_native, plan.token_out.is_native
+    deadline = plan.deadline // 1_000_000_000
+    partial = plan.price_limit != 0
+    least = plan.limit if plan.exact_in else plan.exact
+    recipient = _ROUTER[kind] if native_out else plan.sender
+    calls = [_swap(plan, kind, recipient, deadline)]
+    if native_out:
+        words = uint_word(0 if partial else least) + address_word(plan.sender)
+        calls.append(selector("unwrapWETH9(uint256,address)") + words)
+    if native_in and (partial or not plan.exact_in):
+        calls.append(selector("refundETH()"))
+    value = plan.most_in if native_in else 0
+    if kind is RouterKind.SWAP_ROUTER_02:
+        return RouterCall(batch(calls, deadline), value)
+    return RouterCall(calls[0] if len(calls) == 1 else batch(calls, None), value)
+
+
+def _swap(plan: SwapPlan, kind: RouterKind, recipient: str, deadline: int) -> bytes:
+    until = [uint_word(deadline)] if kind is RouterKind.SWAP_ROUTER else []
+    limit = plan.limit
+    if plan.price_limit and plan.exact_in:
+        limit = 0  # what a part of the swap gives is guarded by the price alone
+    direction = "Input" if plan.exact_in else "Output"
+    deadline_type = ",uint256" if until else ""
+    if len(plan.fees) == 1:
+        words = [address_word(plan.path[0]), address_word(plan.path[1]), uint_word(plan.fees[0])]
+        words += [address_word(recipient), *until]
+        words += [uint_word(plan.exact), uint_word(limit), uint_word(plan.price_limit)]
+        types = f"(address,address,uint24,address{deadline_type},uint256,uint256,uint160)"
+        return selector(f"exact{direction}Single({types})") + b"".join(words)
+    path, fees = plan.path, plan.fees
+    if not plan.exact_in:  # the contract goes from what comes out to what goes in
+        path, fees = path[::-1], fees[::-1]
+    words = [address_word(recipient), *until, uint_word(plan.exact), uint_word(limit)]
+    head = uint_word(WORD) + uint_word(WORD * (len(words) + 1)) + b"".join(words)
+    types = f"(bytes,address{deadline_type},uint256,uint256)"
+    return selector(f"exact{direction}({types})") + head + tail(encoded_path(path, fees))
