@@ -1,7 +1,7 @@
 """What a stream's message only hints at is asked for: balances after a change, funding payments."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any
 
 from cex.engine.commands import Command
@@ -10,7 +10,8 @@ from core.ports import AccountReport
 
 
 class Asking:
-    """One question of a kind at a time; what is hinted at meanwhile is asked once more.
+    """One question of a kind and instrument at a time; what is hinted at meanwhile is asked once
+    more, as it was first hinted at.
 
     A question that fails is left at that: the daemon asks for everything when it reconciles.
     """
@@ -24,14 +25,14 @@ class Asking:
         self._ask = ask
         self._tell = tell
         self._failed = failed
-        self._tasks: dict[type[Command[Any]], asyncio.Task[None]] = {}
-        self._again: dict[type[Command[Any]], Command[Any]] = {}
+        self._tasks: dict[Hashable, asyncio.Task[None]] = {}
+        self._again: dict[Hashable, Command[Any]] = {}
 
     def want(self, command: Command[Any]) -> None:
         """Asks soon, and tells what was answered."""
-        kind = type(command)
+        kind = type(command), getattr(command, "instrument", None)
         if kind in self._tasks:
-            self._again[kind] = command
+            self._again.setdefault(kind, command)
         else:
             self._tasks[kind] = asyncio.create_task(self._run(kind, command))
 
@@ -40,7 +41,7 @@ class Asking:
         for task in self._tasks.values():
             task.cancel()
 
-    async def _run(self, kind: type[Command[Any]], command: Command[Any]) -> None:
+    async def _run(self, kind: Hashable, command: Command[Any]) -> None:
         following: Command[Any] | None = command
         try:
             while following is not None:

@@ -110,6 +110,11 @@ class GetToken(Command[str]):
 
 
 @dataclass(frozen=True, slots=True)
+class GetPublicToken(Command[str]):
+    """The same for a stream of market data, where the venue wants to see one: without a key."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeepToken(Command[None]):
     """Prolongs a token's life."""
 

@@ -227,7 +227,9 @@ class StreamSpec:
     the connection stands, each confirmed before the next: log in, subscribe. `token` is asked for
     by REST before connecting, `keep_token` sent every `keep_interval`. `path` may hold the token.
     `ping` writes the venue's own ping frame where it is not the websocket's. After `quiet` without
-    a frame we ping; after `silence` the connection counts as dead.
+    a frame we ping; after `silence` the connection counts as dead. `ping_every` (ns, from the
+    token) is for venues that want to hear us whatever they send. `greeting` is the key of what the
+    venue says first: we wait for it, though not for ever.
     """
 
     host: str
@@ -241,6 +243,8 @@ class StreamSpec:
     keep_token: Callable[[str], Command[None]] | None = None
     keep_interval: int = 0  # ns
     ping: Callable[[int], bytes] | None = None
+    ping_every: Callable[[str], int] | None = None
+    greeting: str = ""
     quiet: int = 15 * SECOND
     silence: int = 40 * SECOND
     inflate: Callable[[bytes], bytes] | None = None  # for binary frames

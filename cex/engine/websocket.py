@@ -9,6 +9,7 @@ import logging
 import random
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 _HANDSHAKE = 10.0  # float: seconds, picows' unit
 _CONFIRM = 10.0  # float: seconds to wait for an acknowledgement, asyncio's unit
 _ANSWER = 10.0  # float: seconds to wait for the answer to a command, asyncio's unit
+_GREETING = 3.0  # float: seconds to wait for a venue's first word, asyncio's unit
 _MAX_FRAME = 64 * 1024 * 1024
 _REPEATS = 64  # a frame numbered so far back is one that came twice; further back, another count
 _FIRST_PAUSE = SECOND // 2
@@ -115,6 +117,7 @@ class Connection:
         self._owner = owner
         self._awaited: dict[str, asyncio.Future[Any]] = {}
         self._called: dict[str, asyncio.Future[Any]] = {}
+        self._greeted = asyncio.Event()
         self._sending = asyncio.Lock()
         self._sent = 0  # monotonic ns of our last frame
         self._task: asyncio.Task[None] | None = None
@@ -219,6 +222,8 @@ class Connection:
             if call is not None and not call.done():  # else it came too late
                 call.set_result(item)
         elif isinstance(item, Ack):
+            if item.key == self._spec.greeting:
+                self._greeted.set()
             future = self._awaited.get(item.key)
             if future is not None and not future.done():
                 future.set_result(None)
@@ -274,6 +279,7 @@ class Connection:
                 asyncio.create_task(transport.wait_disconnected()),
                 asyncio.create_task(self._watch()),
                 asyncio.create_task(self._keep(token)),
+                asyncio.create_task(self._beat(token)),
             ]
             pending = set(tasks)
             while tasks[1] in pending:
@@ -308,6 +314,7 @@ class Connection:
         path = self._spec.path if isinstance(self._spec.path, str) else self._spec.path(session)
         url = path if path.startswith("ws") else self._base + path
         self.heard = self.clock.monotonic()
+        self._greeted.clear()
         transport, _ = await ws_connect(
             lambda: Listener(self),
             url,
@@ -321,6 +328,10 @@ class Connection:
         return transport
 
     async def _open(self, token: str) -> None:
+        if self._spec.greeting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GREETING):
+                    await self._greeted.wait()
         for step in self._spec.opening:
             await self.request(step(self._owner.session(token)))
         await self._owner.opened()
@@ -330,6 +341,13 @@ class Connection:
         while self._spec.keep_token is not None:
             await asyncio.sleep(self._spec.keep_interval / SECOND)  # float: asyncio's unit
             await self._owner.keep(token)
+
+    async def _beat(self, token: str) -> None:
+        """Pings whether or not something arrives, for venues that want to hear us."""
+        while self._spec.ping_every is not None and self._spec.ping is not None:
+            await asyncio.sleep(self._spec.ping_every(token) / SECOND)  # float: asyncio's unit
+            if self.transport is not None:
+                self.transport.send(WSMsgType.TEXT, self._spec.ping(self.clock.now()))
 
     async def _watch(self) -> None:
         """Pings a silent connection, and ends one that does not answer.
