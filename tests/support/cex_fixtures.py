@@ -26,7 +26,7 @@ from typing import Any, TypeGuard
 from cex.engine import commands
 from cex.engine.credentials import Credentials
 from cex.engine.messages import BookMessage, Numbered, Routed
-from cex.engine.spec import Moment, Scope, StreamSpec, VenueSpec
+from cex.engine.spec import ChannelSpec, Moment, PrivateSpec, Scope, StreamSpec, VenueSpec
 from cex.engine.wire import UnknownSymbol
 from cex.venues import catalogue
 from core.instruments import Instrument
@@ -106,7 +106,8 @@ def is_book(value: object) -> TypeGuard[BookMessage]:
 def plain(value: Any) -> Any:
     """A value as JSON, for comparison with what a fixture expects; empty fields are left out."""
     if is_book(value):
-        names = ("bids", "asks", "first", "last", "previous", "event_time", "whole", "checksum")
+        names = ["bids", "asks", "first", "last", "previous", "event_time", "whole", "best"]
+        names.append("checksum")
         return {name: plain(getattr(value, name)) for name in names if getattr(value, name)}
     if isinstance(value, Decimal):
         return text(value)
@@ -158,14 +159,29 @@ def _routed(stream: StreamSpec, frame: bytes) -> list[Routed]:
     return [item for item in stream.route(frame) if not isinstance(item, Numbered)]
 
 
+def account_stream(spec: VenueSpec, name: str) -> PrivateSpec:
+    """The account's stream of a name: "account", "account 2", …"""
+    number = int(name.removeprefix("account") or 1)
+    return [spec.private, *spec.private.beside][number - 1]
+
+
+def topics_of(channel: ChannelSpec, instrument: Instrument, interval: int) -> dict[str, Any]:
+    """All topics of a channel with their parsers, whichever streams carry them."""
+    found = dict(channel.topics(instrument, interval))
+    for topics in channel.beside.values():
+        found |= topics(instrument, interval)
+    return found
+
+
 def frame_values(venue: Venue, case: Mapping[str, Any]) -> Any:
     """What a frame of `frames.json` means: routed, and data parsed by its topic's parser."""
     spec, where = venue.spec, case["stream"]
     found: list[Any] = []
-    if where == "account":
-        for item in _routed(spec.private.stream, payload(case)):
+    if where.startswith("account"):
+        private = account_stream(spec, where)
+        for item in _routed(private.stream, payload(case)):
             if isinstance(item, tuple):
-                found.extend(spec.private.topics[item[0]](item[1], venue.scope))
+                found.extend(private.topics[item[0]](item[1], venue.scope))
             else:
                 found.append(item)
     elif where in spec.streams:
@@ -174,7 +190,7 @@ def frame_values(venue: Venue, case: Mapping[str, Any]) -> Any:
     else:
         channel = spec.channels[Channel[where]]
         instrument = venue.instruments[case["instrument"]]
-        topics = channel.topics(instrument, case.get("interval", 0))
+        topics = topics_of(channel, instrument, case.get("interval", 0))
         for item in _routed(spec.streams[channel.stream], payload(case)):
             assert isinstance(item, tuple), f"{item} is no data"
             found.extend(topics[item[0]](item[1], instrument, 0))
