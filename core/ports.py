@@ -277,6 +277,16 @@ class Account(Protocol):
 
 
 @runtime_checkable
+class Previewing(Protocol):
+    """An account whose venue can be asked about an order without placing it."""
+
+    async def preview(self, request: OrderRequest) -> None:
+        """Asks whether the venue would take an order. Raises Refused with its reason when it would
+        not, and when it could not be asked."""
+        ...
+
+
+@runtime_checkable
 class Leveraged(Protocol):
     """An account at a venue of perpetuals, where leverage is declared for each instrument."""
 

@@ -102,4 +102,5 @@ class JwtSigner:
         """See cex.engine.spec.Signer."""
         uri = f"{draft.method} {self.host}{draft.path}"
         token = self.token(credentials, moment, uri)
-        return lay_out(draft, {"Authorization": f"Bearer {token}"})
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        return lay_out(draft, headers)

@@ -7,6 +7,7 @@ import structlog
 from core.errors import CambistError, Reason, Refused, Rejected
 from core.ids import client_order_id
 from core.orders import Order, OrderRequest, OrderStatus
+from core.ports import Previewing
 from daemon.trading.checks import check_request
 from daemon.trading.office import Office, Station
 from daemon.trading.state import UNANSWERED, OrderState, Tracked
@@ -29,6 +30,8 @@ async def place(
     state = _state(office, station, request_id, request, earlier)
     await station.account.check(state.order.request)
     if dry_run:
+        if isinstance(station.account, Previewing):
+            await station.account.preview(state.order.request)
         return state
     office.require_open(station)  # the check may have taken its time
     meanwhile = station.ledger.requested(request_id)

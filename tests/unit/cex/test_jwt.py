@@ -64,6 +64,7 @@ def test_a_request_has_a_token_that_verifies(name: str) -> None:
     draft = Draft("GET", "/api/v3/brokerage/accounts", Layout.QUERY, {"limit": 250})
     made = SIGNER.sign(draft, Credentials(NAME, secret), MOMENT)
     assert made.target == "/api/v3/brokerage/accounts?limit=250"
+    assert made.headers["Content-Type"] == "application/json"
     word, _, token = made.headers["Authorization"].partition(" ")
     assert word == "Bearer"
     head, claims, signed, signature = parts(token)
