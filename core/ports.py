@@ -190,6 +190,12 @@ class Metered(Protocol):
         """The venue's clock less ours, in nanoseconds; None while it is not measured."""
         ...
 
+    @property
+    def stream_clock_offset(self) -> int | None:
+        """The same as its streams tell it, less the time that messages take; None while no stream
+        tells."""
+        ...
+
     def rate_limits(self) -> Sequence[RateLimitUsage]: ...
 
 

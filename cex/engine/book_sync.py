@@ -40,6 +40,15 @@ class BookSync:
         self._first = True
         self._buffer: deque[BookMessage] = deque(maxlen=_BUFFER)
 
+    @property
+    def ahead(self) -> int | None:
+        """Nanoseconds by which the last change's time was ahead of its receipt: the venue's clock
+        less ours, less the way. None after a snapshot, which may show an old time."""
+        whole = self._first and self._rule.start is not Start.WHOLE
+        if whole or not self.event_time or self.state is not BookState.LIVE:
+            return None
+        return self.event_time - self.receive_time
+
     def subscribing(self) -> BookSnapshot:
         """The subscription is asked for; messages may come before its confirmation."""
         return self._restart("waiting for the subscription")

@@ -85,16 +85,18 @@ def change(order: Order, instrument: Instrument, quantity: Decimal, price: Decim
         )
 
 
+def skewed(spec: VenueSpec, offset: ClockOffset) -> str:
+    """What is wrong with the machine's clock; empty when it can be trusted."""
+    skew = offset.skew
+    if abs(skew) <= spec.max_skew:
+        return ""
+    return f"this machine's clock is {abs(skew) // SECOND} s off {spec.name}'s"
+
+
 def clock(spec: VenueSpec, offset: ClockOffset) -> None:
     """Raises Refused when the machine's clock is too far off to be trusted."""
-    skew = offset.offset if offset.known else 0
-    if abs(skew) > spec.max_skew:
-        raise Refused(
-            Reason.CLOCK_SKEW,
-            f"this machine's clock is {abs(skew) // SECOND} s off {spec.name}'s: "
-            "set it before trading",
-            {"venue": spec.id},
-        )
+    if wrong := skewed(spec, offset):
+        raise Refused(Reason.CLOCK_SKEW, f"{wrong}: set it before trading", {"venue": spec.id})
 
 
 def need(

@@ -106,7 +106,9 @@ class BookUpstream(Upstream):
     ) -> None:
         """`fetch` gets a book by REST to a depth; `resubscribe` asks for the topic anew."""
         super().__init__(name, channel, instrument, 0, fault)
+        self.rule = rule
         self.sync = BookSync(instrument.id, rule.of(instrument))
+        self.heard = 0  # ns of the last message
         self._depth = rule.depth
         self._fetch = fetch
         self._resubscribe = resubscribe
@@ -121,6 +123,7 @@ class BookUpstream(Upstream):
 
     def subscribing(self) -> None:
         """The book starts anew."""
+        self.heard = self._now()
         self._tell(self.sync.subscribing())
 
     def subscribed(self) -> None:
@@ -142,6 +145,7 @@ class BookUpstream(Upstream):
     def data(self, parser: MarketParser, payload: object, received: int) -> None:
         """The hot path: decode, apply, tell."""
         sync = self.sync
+        self.heard = received
         try:
             messages: Iterable[Any] = parser(payload, self.instrument, received)
             for message in messages:
@@ -153,6 +157,12 @@ class BookUpstream(Upstream):
             self._tell(sync.broke(f"a message could not be understood: {error}"))
         if sync.need is not Need.NOTHING:
             self._serve()
+
+    def silent(self, reason: str) -> None:
+        """See cex.engine.silence: the subscription has died."""
+        self._tell(self.sync.broke(reason))
+        self.sync.need = Need.SUBSCRIPTION
+        self._serve()
 
     def _serve(self) -> None:
         if self.sync.need is Need.SUBSCRIPTION:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
-from cex.engine import commands, feeds, funding, wire
+from cex.engine import checks, commands, feeds, funding, wire
 from cex.engine.caller import Caller, account_scope
 from cex.engine.clock_offset import ClockOffset
 from cex.engine.condition import Conditions
@@ -16,6 +16,7 @@ from cex.engine.limiter import Limiter
 from cex.engine.messages import BookMessage
 from cex.engine.meter import Usage
 from cex.engine.reference import Reference
+from cex.engine.silence import Silence
 from cex.engine.spec import Scope, StreamSpec, VenueSpec
 from cex.engine.topics import Hooks, TopicConnection, Topics
 from core.books import OrderBook
@@ -34,6 +35,7 @@ from core.ports import (
     VenueInfo,
 )
 
+_LOOK = 5 * SECOND  # between two rounds of looking after books
 _SNAPSHOT_PATIENCE = 120 * SECOND  # many books at once have to wait for the budget
 
 
@@ -89,7 +91,8 @@ class ExchangeVenue:
         )
         self._topics = Topics(spec.id, spec.streams, self.hosts, clock, hooks)
         self._upstreams: dict[tuple[Channel, str, int], Upstream] = {}
-        self._task: asyncio.Task[None] | None = None
+        self.silence = Silence(self._books, self._glance, self.fault, self.offset.hear, clock)
+        self._tasks: list[asyncio.Task[None]] = []
 
     # -- core.ports.Venue --------------------------------------------------------------------------
 
@@ -107,6 +110,10 @@ class ExchangeVenue:
             )
         else:
             self.conditions.clear("rate limit")
+        if wrong := checks.skewed(self.spec, self.offset):
+            self.conditions.set("clock", Health.DEGRADED, f"{wrong}: set it; orders are refused")
+        else:
+            self.conditions.clear("clock")
         return self.conditions.current
 
     @property
@@ -116,16 +123,19 @@ class ExchangeVenue:
 
     async def start(self) -> None:
         """See core.ports.Venue."""
-        if self._task is None:
+        if not self._tasks:
             await self.http.open()
-            self._task = asyncio.create_task(self.reference.run(), name=f"venue {self.spec.id}")
+            self._tasks = [
+                asyncio.create_task(self.reference.run(), name=f"venue {self.spec.id}"),
+                asyncio.create_task(self.silence.run(_LOOK), name=f"silence {self.spec.id}"),
+            ]
 
     async def stop(self) -> None:
         """See core.ports.Venue."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
         for upstream in self._upstreams.values():
             upstream.close()
         self._upstreams.clear()
@@ -252,6 +262,14 @@ class ExchangeVenue:
             commands.GetBook(instrument, depth), self.scope(), patience=_SNAPSHOT_PATIENCE
         )
 
+    def _books(self) -> list[BookUpstream]:
+        return [one for one in self._upstreams.values() if isinstance(one, BookUpstream)]
+
+    async def _glance(self, instrument: Instrument, depth: int) -> BookMessage:
+        """A look at a book that is taken only if the budget has room for it now."""
+        command = commands.GetBook(instrument, depth)
+        return await self.caller.call(command, self.scope(), patience=0)
+
     async def _leave(self, upstream: Upstream) -> None:
         upstream.close()
         for key, value in list(self._upstreams.items()):
@@ -286,6 +304,10 @@ class ExchangeVenue:
     @property
     def clock_offset(self) -> int | None:
         return self.offset.offset if self.offset.known else None
+
+    @property
+    def stream_clock_offset(self) -> int | None:
+        return self.offset.stream
 
     def rate_limits(self) -> Sequence[RateLimitUsage]:
         return [

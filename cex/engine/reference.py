@@ -67,12 +67,6 @@ class Reference:
         if commands.ServerTime not in self._spec.operations:
             return
         await self._caller.synchronize()
-        skew = abs(self._offset.offset)
-        if skew > self._spec.max_skew:
-            reason = f"this machine's clock is {skew // SECOND} s off the venue's: set it"
-            self._conditions.set("clock", Health.DEGRADED, reason)
-        else:
-            self._conditions.clear("clock")
 
     def scope(self, account: str = "") -> Scope:
         """What parsers get besides the payload."""

@@ -277,6 +277,10 @@ class BookRule:
     message after a snapshot. `checksum` computes what the venue sends, from bids and asks (columns,
     best first); `checksum_for` makes that of an instrument, where it needs the instrument's
     precision. `trim` is the depth to cut the book to after each message, 0 for none.
+
+    A book on which nothing came for `quiet` ns is held against one by REST; 0: it is not. Where the
+    venue tells something of every book at least every `heartbeat` ns, a longer silence is proof
+    enough. See cex.engine.silence.
     """
 
     start: Start
@@ -285,6 +289,8 @@ class BookRule:
     checksum: Callable[[Any], int] | None = None
     checksum_for: Callable[[Instrument], Callable[[Any], int]] | None = None
     trim: int = 0
+    quiet: int = 30 * SECOND
+    heartbeat: int = 0
 
     def of(self, instrument: Instrument) -> "BookRule":
         """The rule for the book of one instrument."""

@@ -503,7 +503,8 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
 CHANNELS = {
     Channel.BOOK: spec.ChannelSpec(
         topics("books", read_books),
-        book=spec.BookRule(spec.Start.STREAM, verdict, depth=400, checksum=checksum)),
+        book=spec.BookRule(  # without changes they say so about once a minute
+            spec.Start.STREAM, verdict, depth=400, checksum=checksum, heartbeat=180 * SECOND)),
     Channel.TRADES: spec.ChannelSpec(topics("trades", each(decode_trades, parse.trade))),
     Channel.TICKER: spec.ChannelSpec(topics("tickers", each(decode_tickers, parse.ticker))),
     Channel.CANDLES: spec.ChannelSpec(

@@ -52,3 +52,31 @@ def test_only_the_last_five_samples_count() -> None:
         clock.advance(10 * MILLISECOND)
         offset.sample(asked, clock.monotonic(), clock.now() - 5 * MILLISECOND)
     assert offset.offset == 0
+
+
+def test_streams_tell_the_offset_less_the_quickest_way() -> None:
+    clock = ManualClock()
+    offset = ClockOffset(clock)
+    assert offset.stream is None
+    assert offset.skew == 0
+    for late in (300, 40, 900):
+        offset.hear(3 * SECOND - late * MILLISECOND)
+    assert offset.stream == offset.skew == 3 * SECOND - 40 * MILLISECOND
+    clock.advance(70 * SECOND)
+    offset.hear(-9 * SECOND)  # a message that was long on its way
+    assert offset.stream == 3 * SECOND - 40 * MILLISECOND
+    clock.advance(70 * SECOND)
+    offset.hear(-9 * SECOND)
+    assert offset.stream == -9 * SECOND
+    clock.advance(200 * SECOND)
+    assert offset.stream is None
+
+
+def test_a_stream_ahead_of_us_is_beyond_doubt_and_one_behind_may_be_late() -> None:
+    clock = ManualClock()
+    offset = ClockOffset(clock)
+    offset.sample(clock.monotonic(), clock.monotonic(), clock.now() + SECOND)
+    offset.hear(-60 * SECOND)
+    assert offset.skew == SECOND
+    offset.hear(60 * SECOND)
+    assert offset.skew == 60 * SECOND
