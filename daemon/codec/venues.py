@@ -19,6 +19,7 @@ def venue(value: ports.Venue) -> venues_pb2.Venue:
     """A venue with its capabilities, standing and condition."""
     info = value.info
     offset = value.clock_offset if isinstance(value, ports.Metered) else None
+    streams = value.stream_clock_offset if isinstance(value, ports.Metered) else None
     return venues_pb2.Venue(
         id=info.id,
         name=info.name,
@@ -31,6 +32,7 @@ def venue(value: ports.Venue) -> venues_pb2.Venue:
         condition=condition(value.condition),
         documentation_url=info.documentation,
         clock_offset=None if offset is None else duration(offset),
+        stream_clock_offset=None if streams is None else duration(streams),
     )
 
 

@@ -61,6 +61,8 @@ class Venue:
     condition: Condition  # How it is now.
     documentation_url: str  # Its documentation.
     clock_offset: timedelta | None  # The clock of the venue less ours, where it is measured.
+    # The same as its streams tell it, less the time that messages take; where they tell.
+    stream_clock_offset: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,7 @@ class Venue(_message.Message):
     CONDITION_FIELD_NUMBER: _builtins.int
     DOCUMENTATION_URL_FIELD_NUMBER: _builtins.int
     CLOCK_OFFSET_FIELD_NUMBER: _builtins.int
+    STREAM_CLOCK_OFFSET_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, such as "binance" or "uniswap_v2@ethereum"."""
     name: _builtins.str
@@ -183,6 +184,10 @@ class Venue(_message.Message):
     def clock_offset(self) -> _duration_pb2.Duration:
         """The clock of the venue less ours, where it is measured."""
 
+    @_builtins.property
+    def stream_clock_offset(self) -> _duration_pb2.Duration:
+        """The same as its streams tell it, less the time that messages take; where they tell."""
+
     def __init__(
         self,
         *,
@@ -197,10 +202,11 @@ class Venue(_message.Message):
         condition: _system_pb2.Condition | None = ...,
         documentation_url: _builtins.str = ...,
         clock_offset: _duration_pb2.Duration | None = ...,
+        stream_clock_offset: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clock_offset", b"clock_offset", "condition", b"condition"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock_offset", b"clock_offset", "condition", b"condition", "stream_clock_offset", b"stream_clock_offset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "clock_offset", b"clock_offset", "condition", b"condition", "documentation_url", b"documentation_url", "id", b"id", "kind", b"kind", "name", b"name", "network", b"network", "standing", b"standing", "standing_evidence", b"standing_evidence", "standing_since", b"standing_since"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "clock_offset", b"clock_offset", "condition", b"condition", "documentation_url", b"documentation_url", "id", b"id", "kind", b"kind", "name", b"name", "network", b"network", "standing", b"standing", "standing_evidence", b"standing_evidence", "standing_since", b"standing_since", "stream_clock_offset", b"stream_clock_offset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
