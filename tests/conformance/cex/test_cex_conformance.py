@@ -60,8 +60,11 @@ def test_a_command_makes_exactly_this_request(venue: Venue, case: dict[str, Any]
 @pytest.mark.parametrize(("venue", "case"), cases("outgoing"))
 def test_a_frame_of_ours_is_exactly_this(venue: Venue, case: dict[str, Any]) -> None:
     session = Session(case["id"], venue.moment, venue.credentials, case.get("token", ""))
-    account = case["stream"] == "account"
-    stream = venue.spec.private.stream if account else venue.spec.streams[case["stream"]]
+    account = case["stream"].startswith("account")
+    if account:
+        stream = cex_fixtures.account_stream(venue.spec, case["stream"]).stream
+    else:
+        stream = venue.spec.streams[case["stream"]]
     if case["kind"] == "opening":
         frames = [frame for step in stream.opening for frame in step(session)]
     else:
@@ -221,15 +224,16 @@ def test_every_topic_has_a_frame(name: str) -> None:
     for channel, spec in venue.spec.channels.items():
         interval = next(iter(venue.spec.intervals)) if channel is Channel.CANDLES else 0
         seen = sum(1 for case in frames if case["stream"] == channel.name)
-        assert seen >= len(spec.topics(instrument, interval)), channel
-    routed = {
-        item[0]
-        for case in frames
-        if case["stream"] == "account"
-        for item in venue.spec.private.stream.route(payload(case))
-        if isinstance(item, tuple)
-    }
-    assert routed >= {topic for topic in venue.spec.private.topics if topic}
+        assert seen >= len(cex_fixtures.topics_of(spec, instrument, interval)), channel
+    for number, private in enumerate([venue.spec.private, *venue.spec.private.beside], 1):
+        routed = {
+            item[0]
+            for case in frames
+            if case["stream"] == ("account" if number == 1 else f"account {number}")
+            for item in private.stream.route(payload(case))
+            if isinstance(item, tuple)
+        }
+        assert routed >= {topic for topic in private.topics if topic}
 
 
 @pytest.mark.parametrize("name", VENUES)
