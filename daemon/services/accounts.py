@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from cambist.v1 import accounts_pb2 as pb
-from core.accounts import Balance
+from core.accounts import Balance, MarginMode, PositionMode
 from core.errors import CambistError, Reason, Refused
-from core.ports import Account, Capability, Condition, Health, Leveraged, VenueKind
+from core.ports import Account, Capability, Condition, Health, Leveraged, Moded, VenueKind
 from daemon.codec import accounts as codec
 from daemon.codec.scalars import decimal
 from daemon.codec.venues import condition
@@ -122,13 +122,28 @@ class AccountService:
         account = self._registry.account(request.account, request.venue)
         instrument = self._registry.instrument(request.venue, request.instrument)
         if not isinstance(account, Leveraged):
-            raise Refused(
-                Reason.UNSUPPORTED_BY_VENUE,
-                f"{request.venue} has no leverage to set",
-                {"venue": request.venue, "capability": Capability.LEVERAGE.value},
-            )
+            raise _nothing_to_set(request.venue, "leverage", Capability.LEVERAGE)
         await account.set_leverage(instrument, decimal(request.leverage, "leverage"))
         return pb.SetLeverageResponse()
+
+    async def set_margin_mode(self, request: pb.SetMarginModeRequest) -> pb.SetMarginModeResponse:
+        """Declares an instrument's margin mode; declared again, it is no error."""
+        account = self._registry.account(request.account, request.venue)
+        instrument = self._registry.instrument(request.venue, request.instrument)
+        if not isinstance(account, Moded):
+            raise _nothing_to_set(request.venue, "margin mode", Capability.MARGIN_MODE)
+        await account.set_margin_mode(instrument, MarginMode(request.margin_mode))
+        return pb.SetMarginModeResponse()
+
+    async def set_position_mode(
+        self, request: pb.SetPositionModeRequest
+    ) -> pb.SetPositionModeResponse:
+        """Declares the account's position mode; declared again, it is no error."""
+        account = self._registry.account(request.account, request.venue)
+        if not isinstance(account, Moded):
+            raise _nothing_to_set(request.venue, "position mode", Capability.POSITION_MODE)
+        await account.set_position_mode(PositionMode(request.position_mode))
+        return pb.SetPositionModeResponse()
 
     def _accounts(self, account: str, venue: str) -> list[Account]:
         # A wallet is asked for by its name also where no pool venue makes an account of it: on
@@ -152,6 +167,14 @@ class AccountService:
             condition=condition(_worst(self._desk.condition(one) for one in parts)),
             address=self._wallets.address(account),
         )
+
+
+def _nothing_to_set(venue: str, what: str, capability: Capability) -> Refused:
+    return Refused(
+        Reason.UNSUPPORTED_BY_VENUE,
+        f"{venue} has no {what} to set",
+        {"venue": venue, "capability": capability.value},
+    )
 
 
 def _worst(conditions: Iterable[Condition]) -> Condition:

@@ -14,9 +14,10 @@ from dataclasses import replace
 import structlog
 
 from core.accounts import Balance
+from core.clock import SECOND
 from core.errors import CambistError, Reason
 from core.orders import Order
-from core.ports import Capability, Health, VenueKind
+from core.ports import Capability, Funded, Health, VenueKind
 from daemon.journal.store import MetaRow
 from daemon.trading.holdings import Holdings
 from daemon.trading.intake import Intake
@@ -26,6 +27,7 @@ from daemon.trading.state import NEVER_REACHED, Tracked
 from daemon.trading.succession import adopted, as_report
 
 _log = structlog.get_logger("desk")
+_FUNDING_OVERLAP = 3600 * SECOND  # a venue may take its time to list a payment
 
 
 class Reconciler:
@@ -181,6 +183,27 @@ class Reconciler:
             seat.journal.append(MetaRow(key, str(now)), fact=True)
         return count
 
+    async def _funding(self) -> None:
+        """Funding payments that the stream did not tell: some venues tell of none by it."""
+        seat = self._seat
+        if not isinstance(seat.account, Funded):
+            return
+        now = seat.journal.clock.now()
+        key = f"funding/{seat.account.id}/{seat.venue}"
+        kept = await seat.journal.read(lambda store: store.meta(key))
+        since = int(kept) if kept else now
+        if kept and now - since < seat.settings.funding_interval:
+            return
+        try:
+            payments = await seat.account.funding_payments(max(0, since - _FUNDING_OVERLAP))
+        except CambistError as error:  # trading does not wait for what was paid; the cursor does
+            _log.info("funding_unknown", account=seat.account.id, why=error.message)
+            return
+        for payment in payments:
+            await self._intake.apply(payment)
+        if seat.ledger.has_room:
+            seat.journal.append(MetaRow(key, str(now)), fact=True)
+
     # Holdings.
 
     async def _holdings(self) -> None:
@@ -196,6 +219,7 @@ class Reconciler:
             positions = await seat.account.positions()
             for position in positions:
                 await self._intake.apply(position)
+            await self._funding()
         if info.kind is not VenueKind.POOL:  # a wallet holds more than its venues list
             self._kept.gone(
                 seat.account.id,

@@ -16,6 +16,7 @@ class DeskSettings:
     retry_delay: float = 1.0  # after a reconciliation that failed; then it doubles
     retry_max_delay: float = 30.0
     fills_overlap: int = 60 * SECOND  # fills are read again from so long before the cursor, ns
+    funding_interval: int = 600 * SECOND  # funding payments are asked for so often at most, ns
     asks_at_once: int = 8  # queries and single cancels an account
     final_orders: int = 1000  # kept in memory an account, beside all open ones
     trade_ids: int = 20_000  # kept in memory an account

@@ -10,7 +10,8 @@ import pytest
 
 from cambist.v1 import events_pb2 as pb
 from core.accounts import Balance, FundingPayment, Position, PositionSide
-from core.errors import Reason, Refused
+from core.clock import SECOND
+from core.errors import CambistError, Reason, Refused
 from core.orders import Fill, Liquidity, OrderReport, OrderStatus, Side
 from core.ports import Capability, Health, VenueKind
 from daemon.trading import DeskSettings
@@ -396,4 +397,52 @@ async def test_a_venue_that_tells_no_fills_is_not_asked(tmp_path: Path) -> None:
     world.account.tell(report)
     notices = await told(world, "account_notice")
     assert [event.account_notice.kind for event in notices] == ["reconciled", "difference"]
+    await world.stop()
+
+
+class FundedAccount(ModelAccount):
+    """One that can be asked for its funding payments."""
+
+    def __init__(self, venue: ModelVenue, paid: list[FundingPayment]) -> None:
+        super().__init__(venue)
+        self.paid = paid
+        self.asked: list[int] = []
+        self.mute = False
+
+    async def funding_payments(self, since: int) -> list[FundingPayment]:
+        self.asked.append(since)
+        if self.mute:
+            raise CambistError(Reason.VENUE_UNAVAILABLE, "it does not answer")
+        return [payment for payment in self.paid if payment.event_time >= since]
+
+
+async def test_funding_payments_that_no_stream_told_are_asked_for(tmp_path: Path) -> None:
+    venue = ModelVenue(kind=VenueKind.PERPETUAL)
+    world = World(tmp_path / "journal.sqlite", venue)
+    paid: list[FundingPayment] = []
+    account = FundedAccount(venue, paid)
+    await world.start(account=account)
+    await world.ready()
+    assert len(account.asked) == 1  # nothing from before is ours to tell
+    began = venue.clock.now()
+    venue.clock.advance(8 * 3600 * SECOND)
+    payment = FundingPayment(
+        "main", "model", "BTC-USDT", "f1", D("-0.5"), "USDT", D("0.0001"), venue.clock.now() - 1
+    )
+    paid.append(payment)
+    account.mute = True  # that it cannot be asked keeps nobody from trading
+    assert await world.desk.reconcile("main", "model")
+    assert await told(world, "funding_payment") == []
+    account.mute = False
+    for _ in range(3):
+        assert await world.desk.reconcile("main", "model")
+    assert len(await told(world, "funding_payment")) == 1
+    assert len(account.asked) == 3  # not in every round
+    await world.crash()
+    venue.clock.advance(700 * SECOND)
+    again_ = FundedAccount(venue, paid)
+    await world.start(account=again_)
+    await world.ready()
+    assert began < again_.asked[0] < payment.event_time
+    assert len(await told(world, "funding_payment")) == 1
     await world.stop()
