@@ -9,7 +9,7 @@ from the fork.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chains.evm.model import Call, CallError, Log
@@ -25,7 +25,12 @@ _log = logging.getLogger(__name__)
 
 _KEPT = 64  # blocks back to which a reorganisation is followed without reading anew
 _MOST_REPLAYED = 1_000  # blocks; more than that are read anew
+_MOMENT = 0.05  # float: seconds
+_TRIES = 3
 _AT_ONCE = 500  # calls in one read
+
+
+_Latest = tuple[int, ConcentratedPool]  # what a pool was at the end of a block
 
 
 @dataclass(slots=True)
@@ -34,6 +39,11 @@ class _Past:
 
     states: list[tuple[int, ConcentratedPool]] = field(default_factory=list)
     synced: int = -1
+
+    @property
+    def latest(self) -> _Latest:
+        """The block that it is known at, and the pool."""
+        return self.synced, self.states[-1][1]
 
     def rewind(self, block: int) -> None:
         self.synced = min(self.synced, block - 1)
@@ -98,44 +108,47 @@ class ConcentratedReader:
         self, markets: Sequence[PoolMarket], block: int
     ) -> dict[str, ConcentratedPool | str]:
         """Those that agree with the chain after their events were applied."""
-        pasts = {market.address: self._past[market.address] for market in markets}
-        before = {address: (past.synced, past.states[-1][1]) for address, past in pasts.items()}
-        first = min(synced for synced, _ in before.values()) + 1
-        checks = self._network.multicall(
-            [
-                Call(market.address, data)
-                for market in markets
-                for data in (abi.slot0(), abi.liquidity())
-            ],
-            block=block,
+        before = {market.address: self._past[market.address].latest for market in markets}
+        found, touched = await self._advanced(before, block)
+        if len(found) < len(before):
+            # A node may know the events of a block a moment later than its state, and while it
+            # takes in the next block it may answer with that one's state: once more, then.
+            await asyncio.sleep(_MOMENT)
+            rest = {address: latest for address, latest in before.items() if address not in found}
+            more, more_touched = await self._advanced(rest, block)
+            found |= more
+            touched |= more_touched
+        for address in before.keys() - found.keys():
+            _log.warning("pool %s at block %d is not as its events say", address, block)
+        await self._check_ticks(found, touched, block)
+        return dict(found)
+
+    async def _advanced(
+        self, before: Mapping[str, _Latest], block: int
+    ) -> tuple[dict[str, ConcentratedPool], set[tuple[str, int]]]:
+        """The pools that agree with the chain after their events, and which ticks changed."""
+        questions = [
+            Call(address, data) for address in before for data in (abi.slot0(), abi.liquidity())
+        ]
+        answers, events = await asyncio.gather(
+            self._network.multicall(questions, block=block), self._events(before, block)
         )
-        if first > block:
-            answers, logs = await checks, []
-        else:
-            answers, told = await asyncio.gather(
-                checks, self._network.logs(first, block, list(before), [list(abi.STATE_TOPICS)])
-            )
-            logs = self._of_this_chain(told)
+        theirs = {
+            address: answers[2 * place : 2 * place + 2] for place, address in enumerate(before)
+        }
+        return _compared(before, events, theirs)
+
+    async def _events(self, before: Mapping[str, _Latest], block: int) -> dict[str, list[Log]]:
+        """What happened to each pool since it was read last."""
         events: dict[str, list[Log]] = {address: [] for address in before}
-        for log in logs:
+        first = min(synced for synced, _ in before.values()) + 1
+        if first > block:
+            return events
+        told = await self._network.logs(first, block, list(before), [list(abi.STATE_TOPICS)])
+        for log in self._of_this_chain(told):
             if log.address in events and log.block > before[log.address][0]:
                 events[log.address].append(log)
-        found: dict[str, ConcentratedPool | str] = {}
-        touched: list[tuple[str, int]] = []
-        for place, (address, (_, pool)) in enumerate(before.items()):
-            try:
-                after, changed = applied(pool, events[address])
-                agrees = _agrees(after, answers[2 * place], answers[2 * place + 1])
-            except ValueError as error:
-                _log.warning("events of pool %s make no sense: %s", address, error)
-                continue
-            if agrees:
-                found[address] = after
-                touched += [(address, tick) for tick in changed]
-            else:
-                _log.warning("pool %s at block %d is not as its events say", address, block)
-        await self._check_ticks(found, touched, block)
-        return found
+        return events
 
     def _of_this_chain(self, logs: Sequence[Log]) -> list[Log]:
         """Sorted; an event of a block that is not ours means that the node is on another branch."""
@@ -150,15 +163,16 @@ class ConcentratedReader:
         return sorted(logs, key=lambda log: (log.block, log.index))
 
     async def _check_ticks(
-        self, found: dict[str, ConcentratedPool | str], touched: list[tuple[str, int]], block: int
+        self, found: dict[str, ConcentratedPool], touched: set[tuple[str, int]], block: int
     ) -> None:
         """Takes out of `found` what has other ticks than the chain."""
         if not touched:
             return
-        answers = await self._calls([Call(address, abi.ticks(i)) for address, i in touched], block)
-        for (address, index), answer in zip(touched, answers, strict=True):
+        places = sorted(touched)
+        answers = await self._calls([Call(address, abi.ticks(i)) for address, i in places], block)
+        for (address, index), answer in zip(places, answers, strict=True):
             pool = found.get(address)
-            if not isinstance(pool, ConcentratedPool):
+            if pool is None:
                 continue
             theirs = None if isinstance(answer, CallError) else abi.decode_tick(answer)
             ours = pool.ticks.at.get(index, TickLiquidity(0, 0))
@@ -169,12 +183,21 @@ class ConcentratedReader:
     # -- whole
 
     async def _load(self, market: PoolMarket, block: int) -> ConcentratedPool | str:
-        """Everything, at one block."""
+        """Everything, at one block. Reads that do not fit together are of two blocks."""
         self.loads += 1
-        try:
-            return await self._loaded(market, block)
-        except ValueError as error:
-            return str(error)
+        for _ in range(_TRIES):
+            try:
+                pool = await self._loaded(market, block)
+            except ValueError as error:
+                return str(error)
+            if pool.ticks.liquidity_at(pool.tick) == pool.liquidity:
+                return pool
+            await asyncio.sleep(_MOMENT)
+        raise CambistError(
+            Reason.NODE_UNAVAILABLE,
+            f"the node answered for pool {market.address} with states of several blocks",
+            {"network": self._network.info.id},
+        )
 
     async def _loaded(self, market: PoolMarket, block: int) -> ConcentratedPool:
         address, spacing = market.address, market.spacing
@@ -238,6 +261,25 @@ def applied(pool: ConcentratedPool, events: Iterable[Log]) -> tuple[Concentrated
                 liquidity=pool.liquidity + (change if inside else 0),
             )
     return pool, touched
+
+
+def _compared(
+    before: Mapping[str, _Latest],
+    events: Mapping[str, Sequence[Log]],
+    theirs: Mapping[str, Sequence[bytes | CallError]],
+) -> tuple[dict[str, ConcentratedPool], set[tuple[str, int]]]:
+    """The pools that are after their events as the chain says, and which ticks changed."""
+    found: dict[str, ConcentratedPool] = {}
+    touched: set[tuple[str, int]] = set()
+    for address, (_, pool) in before.items():
+        try:
+            after, changed = applied(pool, events[address])
+            if _agrees(after, *theirs[address]):
+                found[address] = after
+                touched |= {(address, tick) for tick in changed}
+        except ValueError as error:
+            _log.warning("events of pool %s make no sense: %s", address, error)
+    return found, touched
 
 
 def _agrees(pool: ConcentratedPool, slot0: bytes | CallError, liquidity: bytes | CallError) -> bool:

@@ -62,7 +62,7 @@ class PoolStates:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unsubscribe: Unsubscribe | None = None
-        self._lowest = 0
+        self._lowest: int | None = None  # announced, and in no read yet
         self._told_live = False
         self.block = 0
         self.trouble = "no block was read yet"
@@ -195,11 +195,13 @@ class PoolStates:
         self._ask(block.number)
 
     def _ask(self, number: int) -> None:
-        if self._answered == self._asked or number < self._lowest:
-            self._lowest = number
+        self._note_lowest(number)
         self._wanted = number
         self._asked += 1
         self._wake.set()
+
+    def _note_lowest(self, number: int) -> None:
+        self._lowest = number if self._lowest is None else min(self._lowest, number)
 
     async def _run(self) -> None:
         pause = _FIRST_RETRY
@@ -211,14 +213,16 @@ class PoolStates:
                 pass
             self._wake.clear()
             asked, number, lowest = self._asked, self._wanted, self._lowest
-            if asked == self._answered:
+            if asked == self._answered or lowest is None:
                 self._tell(frozenset(), only_if_turned=True)
                 continue
+            self._lowest = None
             if lowest <= self.block:
                 self._reader.rewind(lowest)
             try:
                 changed = await self._refresh(number)
             except CambistError as error:
+                self._note_lowest(lowest)
                 self.trouble = f"pools could not be read: {error.message}"
                 _log.warning("pool state of block %d: %s", number, error.message)
                 pause = min(pause * 2, _LAST_RETRY)
