@@ -87,8 +87,9 @@ ORDER = {
     "filled_quantity": "executedQty", "filled_notional": "cummulativeQuoteQty",
     "trigger_price": "stopPrice?", "reason": "expiryReason?", "create_time": "time?"}
 RawOrder = shape(shapes.OrderShape, {**ORDER, "update_time": "updateTime"})
-# A new order's or a cancel's reply has the time of the transaction; an amended order has it beside.
-decode_changed = decoder(shape(shapes.OrderShape, {**ORDER, "update_time": "transactTime"}))
+# A new order's or a cancel's reply has the time of the transaction, a cancel's of an older engine
+# has not; an amended order has it beside.
+decode_changed = decoder(shape(shapes.OrderShape, {**ORDER, "update_time": "transactTime?"}))
 decode_amended = decoder(shape(shapes.OrderShape, {
     **ORDER, "quantity": "qty?", "filled_notional": "cumulativeQuoteQty?"}))
 decode_execution = decoder(shape(shapes.OrderShape, {

@@ -239,7 +239,7 @@ IN_SECONDS = replace(WORDS, time=wire.seconds)
 REASONS = ("new_order_failure_reason", "edit_failure_reason", "preview_failure_reason",
            "failure_reason", "error", "id")
 TEXTS = ("error_details", "message")
-BARE = (401, 403, 429)  # statuses that say all
+BARE = (401, 429)  # statuses that say all
 STOPS = ("stop_limit_stop_limit_gtc", "stop_limit_stop_limit_gtd")
 UP, DOWN = "STOP_DIRECTION_STOP_UP", "STOP_DIRECTION_STOP_DOWN"
 INTERVALS = {
@@ -715,7 +715,7 @@ ERRORS = (
     *rules(
         ("rate_limit_exceeded RESOURCE_EXHAUSTED resource_exhausted RFQ_RATE_LIMITED 429",
          Reason.RATE_LIMITED),
-        ("401 403 UNAUTHENTICATED PERMISSION_DENIED authentication_error unauthorized "
+        ("401 UNAUTHENTICATED PERMISSION_DENIED authentication_error unauthorized "
          "invalid_token", Reason.VENUE_AUTHENTICATION_FAILED),
         ("INVALID_PRODUCT_ID INVALID_CANCEL_PRODUCT_ID", Reason.INSTRUMENT_NOT_FOUND),
         ("INSUFFICIENT_FUND INSUFFICIENT_FUNDS INVALID_LEDGER_BALANCE INSUFFICIENT_LEDGER_BALANCE",
