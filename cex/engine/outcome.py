@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from cex.engine.http import Reply
 from cex.engine.spec import ErrorRule, Failure, VenueSpec
-from core.clock import SECOND
 from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
 
 _LIMITED = (418, 429)
@@ -79,9 +78,11 @@ def not_sent(spec: VenueSpec, why: str, mutates: bool) -> CambistError:
 
 def retry_after(spec: VenueSpec, reply: Reply) -> int:
     """How long the venue asks us to wait, in ns; what its table says where it does not say."""
-    text = reply.headers.get("retry-after", "")
-    said = text.isdecimal() and len(text) < 8
-    return max(int(text), 1) * SECOND if said else spec.limit_pause
+    for name, unit in spec.wait_headers.items():
+        text = reply.headers.get(name, "")
+        if text.isdecimal() and len(text) < 8:
+            return max(int(text), 1) * unit
+    return spec.limit_pause
 
 
 def limited_pools(spec: VenueSpec, reply: Reply, failure: Failure | None) -> Sequence[str] | None:

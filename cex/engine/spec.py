@@ -385,6 +385,8 @@ class VenueSpec:
     credentials: frozenset[str] = frozenset({"api_key", "secret"})
     book_depths: Sequence[int] = ()  # of REST books; empty: any
     limit_pause: int = 60 * SECOND  # after "rate limit exceeded" without a word on how long
+    # Reply headers that say how long to wait, with the unit (ns).
+    wait_headers: Mapping[str, int] = field(default_factory=lambda: {"retry-after": SECOND})
     cancel_batch: int = 0  # orders that CancelOrders takes at once
     max_skew: int = 60 * SECOND  # a machine's clock this far off is not to be trusted
     cancel_all_by_instrument: bool = True
