@@ -18,7 +18,9 @@ Rows = Iterable[tuple[str, str]]
 
 _SCALE = 60  # as many decimals as core.money.parse admits
 # No leading zeros: two spellings of one price would be two levels.
-_PLAIN = re.compile(r"(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?", re.ASCII).fullmatch
+_NUMBER = r"(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?"
+_PLAIN = re.compile(_NUMBER, re.ASCII).fullmatch
+_ALL_PLAIN = re.compile(rf"{_NUMBER}(?: {_NUMBER})*", re.ASCII).fullmatch
 _REMEMBERED = 50_000  # strings, so that a drifting market cannot fill the memory
 
 
@@ -31,8 +33,12 @@ class _Memory(dict[str, str]):
             raise ValueError(f"not a quantity: {sent[:80]!r}")
         if len(self) >= _REMEMBERED:
             self.clear()
-        value = self[sent] = sent.rstrip("0").rstrip(".") if "." in sent else sent
+        value = self[sent] = _trimmed(sent)
         return value
+
+
+def _trimmed(sent: str) -> str:
+    return sent.rstrip("0").rstrip(".") if "." in sent else sent
 
 
 class _Side:
@@ -78,6 +84,27 @@ class _Side:
                 del self.quantities[text]
         self.keys = sorted(levels)
         self.prices = [levels[key] for key in self.keys]
+
+    def load_columns(self, prices: Sequence[str], sent: Sequence[str]) -> None:
+        """Replaces everything. Half the cost of `load` for a side as most venues send one: the
+        best price first, no level twice, none empty."""
+        # All at once: where each message is a whole book, quantities seldom recur.
+        together = " ".join(sent)
+        if sent and not (_ALL_PLAIN(together) and together.count(" ") == len(sent) - 1):
+            return self.load(zip(prices, sent, strict=True))
+        found = [text if text[-1] != "0" else _trimmed(text) for text in sent]
+        entries = list(map(self._known.get, prices))
+        if not all(entries):
+            entries = [self._known.get(price) or self._learn(price) for price in prices]
+        keys = [entry[0] for entry in entries if entry]
+        keys.reverse()
+        texts = [entry[1] for entry in entries if entry]
+        quantities = dict(zip(texts, found, strict=True))
+        if "0" in found or keys != sorted(keys) or len(quantities) != len(keys):
+            return self.load(zip(prices, sent, strict=True))
+        texts.reverse()
+        self.keys, self.prices, self.quantities = keys, texts, quantities
+        return None
 
     def apply(self, rows: Rows) -> Levels:
         """Sets and removes levels; what changed, canonical, in the order given."""
@@ -153,6 +180,13 @@ class OrderBook:
         """Replaces the book."""
         self._bids.load(bids)
         self._asks.load(asks)
+
+    def load_columns(
+        self, bids: tuple[Sequence[str], Sequence[str]], asks: tuple[Sequence[str], Sequence[str]]
+    ) -> None:
+        """Replaces the book; prices and quantities as two columns a side."""
+        self._bids.load_columns(*bids)
+        self._asks.load_columns(*asks)
 
     def apply(self, bids: Rows, asks: Rows) -> tuple[Levels, Levels]:
         """Sets and removes levels; the same changes as canonical columns, "0" for removed."""

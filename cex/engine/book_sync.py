@@ -153,7 +153,10 @@ class BookSync:
         return self.snapshot()
 
     def _load(self, message: BookMessage, received: int) -> BookSnapshot:
-        self.book.load(message.bids, message.asks)
+        if message.columns is not None:
+            self.book.load_columns(*message.columns)
+        else:
+            self.book.load(message.bids, message.asks)
         self._trim = message.depth or self._rule.trim
         if self._trim:
             self.book.trim(self._trim)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from cex.engine.wire import Wire
+from core.market import Levels
 
 
 class BookMessage(Wire, gc=False):
@@ -26,6 +27,7 @@ class BookMessage(Wire, gc=False):
     event_time: int = 0  # ns, 0 when not told
     whole: bool = False  # a snapshot, not changes
     best: int = 0  # so many levels a side, which replace the best ones; what lies deeper stays
+    columns: tuple[Levels, Levels] | None = None  # of a whole book, best first, instead of rows
     checksum: int | None = None
     depth: int = 0  # 0 when not told
 

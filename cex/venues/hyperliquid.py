@@ -676,7 +676,11 @@ def verdict(message: BookMessage, sequence: int, first: bool) -> spec.Verdict:
     return spec.Verdict.OLD if message.last < sequence else spec.Verdict.APPLY
 
 def read_book(raw: RawBook, instrument: Instrument, received: int) -> Iterable[spec.MarketValue]:
-    return (book_message(raw),)
+    bids, asks = raw.levels
+    columns = (([level.px for level in bids], [level.sz for level in bids]),
+               ([level.px for level in asks], [level.sz for level in asks]))
+    return (BookMessage(
+        last=raw.time, event_time=raw.time * MILLISECOND, whole=True, columns=columns),)
 
 def read_best_levels(
     raw: RawBook, instrument: Instrument, received: int

@@ -107,7 +107,7 @@ def plain(value: Any) -> Any:
     """A value as JSON, for comparison with what a fixture expects; empty fields are left out."""
     if is_book(value):
         names = ["bids", "asks", "first", "last", "previous", "event_time", "whole", "best"]
-        names.append("checksum")
+        names += ["checksum", "columns"]
         return {name: plain(getattr(value, name)) for name in names if getattr(value, name)}
     if isinstance(value, Decimal):
         return text(value)

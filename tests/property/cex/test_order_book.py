@@ -174,3 +174,34 @@ def test_the_best_levels_replace_the_best_and_leave_the_deeper(
     # Whoever applies the changes that are told has the same book.
     follower.apply(*(list(zip(*side, strict=True)) for side in told))
     assert follower.snapshot() == expected.snapshot()
+
+
+@given(rows, rows, st.booleans())
+def test_columns_load_as_rows_do(
+    bids: list[tuple[str, str]], asks: list[tuple[str, str]], ordered: bool
+) -> None:
+    """In the order in which most venues send them, or in any."""
+    if ordered:
+        bids = sorted(dict(bids).items(), key=lambda row: -Decimal(row[0]))
+        asks = sorted(dict(asks).items(), key=lambda row: Decimal(row[0]))
+    by_rows, by_columns = OrderBook(), OrderBook()
+    by_rows.load(bids, asks)
+    columns = [([price for price, _ in side], [size for _, size in side]) for side in (bids, asks)]
+    by_columns.load(asks, bids)  # what was there before is gone
+    by_columns.load_columns(columns[0], columns[1])
+    assert by_columns.snapshot() == by_rows.snapshot()
+    assert by_columns.best_bid == by_rows.best_bid
+    assert by_columns.crossed == by_rows.crossed
+
+
+@pytest.mark.parametrize("bad", ["", " ", "1 2", "-1", "1e5", "01", ".5", "5.", "x", "NaN", "1_0"])
+def test_columns_with_what_is_no_number_are_refused(bad: str) -> None:
+    for columns in ((["1", bad], ["1", "1"]), (["2", "1"], ["1", bad])):
+        with pytest.raises(ValueError, match="not a"):
+            OrderBook().load_columns(columns, ([], []))
+
+
+def test_columns_of_different_lengths_are_refused() -> None:
+    for columns in ((["2", "1"], ["1"]), (["1"], ["1", "2"])):
+        with pytest.raises(ValueError):
+            OrderBook().load_columns(columns, ([], []))
