@@ -123,11 +123,19 @@ class PoolWorld:
         assert isinstance(answer, bytes)
         return int.from_bytes(answer, "big")
 
-    async def approve(self, symbol: str, units: int, intent: str = "approve") -> None:
-        """BOB lets Uniswap's router take a token; returns once that is in a block and known."""
-        sent = await self.uniswap.approve(BOB, self.token(symbol), units, intent, FeeOptions())
+    async def approve(
+        self,
+        symbol: str,
+        units: int,
+        intent: str = "approve",
+        venue: PoolVenue | None = None,
+    ) -> None:
+        """BOB lets a venue's router (Uniswap's) take a token; returns once that is in a block and
+        known."""
+        venue = venue or self.uniswap
+        sent = await venue.approve(BOB, self.token(symbol), units, intent, FeeOptions())
         await self.net.wait_included(sent.hash, 10)
-        await self.synced(self.uniswap)
+        await self.synced(venue)
 
     async def stranger_sells(
         self, give: str, take: str, units: int, mined: bool = True, **wire: Any

@@ -40,14 +40,29 @@ async def stranger_swaps(
     world: PoolWorld, venue: PoolVenue, market: PoolMarket, zero_in: bool, units: int
 ) -> str:
     """An exact-in swap of CAROL's; its hash, once it is in a block."""
-    deployment = venue.spec.deployment
     plan = stranger_plan(market, zero_in, units)
-    await _approve(world, plan.path[0], deployment.router)
-    data = hexadecimal(router_call(plan, deployment.router_kind).data)
-    wire = {"from": CAROL, "to": deployment.router, "data": data, "gas": GAS}
-    receipt = await world.node.send(wire)
+    await _approve(world, plan.path[0], venue.spec.deployment.router)
+    receipt = await world.node.send(_wire(venue, plan))
     assert receipt["status"] == "0x1"
     return str(receipt["transactionHash"])
+
+
+async def stranger_comes_first(
+    world: PoolWorld, venue: PoolVenue, market: PoolMarket, zero_in: bool, units: int
+) -> None:
+    """The same, sent and not mined: it will stand before ours in the next block."""
+    plan = stranger_plan(market, zero_in, units)
+    first = {"gasPrice": quantity(500 * NANO)}
+    data = hexadecimal(erc20.approve(venue.spec.deployment.router, erc20.MAX_UINT))
+    approve = {"from": CAROL, "to": plan.path[0], "data": data, "gas": GAS}
+    for wire in (approve, _wire(venue, plan)):
+        await world.node.rpc.call("eth_sendTransaction", [wire | first])
+
+
+def _wire(venue: PoolVenue, plan: SwapPlan) -> dict[str, str]:
+    deployment = venue.spec.deployment
+    data = hexadecimal(router_call(plan, deployment.router_kind).data)
+    return {"from": CAROL, "to": deployment.router, "data": data, "gas": GAS}
 
 
 async def stranger_adds(
