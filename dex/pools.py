@@ -1,6 +1,6 @@
 """The pools that a venue knows: which they are, what their markets are called, how they stand."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ from dex.spec import PoolVenueSpec
 # A pool has no tick. Prices that we compute are rounded to so many decimals more than the quote
 # token has, and prices that we are given may have as many.
 _PRICE_DECIMALS = 12
+_MOST_PLACES = 4_096  # pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class PoolDirectory:
         self.instruments: dict[str, Instrument] = {}
         self._by_address: dict[str, PoolMarket] = {}
         self._by_instrument: dict[str, PoolMarket] = {}
+        self._known_places: dict[tuple[str, str], Sequence[Place]] = {}
         self._by_pair: dict[tuple[str, str], list[PoolMarket]] = {}
 
     def __iter__(self) -> Iterator[PoolMarket]:
@@ -131,13 +133,13 @@ class PoolDirectory:
 
     def address_of(self, token_a: Token, token_b: Token) -> str:
         """Where the factory puts the (first) pool of two tokens, whether or not it exists."""
-        return self._family.places(self._spec, token_a.address, token_b.address)[0].address
+        return self._places(token_a, token_b)[0].address
 
     def candidates(self, token_a: Token, token_b: Token) -> list[PoolMarket]:
         """The pools of two tokens: known ones, and others that `add` may take in."""
         known = self._by_pair.get(_pair(token_a, token_b), [])
         addresses = {market.address for market in known}
-        places = self._family.places(self._spec, token_a.address, token_b.address)
+        places = self._places(token_a, token_b)
         return known + [
             self.market(token_a, token_b, place)
             for place in places
@@ -182,6 +184,17 @@ class PoolDirectory:
         return PoolMarket(
             *(place.address, token0, token1, base_is_0, place.fee, instrument, place.spacing)
         )
+
+    def _places(self, token_a: Token, token_b: Token) -> Sequence[Place]:
+        """Remembered: several hashes lie behind each."""
+        pair = _pair(token_a, token_b)
+        found = self._known_places.get(pair)
+        if found is None:
+            found = self._family.places(self._spec, *pair)
+            self._known_places[pair] = found
+            if len(self._known_places) > _MOST_PLACES:
+                del self._known_places[next(iter(self._known_places))]
+        return found
 
     def _owners_of_their_symbols(self) -> set[str]:
         first: dict[str, str] = {}
