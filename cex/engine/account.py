@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from cex.engine import checks, commands, outcome
 from cex.engine.commands import Command, Reports
@@ -335,13 +336,16 @@ class ExchangeAccount:
         """What to send in order to cancel all."""
         size = self._spec.cancel_batch
         if size:
-            found = [
-                (order, self._market.instrument(order.request.instrument))
-                for order in await self.open_orders()
-                if instrument in (None, order.request.instrument)
+            groups: dict[Any, list[tuple[Order, Instrument]]] = {}
+            for order in await self.open_orders():
+                if instrument in (None, order.request.instrument):
+                    found = self._market.instrument(order.request.instrument)
+                    groups.setdefault(self._spec.cancel_group(order), []).append((order, found))
+            return [
+                commands.CancelOrders(group[start : start + size])
+                for group in groups.values()
+                for start in range(0, len(group), size)
             ]
-            starts = range(0, len(found), size)
-            return [commands.CancelOrders(found[start : start + size]) for start in starts]
         if instrument is not None:
             return [commands.CancelAll(self._market.instrument(instrument))]
         if not self._spec.cancel_all_by_instrument:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,17 @@ def build(
     moment: Moment,
 ) -> Request:
     """The request of a command; signed when the operation asks for it."""
+    made = _made(spec, operation, command, credentials, moment)
+    return replace(made, headers={**made.headers, **spec.headers}) if spec.headers else made
+
+
+def _made(
+    spec: VenueSpec,
+    operation: Operation[Any, Any],
+    command: Command[Any],
+    credentials: Credentials | None,
+    moment: Moment,
+) -> Request:
     path = operation.path if isinstance(operation.path, str) else operation.path(command)
     layout = operation.layout
     if layout is None:

@@ -14,7 +14,7 @@ from core.errors import Reason
 from core.ids import ClientIdRule
 from core.instruments import Instrument
 from core.market import Candle, Funding, Ticker, Trade
-from core.orders import Fill, OrderReport, OrderType, Side, TimeInForce
+from core.orders import Fill, Order, OrderReport, OrderType, Side, TimeInForce
 from core.ports import Capability, Channel, Standing, VenueKind
 
 C = TypeVar("C", bound=Command[Any])
@@ -387,7 +387,9 @@ class VenueSpec:
     limit_pause: int = 60 * SECOND  # after "rate limit exceeded" without a word on how long
     # Reply headers that say how long to wait, with the unit (ns).
     wait_headers: Mapping[str, int] = field(default_factory=lambda: {"retry-after": SECOND})
+    headers: Mapping[str, str] = field(default_factory=dict)  # of every request
     cancel_batch: int = 0  # orders that CancelOrders takes at once
+    cancel_group: Callable[[Order], Any] = lambda order: None  # those that it takes together
     max_skew: int = 60 * SECOND  # a machine's clock this far off is not to be trusted
     cancel_all_by_instrument: bool = True
     bounded: frozenset[Side] = frozenset()  # market orders of these sides need a worst price
