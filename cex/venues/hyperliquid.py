@@ -211,6 +211,7 @@ class Frame(Wire):
 
 decode_frame, decode_post = decoder(Frame), decoder(RawPost)
 decode_subscribed, decode_subscription = decoder(RawSubscribed), decoder(RawSubscription)
+decode_book_frame = wire.member("data", RawBook)
 decode_book, decode_best, decode_asset = decoder(RawBook), decoder(RawBest), decoder(RawAsset)
 decode_trades, decode_coins = decoder(list_of(RawTrade)), decoder(list_of(RawCoin))
 decode_candle_key, decode_updates = decoder(RawCandleKey), decoder(list_of(RawUpdate))
@@ -609,8 +610,7 @@ def by_coin(kind: str, decode: Any) -> Any:
         return ((f"{kind} {raw.coin}", raw),)
     return read
 
-def route_book(data: Raw) -> Iterable[Routed]:
-    raw = decode_book(data)
+def route_book(raw: RawBook) -> Iterable[Routed]:
     return ((f"l2Book {raw.coin} fast" if raw.fast else f"l2Book {raw.coin}", raw),)
 
 def route_trades(data: Raw) -> Iterable[Routed]:
@@ -650,7 +650,8 @@ def route_post(data: Raw) -> Iterable[Routed]:
     return (Answer(str(raw.id), int(status), said.encode()),)
 
 ROUTES: Mapping[str, Callable[[Raw], Iterable[Routed]]] = {
-    "l2Book": route_book, "trades": route_trades, "bbo": by_coin("bbo", decode_best),
+    "l2Book": lambda data: route_book(decode_book(data)), "trades": route_trades,
+    "bbo": by_coin("bbo", decode_best),
     "candle": route_candle, "activeAssetCtx": by_coin("activeAssetCtx", decode_asset),
     "activeSpotAssetCtx": by_coin("activeAssetCtx", decode_asset),
     "subscriptionResponse": route_subscribed, "error": route_error, "post": route_post,
@@ -659,6 +660,8 @@ ROUTES: Mapping[str, Callable[[Raw], Iterable[Routed]]] = {
 def route(frame: bytes) -> Iterable[Routed]:
     if frame == b"Websocket connection established.":
         return ()
+    if frame.startswith(b'{"channel":"l2Book"'):  # in one go: most frames are of books
+        return route_book(decode_book_frame(frame))
     raw = decode_frame(frame)
     read = ROUTES.get(raw.channel)
     return read(raw.data) if read is not None else ((raw.channel, raw.data),)
@@ -722,11 +725,11 @@ def read_balances(data: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
 
 # An action that is in no block after this time never will be.
 SIGNER, TEST_SIGNER = (PhantomSigner(source, 10 * SECOND) for source in "ab")
-POOLS = (  # of an address: half of what it may, the rest is for perpetuals. What an account may do
-    # grows with what it has traded; one that used it up may still do something every ten seconds.
-    Pool("weight", 600, 60 * SECOND, window=Window.ROLLING),
-    Pool("actions", 1200, 60 * SECOND, account=True, window=Window.ROLLING),
-    Pool("cancels", 1200, 60 * SECOND, account=True, window=Window.ROLLING))
+POOLS = (  # What an account may do grows with what it has traded, for cancels more so; one that
+    # used it up may still do something every ten seconds.
+    Pool("weight", 1200, 60 * SECOND, window=Window.ROLLING, shared=True),
+    *(Pool(name, 1200, 60 * SECOND, account=True, window=Window.ROLLING, shared=True)
+      for name in ("actions", "cancels")))
 
 def weight(amount: int = 20) -> dict[str, int]:
     return {"weight": amount}
