@@ -115,7 +115,7 @@ def test_the_documented_replies_parse_for_every_endpoint_that_we_use() -> None:
     venue = load("gate_io")
     instrument = venue.instruments["BTC-USDT"]
     anything = Scope("gate_io", "main", lambda symbol: instrument)
-    by_call = {}
+    by_call: dict[tuple[str, str], commands.Command[Any]] = {}
     for case in venue.cases("requests"):
         command = venue.command(case["command"])
         by_call.setdefault((case["request"]["method"], case["request"]["path"]), command)

@@ -116,7 +116,7 @@ def test_the_documented_replies_parse_for_every_endpoint_that_we_use() -> None:
     venue = load("kucoin")
     instrument = venue.instruments["BTC-USDT"]
     anything = Scope("kucoin", "main", lambda symbol: instrument)
-    by_call = {}
+    by_call: dict[tuple[str, str], commands.Command[Any]] = {}
     for case in venue.cases("requests"):
         path = case["request"]["path"].replace("670fd33bf9406e0007ab3945", "123")
         path = path.replace("CBT7QK2MZ4XEXAMPLE", "123")
