@@ -135,4 +135,7 @@ class Silence:
                 return True
             if book.rule.start is Start.REST and message.last < sync.sequence:
                 return True
-        return theirs.snapshot(depth) == sync.book.snapshot(depth)
+        shown, ours = theirs.snapshot(depth), sync.book.snapshot(depth)
+        if book.rule.rounds:
+            return [prices for prices, _ in shown] == [prices for prices, _ in ours]
+        return shown == ours

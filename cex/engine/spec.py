@@ -280,7 +280,8 @@ class BookRule:
 
     A book on which nothing came for `quiet` ns is held against one by REST; 0: it is not. Where the
     venue tells something of every book at least every `heartbeat` ns, a longer silence is proof
-    enough. See cex.engine.silence.
+    enough. See cex.engine.silence. `rounds`: by REST quantities are rounded, so that only prices
+    can be compared.
     """
 
     start: Start
@@ -291,6 +292,7 @@ class BookRule:
     trim: int = 0
     quiet: int = 30 * SECOND
     heartbeat: int = 0
+    rounds: bool = False
 
     def of(self, instrument: Instrument) -> "BookRule":
         """The rule for the book of one instrument."""

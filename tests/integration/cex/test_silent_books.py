@@ -181,6 +181,26 @@ async def test_where_the_venue_repeats_itself_a_longer_silence_is_enough(
     assert book.looks == 0
 
 
+async def test_where_rest_rounds_quantities_only_prices_count(
+    opened: Callable[[VenueSpec], Opening],
+) -> None:
+    channel = VENUE.channels[Channel.BOOK]
+    assert channel.book is not None
+    rule = replace(channel.book, rounds=True)
+    spec = replace(VENUE, channels={**VENUE.channels, Channel.BOOK: replace(channel, book=rule)})
+    book = await opened(spec).book()
+    snapshot = book.feed.snapshot()
+    assert isinstance(snapshot, BookSnapshot)
+    book.server.change({snapshot.bids[0][0]: "7.125"}, {}, send=False)
+    await book.pass_time(QUIET // SECOND + 5)
+    assert book.looks == 1
+    assert book.state is BookState.LIVE
+    assert book.subscriptions == 1
+    book.server.change({"100.50": "3"}, {}, send=False)
+    await book.pass_time(2 * QUIET // SECOND)
+    await book.exchange.until(lambda: book.subscriptions == 2, "another subscription")
+
+
 async def test_the_streams_tell_the_venues_clock(opened: Callable[[VenueSpec], Opening]) -> None:
     book = await opened(VENUE).book()
     assert book.market.stream_clock_offset is None
