@@ -772,7 +772,7 @@ CHANNELS = {
     Channel.BOOK: spec.ChannelSpec(topics("book", read_book), book=spec.BookRule(
         # There are no numbers: the checksum of each message tells whether one is missing.
         spec.Start.STREAM, lambda message, sequence, first: spec.Verdict.APPLY,
-        checksum_for=checksum_for, trim=DEPTH)),
+        checksum_for=checksum_for, trim=DEPTH, rounds=True)),
     Channel.TRADES: spec.ChannelSpec(topics("trade", read_trades)),
     Channel.TICKER: spec.ChannelSpec(topics("ticker", read_ticker)),
     Channel.CANDLES: spec.ChannelSpec(candle_topics),
