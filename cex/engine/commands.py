@@ -261,6 +261,13 @@ class SetLeverage(Command[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class GetLeverage(Command[tuple[Decimal, MarginMode]]):
+    """A perpetual's leverage and margin mode, where the venue has the two declared together."""
+
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True)
 class SetMarginMode(Command[None]):
     """Declares a perpetual's margin mode."""
 

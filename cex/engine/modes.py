@@ -50,7 +50,10 @@ class Modes:
 
     async def set_margin(self, instrument: Instrument, mode: MarginMode) -> None:
         """See core.ports.Moded."""
-        if not self._spec.margin_by_order:
+        if commands.GetLeverage in self._spec.operations:
+            leverage, _ = await self._declared(instrument)
+            await self._call(commands.SetLeverage(instrument, leverage, margin=mode))
+        elif not self._spec.margin_by_order:
             await self._call(commands.SetMarginMode(instrument, mode))
         self._margins[instrument.id] = mode
 
@@ -63,12 +66,22 @@ class Modes:
     async def set_leverage(self, instrument: Instrument, leverage: Decimal) -> None:
         """See core.ports.Leveraged. Where each side has its own, both are set."""
         margin = self._margins.get(instrument.id, MarginMode.CROSS)
+        if commands.GetLeverage in self._spec.operations:
+            _, margin = await self._declared(instrument)
         sides = [PositionSide.NET]
         by_side = self._spec.leverage_by_side and margin is MarginMode.ISOLATED
         if by_side and await self._mode() is PositionMode.HEDGE:
             sides = [PositionSide.LONG, PositionSide.SHORT]
         for side in sides:
             await self._call(commands.SetLeverage(instrument, leverage, side, margin))
+
+    async def _declared(self, instrument: Instrument) -> tuple[Decimal, MarginMode]:
+        """What is declared now. Raises Refused when it cannot be found out."""
+        try:
+            told: tuple[Decimal, MarginMode] = await self._call(commands.GetLeverage(instrument))
+        except CambistError as error:
+            raise Refused(error.reason, error.message, error.metadata, error.retry_after) from None
+        return told
 
     async def _mode(self) -> PositionMode:
         if commands.GetPositionMode not in self._spec.operations:

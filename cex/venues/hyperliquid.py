@@ -380,7 +380,7 @@ def parse_fills(raw: list[RawFill], command: ask.ListFills, scope: Scope) -> Pag
     last = str(milliseconds(raw[-1].time)) if len(raw) >= PAGE else ""
     return Page([fill(item, scope) for item in raw if item.coin == symbol], last)
 
-def next_fills(command: ask.ListFills, page: Any) -> ask.ListFills | None:
+def next_page(command: Any, page: Any) -> Any:
     later = page.cursor and int(page.cursor) > command.since
     return replace(command, since=int(page.cursor)) if later else None
 
@@ -771,7 +771,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.ListFills: asked(
         list_of(RawFill), parse_fills,
         lambda command: {"type": "userFillsByTime", "startTime": command.since // MILLISECOND},
-        weight(45), signed=True, more=next_fills),  # and one for each twenty that are found
+        weight(45), signed=True, more=next_page),  # and one for each twenty that are found
     ask.GetBalances: asked(
         RawHoldings, parse_balances, info("spotClearinghouseState"), weight(2), signed=True),
     ask.GetFees: asked(RawFees, parse_fees, info("userFees"), signed=True),

@@ -18,8 +18,9 @@ from msgspec import Raw
 from cex.engine import commands as ask
 from cex.engine import parse, spec
 from cex.engine.messages import FundingChange
+from cex.engine.parse import Page
 from cex.engine.spec import NonceRule, Operation, Scope
-from cex.engine.wire import Wire, decoder, milliseconds, number, optional, positive
+from cex.engine.wire import Wire, decoder, list_of, milliseconds, number, optional, positive
 from cex.venues import hyperliquid
 from cex.venues.hyperliquid import RawContext, asked, done, info, topics, weight
 from core.accounts import Balance, FeeRates, FundingPayment, MarginMode, Position, PositionSide
@@ -70,11 +71,18 @@ class RawAccount(Wire):
     clearinghouseState: RawState
     dex: str = ""
 
+class RawDeclared(Wire):
+    leverage: RawLeverage
+
 class RawPayment(Wire):
-    time: Raw
     coin: str
     usdc: Raw
     fundingRate: Raw
+    time: Raw = Raw()
+
+class RawPaid(Wire):
+    time: Raw
+    delta: RawPayment
 
 class RawPayments(Wire):
     fundings: list[RawPayment]
@@ -144,6 +152,25 @@ def balances(raw: RawState, scope: Scope) -> list[Balance]:
     return [Balance(
         scope.account, scope.venue, "USDC", total, free, update_time=milliseconds(raw.time))]
 
+def parse_declared(
+    raw: RawDeclared, command: ask.GetLeverage, scope: Scope
+) -> tuple[Decimal, MarginMode]:
+    return number(raw.leverage.value), MARGINS[raw.leverage.type]
+
+def payment(raw: RawPayment, time: Raw, scope: Scope) -> FundingPayment:
+    instrument, when = scope.instrument(raw.coin), int(number(time))
+    return FundingPayment(
+        scope.account, scope.venue, instrument.id, f"{raw.coin}-{when}", number(raw.usdc),
+        instrument.settle, number(raw.fundingRate), when * MILLISECOND)
+
+def parse_payments(
+    raw: list[RawPaid], command: ask.ListFundingPayments, scope: Scope
+) -> Page[FundingPayment]:
+    """Oldest first: a full page goes on at its last time."""
+    last = str(milliseconds(raw[-1].time)) if len(raw) >= hyperliquid.PAGE else ""
+    return Page([payment(item.delta, item.time, scope) for item in raw if is_ours(item.delta.coin)],
+                last)
+
 def parse_fees(raw: hyperliquid.RawFees, command: ask.GetFees, scope: Scope) -> FeeRates:
     return FeeRates(
         scope.account, scope.venue, command.instrument.id, number(raw.userAddRate),
@@ -152,7 +179,7 @@ def parse_fees(raw: hyperliquid.RawFees, command: ask.GetFees, scope: Scope) -> 
 # -- encoders --------------------------------------------------------------------------------------
 
 def encode_leverage(command: ask.SetLeverage) -> dict[str, Any]:
-    """Whole numbers only; it declares the margin mode as well."""
+    """Whole numbers only; the margin mode is declared along with it."""
     whole = int(command.leverage)
     if whole != command.leverage:
         raise Refused(
@@ -197,13 +224,9 @@ def read_account(data: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
 def read_payments(data: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
     """Not the first message, which tells of what was before."""
     raw = decode_payments(data)
-    for item in raw.fundings:
-        if raw.isSnapshot or not is_ours(item.coin):
-            continue
-        instrument, time = scope.instrument(item.coin), milliseconds(item.time)
-        yield FundingPayment(
-            scope.account, scope.venue, instrument.id, f"{item.coin}-{time // MILLISECOND}",
-            number(item.usdc), instrument.settle, number(item.fundingRate), time)
+    return [
+        payment(item, item.time, scope) for item in raw.fundings
+        if is_ours(item.coin) and not raw.isSnapshot]
 
 # -- tables ----------------------------------------------------------------------------------------
 
@@ -223,6 +246,12 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.GetPositions: asked(
         RawState, lambda raw, command, scope: positions(raw, scope), info("clearinghouseState"),
         weight(2), signed=True),
+    ask.GetLeverage: asked(
+        RawDeclared, parse_declared, hyperliquid.coin_of("activeAssetData"), signed=True),
+    ask.ListFundingPayments: asked(
+        list_of(RawPaid), parse_payments,
+        lambda command: {"type": "userFunding", "startTime": command.since // MILLISECOND},
+        weight(45), signed=True, more=hyperliquid.next_page),
     ask.SetLeverage: done(hyperliquid.parse_nothing, encode_leverage, hyperliquid.ACTION),
     ask.GetFees: replace(SPOT[ask.GetFees], parse=parse_fees),
 }
@@ -244,7 +273,7 @@ VENUE = replace(
         (kind, TimeInForce.GTC) for kind in hyperliquid.TYPES.values()},
     capabilities=hyperliquid.VENUE.capabilities | {
         Capability.FUNDING, Capability.STOP, Capability.REDUCE_ONLY, Capability.POSITIONS,
-        Capability.LEVERAGE})
+        Capability.LEVERAGE, Capability.MARGIN_MODE, Capability.FUNDING_PAYMENTS})
 TESTNET = replace(
     VENUE, id="hyperliquid_perpetual_testnet", name="Hyperliquid perpetuals test network",
     signer=hyperliquid.TESTNET.signer, entry=hyperliquid.TESTNET.entry,

@@ -16,6 +16,7 @@ from cex.engine.account import ExchangeAccount
 from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
 from cex.venues.hyperliquid_perpetual import VENUE
+from core.accounts import MarginMode
 from core.clock import SECOND, SystemClock
 from core.errors import Reason, Refused, Rejected, Unconfirmed
 from core.market import BookDelta, BookSnapshot, BookState, Funding, Ticker
@@ -76,7 +77,9 @@ class Hyperliquid:
 
     def info(self, seen: Seen) -> Answer:
         asked = json.loads(seen.body)
-        told = self.infos[asked["type"]]
+        told = self.infos.get(asked["type"], Answer(b"null", 500))
+        if isinstance(told, Answer):
+            return told
         return Answer(json.dumps(told(asked) if callable(told) else told).encode())
 
     def act(self, seen: Seen) -> Answer:
@@ -433,3 +436,30 @@ async def test_a_key_that_is_none_is_refused_and_not_shown(venue: Hyperliquid) -
     assert caught.value.reason is Reason.VENUE_AUTHENTICATION_FAILED
     assert "secretsecret" not in str(caught.value)
     assert not venue.actions
+
+
+async def test_leverage_and_margin_mode_are_declared_together(venue: Hyperliquid) -> None:
+    """So that declaring one asks for the other first."""
+    instrument = venue.market.instruments["BTC-USDC-PERP"]
+    declared = {"type": "cross", "value": 20}
+    venue.infos["activeAssetData"] = lambda asked: {
+        "user": asked["user"],
+        "coin": asked["coin"],
+        "leverage": declared,
+    }
+    venue.replies["updateLeverage"] = {"status": "ok", "response": {"type": "default"}}
+    await venue.account.set_margin_mode(instrument, MarginMode.ISOLATED)
+    declared = {"type": "isolated", "value": 20, "rawUsd": "0.0"}
+    await venue.account.set_leverage(instrument, Decimal(5))
+    told = {"type": "updateLeverage", "asset": 0, "isCross": False}
+    assert [action["action"] for action in venue.actions] == [
+        {**told, "leverage": 20},
+        {**told, "leverage": 5},
+    ]
+    with pytest.raises(Refused) as caught:
+        await venue.account.set_leverage(instrument, Decimal("2.5"))
+    assert caught.value.reason is Reason.FIELD_INVALID
+    del venue.infos["activeAssetData"]  # the venue does not answer: nothing is declared blindly
+    with pytest.raises(Refused):
+        await venue.account.set_margin_mode(instrument, MarginMode.CROSS)
+    assert len(venue.actions) == 2
