@@ -24,21 +24,12 @@ _ALL_PLAIN = re.compile(rf"{_NUMBER}(?: {_NUMBER})*", re.ASCII).fullmatch
 _REMEMBERED = 50_000  # strings, so that a drifting market cannot fill the memory
 
 
-class _Memory(dict[str, str]):
-    """Quantities as sent -> canonical. Many recur, zero above all, and looking up is cheaper than
-    checking and trimming again."""
-
-    def __missing__(self, sent: str) -> str:
-        if not _PLAIN(sent):
-            raise ValueError(f"not a quantity: {sent[:80]!r}")
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        value = self[sent] = _trimmed(sent)
-        return value
-
-
 def _trimmed(sent: str) -> str:
     return sent.rstrip("0").rstrip(".") if "." in sent else sent
+
+
+def _refused(sent: str) -> ValueError:
+    return ValueError(f"not a quantity: {sent[:80]!r}")
 
 
 class _Side:
@@ -75,7 +66,9 @@ class _Side:
         self.clear()
         levels: dict[int, str] = {}
         for price, sent in rows:
-            quantity = _quantities[sent]
+            if not _PLAIN(sent):
+                raise _refused(sent)
+            quantity = sent if sent[-1] != "0" else _trimmed(sent)
             key, text = self._known.get(price) or self._learn(price)
             if quantity != "0":
                 levels[key] = text
@@ -111,9 +104,14 @@ class _Side:
         known, quantities = self._known, self.quantities
         changed: list[str] = []
         values: list[str] = []
-        for price, sent in rows:
+        # Quantities seldom recur, so that remembering them costs more than checking each. What is
+        # written out here is called some hundred thousand times a second.
+        for price, quantity in rows:
             key, text = known.get(price) or self._learn(price)
-            quantity = _quantities[sent]
+            if not _PLAIN(quantity):
+                raise _refused(quantity)
+            if quantity[-1] == "0" and "." in quantity:
+                quantity = quantity.rstrip("0").rstrip(".")
             if quantity != "0":
                 if text not in quantities:
                     at = bisect_left(self.keys, key)
@@ -152,9 +150,6 @@ class _Side:
         prices = self.prices[-depth:] if depth else self.prices[:]
         prices.reverse()
         return prices, list(map(self.quantities.__getitem__, prices))
-
-
-_quantities = _Memory()
 
 
 class OrderBook:

@@ -11,6 +11,7 @@ from cex.engine.spec import BookRule, Start, Verdict
 from core.books import OrderBook
 from core.market import BookDelta, BookSnapshot, BookState, BookUpdate
 
+_LIVE, _APPLY = BookState.LIVE, Verdict.APPLY  # looked up once: every message comes by
 _BUFFER = 5000  # messages kept while a snapshot is on its way; the oldest go first
 
 
@@ -36,6 +37,7 @@ class BookSync:
         self.receive_time = 0
         self.epoch = 0  # grows each time it starts again: an answer to an older question is void
         self._rule = rule
+        self._verdict = rule.verdict
         self._trim = rule.trim
         self._first = True
         self._buffer: deque[BookMessage] = deque(maxlen=_BUFFER)
@@ -77,9 +79,9 @@ class BookSync:
 
         Raises ValueError when a level is no plain decimal; the caller then calls `broke`.
         """
-        if self.state is BookState.LIVE and not message.whole:
-            verdict = self._rule.verdict(message, self.sequence, self._first)
-            if verdict is Verdict.APPLY:
+        if self.state is _LIVE and not message.whole:
+            verdict = self._verdict(message, self.sequence, self._first)
+            if verdict is _APPLY:
                 return self._apply(message, received)
             if verdict is Verdict.OLD:
                 return None
@@ -177,8 +179,7 @@ class BookSync:
         self.event_time = message.event_time
         self.receive_time = received
         self._first = False
-        wrong = self._wrong(message)
-        if wrong:
+        if (self.book.crossed or message.checksum is not None) and (wrong := self._wrong(message)):
             return self.broke(wrong)
         return BookDelta(self.instrument, bids, asks, message.last, message.event_time, received)
 

@@ -1,4 +1,4 @@
-"""Margin and position modes through the service: handed to accounts that have them, refused else."""
+"""Margin and position modes through the service: for accounts that have them, refused else."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
