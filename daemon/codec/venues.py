@@ -67,4 +67,5 @@ def instrument(value: instruments.Instrument) -> venues_pb2.Instrument:
         contract_size=text(value.contract_size),
         status=venues_pb2.InstrumentStatus.ValueType(value.status.value),
         venue_symbol=value.venue_symbol,
+        price_digits=value.price_digits,
     )

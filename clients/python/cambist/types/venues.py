@@ -78,7 +78,7 @@ class Instrument:
     base: str  # What is bought and sold.
     quote: str  # What prices are in.
     settle: str  # What profits are paid in.
-    price_tick: Decimal  # Prices are multiples of this.
+    price_tick: Decimal  # Prices are multiples of this, the smallest step; see price_digits.
     quantity_step: Decimal  # Quantities are multiples of this, in base units.
     min_quantity: Decimal  # The smallest quantity, "0" where the venue states none.
     max_quantity: Decimal  # The largest quantity, "0" where the venue states none.
@@ -86,6 +86,9 @@ class Instrument:
     contract_size: Decimal  # Base units a contract of the venue, "1" where it has none.
     status: InstrumentStatus  # Whether it takes orders.
     venue_symbol: str  # The venue's own name for it; the pool's address for a pool.
+    # How many significant digits a price may have at most, so that the step grows with the price;
+    # whole numbers may have more. None where any number is allowed.
+    price_digits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61mbist/v1/venues.proto\x12\ncambist.v1\x1a\x18\x63\x61mbist/v1/options.proto\x1a\x17\x63\x61mbist/v1/system.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf6\x02\n\x05Venue\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12#\n\x04kind\x18\x03 \x01(\x0e\x32\x15.cambist.v1.VenueKind\x12\x14\n\x0c\x63\x61pabilities\x18\x04 \x03(\t\x12\x0f\n\x07network\x18\x05 \x01(\t\x12&\n\x08standing\x18\x06 \x01(\x0e\x32\x14.cambist.v1.Standing\x12\x16\n\x0estanding_since\x18\x07 \x01(\t\x12\x19\n\x11standing_evidence\x18\x08 \x01(\t\x12(\n\tcondition\x18\t \x01(\x0b\x32\x15.cambist.v1.Condition\x12\x19\n\x11\x64ocumentation_url\x18\n \x01(\t\x12/\n\x0c\x63lock_offset\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x36\n\x13stream_clock_offset\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\"\xc6\x02\n\nInstrument\x12\r\n\x05venue\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12(\n\x04kind\x18\x03 \x01(\x0e\x32\x1a.cambist.v1.InstrumentKind\x12\x0c\n\x04\x62\x61se\x18\x04 \x01(\t\x12\r\n\x05quote\x18\x05 \x01(\t\x12\x0e\n\x06settle\x18\x06 \x01(\t\x12\x12\n\nprice_tick\x18\x07 \x01(\t\x12\x15\n\rquantity_step\x18\x08 \x01(\t\x12\x14\n\x0cmin_quantity\x18\t \x01(\t\x12\x14\n\x0cmax_quantity\x18\n \x01(\t\x12\x14\n\x0cmin_notional\x18\x0b \x01(\t\x12\x15\n\rcontract_size\x18\x0c \x01(\t\x12,\n\x06status\x18\r \x01(\x0e\x32\x1c.cambist.v1.InstrumentStatus\x12\x14\n\x0cvenue_symbol\x18\x0e \x01(\t\"\xb4\x01\n\tRateLimit\x12\r\n\x05venue\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x04\x12\x0c\n\x04used\x18\x05 \x01(\x04\x12+\n\x08interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\rblocked_until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x11ListVenuesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"P\n\x12ListVenuesResponse\x12!\n\x06venues\x18\x01 \x03(\x0b\x32\x11.cambist.v1.Venue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetVenueRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\"4\n\x10GetVenueResponse\x12 \n\x05venue\x18\x01 \x01(\x0b\x32\x11.cambist.v1.Venue\"k\n\x16ListInstrumentsRequest\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\t\x12\r\n\x05quote\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\r\x12\x12\n\npage_token\x18\x05 \x01(\t\"_\n\x17ListInstrumentsResponse\x12+\n\x0binstruments\x18\x01 \x03(\x0b\x32\x16.cambist.v1.Instrument\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x14GetInstrumentRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x1a\n\ninstrument\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\"C\n\x15GetInstrumentResponse\x12*\n\ninstrument\x18\x01 \x01(\x0b\x32\x16.cambist.v1.Instrument\"M\n\x15ListRateLimitsRequest\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x16ListRateLimitsResponse\x12*\n\x0brate_limits\x18\x01 \x03(\x0b\x32\x15.cambist.v1.RateLimit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*k\n\tVenueKind\x12\x1a\n\x16VENUE_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fVENUE_KIND_SPOT\x10\x01\x12\x18\n\x14VENUE_KIND_PERPETUAL\x10\x02\x12\x13\n\x0fVENUE_KIND_POOL\x10\x03*_\n\x08Standing\x12\x18\n\x14STANDING_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTANDING_GREEN\x10\x01\x12\x13\n\x0fSTANDING_YELLOW\x10\x02\x12\x10\n\x0cSTANDING_RED\x10\x03*\x84\x01\n\x0eInstrumentKind\x12\x1f\n\x1bINSTRUMENT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14INSTRUMENT_KIND_SPOT\x10\x01\x12\x1d\n\x19INSTRUMENT_KIND_PERPETUAL\x10\x02\x12\x18\n\x14INSTRUMENT_KIND_POOL\x10\x03*\xb5\x01\n\x10InstrumentStatus\x12!\n\x1dINSTRUMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19INSTRUMENT_STATUS_TRADING\x10\x01\x12!\n\x1dINSTRUMENT_STATUS_CANCEL_ONLY\x10\x02\x12\x1c\n\x18INSTRUMENT_STATUS_HALTED\x10\x03\x12\x1e\n\x1aINSTRUMENT_STATUS_DELISTED\x10\x04\x32\xb4\x04\n\x0cVenueService\x12^\n\nListVenues\x12\x1d.cambist.v1.ListVenuesRequest\x1a\x1e.cambist.v1.ListVenuesResponse\"\x11\xa2\xbb\x18\r\n\x0bmarket:read\x12_\n\x08GetVenue\x12\x1b.cambist.v1.GetVenueRequest\x1a\x1c.cambist.v1.GetVenueResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12t\n\x0fListInstruments\x12\".cambist.v1.ListInstrumentsRequest\x1a#.cambist.v1.ListInstrumentsResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12z\n\rGetInstrument\x12 .cambist.v1.GetInstrumentRequest\x1a!.cambist.v1.GetInstrumentResponse\"$\xa2\xbb\x18 \n\x0bmarket:read\"\x05venue\"\ninstrument\x12q\n\x0eListRateLimits\x12!.cambist.v1.ListRateLimitsRequest\x1a\".cambist.v1.ListRateLimitsResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venueb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61mbist/v1/venues.proto\x12\ncambist.v1\x1a\x18\x63\x61mbist/v1/options.proto\x1a\x17\x63\x61mbist/v1/system.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf6\x02\n\x05Venue\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12#\n\x04kind\x18\x03 \x01(\x0e\x32\x15.cambist.v1.VenueKind\x12\x14\n\x0c\x63\x61pabilities\x18\x04 \x03(\t\x12\x0f\n\x07network\x18\x05 \x01(\t\x12&\n\x08standing\x18\x06 \x01(\x0e\x32\x14.cambist.v1.Standing\x12\x16\n\x0estanding_since\x18\x07 \x01(\t\x12\x19\n\x11standing_evidence\x18\x08 \x01(\t\x12(\n\tcondition\x18\t \x01(\x0b\x32\x15.cambist.v1.Condition\x12\x19\n\x11\x64ocumentation_url\x18\n \x01(\t\x12/\n\x0c\x63lock_offset\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x36\n\x13stream_clock_offset\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\"\xf2\x02\n\nInstrument\x12\r\n\x05venue\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12(\n\x04kind\x18\x03 \x01(\x0e\x32\x1a.cambist.v1.InstrumentKind\x12\x0c\n\x04\x62\x61se\x18\x04 \x01(\t\x12\r\n\x05quote\x18\x05 \x01(\t\x12\x0e\n\x06settle\x18\x06 \x01(\t\x12\x12\n\nprice_tick\x18\x07 \x01(\t\x12\x15\n\rquantity_step\x18\x08 \x01(\t\x12\x14\n\x0cmin_quantity\x18\t \x01(\t\x12\x14\n\x0cmax_quantity\x18\n \x01(\t\x12\x14\n\x0cmin_notional\x18\x0b \x01(\t\x12\x15\n\rcontract_size\x18\x0c \x01(\t\x12,\n\x06status\x18\r \x01(\x0e\x32\x1c.cambist.v1.InstrumentStatus\x12\x14\n\x0cvenue_symbol\x18\x0e \x01(\t\x12\x19\n\x0cprice_digits\x18\x0f \x01(\rH\x00\x88\x01\x01\x42\x0f\n\r_price_digits\"\xb4\x01\n\tRateLimit\x12\r\n\x05venue\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x04\x12\x0c\n\x04used\x18\x05 \x01(\x04\x12+\n\x08interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\rblocked_until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x11ListVenuesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"P\n\x12ListVenuesResponse\x12!\n\x06venues\x18\x01 \x03(\x0b\x32\x11.cambist.v1.Venue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetVenueRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\"4\n\x10GetVenueResponse\x12 \n\x05venue\x18\x01 \x01(\x0b\x32\x11.cambist.v1.Venue\"k\n\x16ListInstrumentsRequest\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\t\x12\r\n\x05quote\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\r\x12\x12\n\npage_token\x18\x05 \x01(\t\"_\n\x17ListInstrumentsResponse\x12+\n\x0binstruments\x18\x01 \x03(\x0b\x32\x16.cambist.v1.Instrument\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x14GetInstrumentRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x1a\n\ninstrument\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\"C\n\x15GetInstrumentResponse\x12*\n\ninstrument\x18\x01 \x01(\x0b\x32\x16.cambist.v1.Instrument\"M\n\x15ListRateLimitsRequest\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x16ListRateLimitsResponse\x12*\n\x0brate_limits\x18\x01 \x03(\x0b\x32\x15.cambist.v1.RateLimit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*k\n\tVenueKind\x12\x1a\n\x16VENUE_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fVENUE_KIND_SPOT\x10\x01\x12\x18\n\x14VENUE_KIND_PERPETUAL\x10\x02\x12\x13\n\x0fVENUE_KIND_POOL\x10\x03*_\n\x08Standing\x12\x18\n\x14STANDING_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTANDING_GREEN\x10\x01\x12\x13\n\x0fSTANDING_YELLOW\x10\x02\x12\x10\n\x0cSTANDING_RED\x10\x03*\x84\x01\n\x0eInstrumentKind\x12\x1f\n\x1bINSTRUMENT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14INSTRUMENT_KIND_SPOT\x10\x01\x12\x1d\n\x19INSTRUMENT_KIND_PERPETUAL\x10\x02\x12\x18\n\x14INSTRUMENT_KIND_POOL\x10\x03*\xb5\x01\n\x10InstrumentStatus\x12!\n\x1dINSTRUMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19INSTRUMENT_STATUS_TRADING\x10\x01\x12!\n\x1dINSTRUMENT_STATUS_CANCEL_ONLY\x10\x02\x12\x1c\n\x18INSTRUMENT_STATUS_HALTED\x10\x03\x12\x1e\n\x1aINSTRUMENT_STATUS_DELISTED\x10\x04\x32\xb4\x04\n\x0cVenueService\x12^\n\nListVenues\x12\x1d.cambist.v1.ListVenuesRequest\x1a\x1e.cambist.v1.ListVenuesResponse\"\x11\xa2\xbb\x18\r\n\x0bmarket:read\x12_\n\x08GetVenue\x12\x1b.cambist.v1.GetVenueRequest\x1a\x1c.cambist.v1.GetVenueResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12t\n\x0fListInstruments\x12\".cambist.v1.ListInstrumentsRequest\x1a#.cambist.v1.ListInstrumentsResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12z\n\rGetInstrument\x12 .cambist.v1.GetInstrumentRequest\x1a!.cambist.v1.GetInstrumentResponse\"$\xa2\xbb\x18 \n\x0bmarket:read\"\x05venue\"\ninstrument\x12q\n\x0eListRateLimits\x12!.cambist.v1.ListRateLimitsRequest\x1a\".cambist.v1.ListRateLimitsResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venueb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,40 +51,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VENUESERVICE'].methods_by_name['GetInstrument']._serialized_options = b'\242\273\030 \n\013market:read\"\005venue\"\ninstrument'
   _globals['_VENUESERVICE'].methods_by_name['ListRateLimits']._loaded_options = None
   _globals['_VENUESERVICE'].methods_by_name['ListRateLimits']._serialized_options = b'\242\273\030\024\n\013market:read\"\005venue'
-  _globals['_VENUEKIND']._serialized_start=1806
-  _globals['_VENUEKIND']._serialized_end=1913
-  _globals['_STANDING']._serialized_start=1915
-  _globals['_STANDING']._serialized_end=2010
-  _globals['_INSTRUMENTKIND']._serialized_start=2013
-  _globals['_INSTRUMENTKIND']._serialized_end=2145
-  _globals['_INSTRUMENTSTATUS']._serialized_start=2148
-  _globals['_INSTRUMENTSTATUS']._serialized_end=2329
+  _globals['_VENUEKIND']._serialized_start=1850
+  _globals['_VENUEKIND']._serialized_end=1957
+  _globals['_STANDING']._serialized_start=1959
+  _globals['_STANDING']._serialized_end=2054
+  _globals['_INSTRUMENTKIND']._serialized_start=2057
+  _globals['_INSTRUMENTKIND']._serialized_end=2189
+  _globals['_INSTRUMENTSTATUS']._serialized_start=2192
+  _globals['_INSTRUMENTSTATUS']._serialized_end=2373
   _globals['_VENUE']._serialized_start=156
   _globals['_VENUE']._serialized_end=530
   _globals['_INSTRUMENT']._serialized_start=533
-  _globals['_INSTRUMENT']._serialized_end=859
-  _globals['_RATELIMIT']._serialized_start=862
-  _globals['_RATELIMIT']._serialized_end=1042
-  _globals['_LISTVENUESREQUEST']._serialized_start=1044
-  _globals['_LISTVENUESREQUEST']._serialized_end=1102
-  _globals['_LISTVENUESRESPONSE']._serialized_start=1104
-  _globals['_LISTVENUESRESPONSE']._serialized_end=1184
-  _globals['_GETVENUEREQUEST']._serialized_start=1186
-  _globals['_GETVENUEREQUEST']._serialized_end=1226
-  _globals['_GETVENUERESPONSE']._serialized_start=1228
-  _globals['_GETVENUERESPONSE']._serialized_end=1280
-  _globals['_LISTINSTRUMENTSREQUEST']._serialized_start=1282
-  _globals['_LISTINSTRUMENTSREQUEST']._serialized_end=1389
-  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_start=1391
-  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_end=1486
-  _globals['_GETINSTRUMENTREQUEST']._serialized_start=1488
-  _globals['_GETINSTRUMENTREQUEST']._serialized_end=1561
-  _globals['_GETINSTRUMENTRESPONSE']._serialized_start=1563
-  _globals['_GETINSTRUMENTRESPONSE']._serialized_end=1630
-  _globals['_LISTRATELIMITSREQUEST']._serialized_start=1632
-  _globals['_LISTRATELIMITSREQUEST']._serialized_end=1709
-  _globals['_LISTRATELIMITSRESPONSE']._serialized_start=1711
-  _globals['_LISTRATELIMITSRESPONSE']._serialized_end=1804
-  _globals['_VENUESERVICE']._serialized_start=2332
-  _globals['_VENUESERVICE']._serialized_end=2896
+  _globals['_INSTRUMENT']._serialized_end=903
+  _globals['_RATELIMIT']._serialized_start=906
+  _globals['_RATELIMIT']._serialized_end=1086
+  _globals['_LISTVENUESREQUEST']._serialized_start=1088
+  _globals['_LISTVENUESREQUEST']._serialized_end=1146
+  _globals['_LISTVENUESRESPONSE']._serialized_start=1148
+  _globals['_LISTVENUESRESPONSE']._serialized_end=1228
+  _globals['_GETVENUEREQUEST']._serialized_start=1230
+  _globals['_GETVENUEREQUEST']._serialized_end=1270
+  _globals['_GETVENUERESPONSE']._serialized_start=1272
+  _globals['_GETVENUERESPONSE']._serialized_end=1324
+  _globals['_LISTINSTRUMENTSREQUEST']._serialized_start=1326
+  _globals['_LISTINSTRUMENTSREQUEST']._serialized_end=1433
+  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_start=1435
+  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_end=1530
+  _globals['_GETINSTRUMENTREQUEST']._serialized_start=1532
+  _globals['_GETINSTRUMENTREQUEST']._serialized_end=1605
+  _globals['_GETINSTRUMENTRESPONSE']._serialized_start=1607
+  _globals['_GETINSTRUMENTRESPONSE']._serialized_end=1674
+  _globals['_LISTRATELIMITSREQUEST']._serialized_start=1676
+  _globals['_LISTRATELIMITSREQUEST']._serialized_end=1753
+  _globals['_LISTRATELIMITSRESPONSE']._serialized_start=1755
+  _globals['_LISTRATELIMITSRESPONSE']._serialized_end=1848
+  _globals['_VENUESERVICE']._serialized_start=2376
+  _globals['_VENUESERVICE']._serialized_end=2940
 # @@protoc_insertion_point(module_scope)

@@ -232,6 +232,7 @@ class Instrument(_message.Message):
     CONTRACT_SIZE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     VENUE_SYMBOL_FIELD_NUMBER: _builtins.int
+    PRICE_DIGITS_FIELD_NUMBER: _builtins.int
     venue: _builtins.str
     """The venue."""
     id: _builtins.str
@@ -245,7 +246,7 @@ class Instrument(_message.Message):
     settle: _builtins.str
     """What profits are paid in."""
     price_tick: _builtins.str
-    """Prices are multiples of this."""
+    """Prices are multiples of this, the smallest step; see price_digits."""
     quantity_step: _builtins.str
     """Quantities are multiples of this, in base units."""
     min_quantity: _builtins.str
@@ -260,6 +261,10 @@ class Instrument(_message.Message):
     """Whether it takes orders."""
     venue_symbol: _builtins.str
     """The venue's own name for it; the pool's address for a pool."""
+    price_digits: _builtins.int
+    """How many significant digits a price may have at most, so that the step grows with the price;
+    whole numbers may have more. Absent where any number is allowed.
+    """
     def __init__(
         self,
         *,
@@ -277,12 +282,15 @@ class Instrument(_message.Message):
         contract_size: _builtins.str = ...,
         status: Global___InstrumentStatus.ValueType = ...,
         venue_symbol: _builtins.str = ...,
+        price_digits: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_price_digits", b"_price_digits", "price_digits", b"price_digits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "contract_size", b"contract_size", "id", b"id", "kind", b"kind", "max_quantity", b"max_quantity", "min_notional", b"min_notional", "min_quantity", b"min_quantity", "price_tick", b"price_tick", "quantity_step", b"quantity_step", "quote", b"quote", "settle", b"settle", "status", b"status", "venue", b"venue", "venue_symbol", b"venue_symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_price_digits", b"_price_digits", "base", b"base", "contract_size", b"contract_size", "id", b"id", "kind", b"kind", "max_quantity", b"max_quantity", "min_notional", b"min_notional", "min_quantity", b"min_quantity", "price_digits", b"price_digits", "price_tick", b"price_tick", "quantity_step", b"quantity_step", "quote", b"quote", "settle", b"settle", "status", b"status", "venue", b"venue", "venue_symbol", b"venue_symbol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__price_digits: _TypeAlias = _typing.Literal["price_digits"]  # noqa: Y015
+    _WhichOneofArgType__price_digits: _TypeAlias = _typing.Literal["_price_digits", b"_price_digits"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__price_digits) -> _WhichOneofReturnType__price_digits | None: ...
 
 Global___Instrument: _TypeAlias = Instrument  # noqa: Y015
 
