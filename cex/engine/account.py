@@ -341,10 +341,11 @@ class ExchangeAccount:
                 if instrument in (None, order.request.instrument):
                     found = self._market.instrument(order.request.instrument)
                     groups.setdefault(self._spec.cancel_group(order), []).append((order, found))
+            sizes = {key: size if isinstance(size, int) else size[key] for key in groups}
             return [
-                commands.CancelOrders(group[start : start + size])
-                for group in groups.values()
-                for start in range(0, len(group), size)
+                commands.CancelOrders(group[start : start + sizes[key]])
+                for key, group in groups.items()
+                for start in range(0, len(group), sizes[key])
             ]
         if instrument is not None:
             return [commands.CancelAll(self._market.instrument(instrument))]

@@ -390,8 +390,9 @@ class VenueSpec:
     # Reply headers that say how long to wait, with the unit (ns).
     wait_headers: Mapping[str, int] = field(default_factory=lambda: {"retry-after": SECOND})
     headers: Mapping[str, str] = field(default_factory=dict)  # of every request
-    cancel_batch: int = 0  # orders that CancelOrders takes at once
-    cancel_group: Callable[[Order], Any] = lambda order: None  # those that it takes together
+    # How many orders CancelOrders takes at once, and which together: a size a group.
+    cancel_batch: int | Mapping[Any, int] = 0
+    cancel_group: Callable[[Order], Any] = lambda order: None
     max_skew: int = 60 * SECOND  # a machine's clock this far off is not to be trusted
     cancel_all_by_instrument: bool = True
     bounded: frozenset[Side] = frozenset()  # market orders of these sides need a worst price

@@ -1,8 +1,10 @@
-"""OKX spot, and its sites for the US and for Europe.
+"""OKX spot, its sites for the US and for Europe, and their demo networks.
 
 https://www.okx.com/docs-v5/en: REST, websocket channels, error codes; as of 2026-09. For accounts
-in spot or futures mode, which trade spot in cash. Stop and take-profit orders are another kind of
-order there ("algo orders"), which this file does not place.
+in spot or futures mode, which trade spot in cash. Stops and take-profits are kept apart ("algo
+orders") until they trigger; then they become orders of the book, which name the id of ours that
+they come from. Only orders of the book have a venue order id here, so that it tells where an order
+is to be asked for; an algo order placed elsewhere without an id has "algo" and theirs.
 """
 # Set by hand: a venue's tables are read beside its documentation. Wire structs keep its spelling.
 # fmt: off
@@ -35,7 +37,7 @@ from cex.engine.wire import (
 )
 from core.accounts import Balance, FeeRates
 from core.clock import MILLISECOND, SECOND
-from core.errors import Reason
+from core.errors import Reason, Refused
 from core.ids import ClientIdRule
 from core.instruments import Instrument, InstrumentKind, InstrumentStatus
 from core.money import ZERO, text
@@ -99,7 +101,7 @@ ORDER = {
     "symbol": "instId", "venue_order_id": "ordId", "client_order_id": "clOrdId", "status": "state",
     "type": "ordType", "side": "side", "price": "px", "quantity": "sz",
     "filled_quantity": "accFillSz", "average_price": "avgPx", "create_time": "cTime",
-    "update_time": "uTime"}
+    "update_time": "uTime", "original_client_order_id": "algoClOrdId?"}
 RawOrder = shape(shapes.OrderShape, {**ORDER, "reason": "cancelSourceReason?"})
 RawExecution = shape(shapes.OrderShape, {
     **ORDER, "reason": "msg?", "trade_id": "tradeId", "trade_price": "fillPx",
@@ -112,10 +114,29 @@ decode_fill = decoder(shape(shapes.FillShape, {
 decode_balance = decoder(shape(shapes.BalanceShape, {
     "asset": "ccy", "total": "cashBal", "available": "availBal"}))
 
+class RawAlgo(Wire):
+    instId: str
+    algoId: str
+    algoClOrdId: str
+    state: str
+    side: str
+    sz: Raw
+    cTime: Raw
+    uTime: Raw = Raw()
+    slTriggerPx: Raw = Raw()
+    slOrdPx: Raw = Raw()
+    tpTriggerPx: Raw = Raw()
+    tpOrdPx: Raw = Raw()
+    reduceOnly: str = ""
+    ordId: str = ""
+    ordIdList: list[str] = []  # noqa: RUF012 - msgspec copies it
+    failCode: str = ""
+
 class RawAck(Wire):
-    ordId: str
-    clOrdId: str
     sCode: str
+    ordId: str = ""
+    clOrdId: str = ""
+    algoClOrdId: str = ""
 
 class RawBill(Wire):
     billId: str
@@ -156,7 +177,8 @@ decode_frame, decode_books = decoder(Frame), decoder(list[RawBook])
 decode_tickers, decode_trades = decoder(list_of(RawTicker)), decoder(list_of(RawTrade))
 decode_candles, decode_executions = decoder(list_of(RawCandle)), decoder(list_of(RawExecution))
 decode_accounts, decode_detail = decoder(list[RawAccount]), decoder(RawDetail)
-decode_bill = decoder(RawBill)
+decode_bill, decode_algo = decoder(RawBill), decoder(RawAlgo)
+decode_algos, decode_order = decoder(list[RawAlgo]), decoder(RawOrder)
 
 # -- words -----------------------------------------------------------------------------------------
 
@@ -182,6 +204,17 @@ INTERVALS = {  # those from six hours on begin at midnight in Hong Kong unless a
     1: "1s", 60: "1m", 180: "3m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1H", 7200: "2H",
     14400: "4H", 21600: "6Hutc", 43200: "12Hutc", 86400: "1Dutc", 172800: "2Dutc",
     259200: "3Dutc", 604800: "1Wutc"}
+ALGO_STATES = {
+    "live": OrderStatus.OPEN, "pause": OrderStatus.OPEN, "partially_effective": OrderStatus.OPEN,
+    "effective": OrderStatus.OPEN, "canceled": OrderStatus.CANCELED,
+    "order_failed": OrderStatus.REJECTED, "partially_failed": OrderStatus.REJECTED}
+STOPS = {  # what their words for trigger and price begin with; whether there is a price
+    OrderType.STOP_MARKET: ("sl", False), OrderType.STOP_LIMIT: ("sl", True),
+    OrderType.TAKE_PROFIT_MARKET: ("tp", False), OrderType.TAKE_PROFIT_LIMIT: ("tp", True)}
+STOP_TYPES = {words: kind for kind, words in STOPS.items()}
+AT_MARKET = "-1"
+ALGO = "algo"  # what the pages of waiting orders, and ids of those without one of ours, begin with
+KIND = {"instType": "SPOT"}
 DAY = 86_400 * SECOND
 RECENT = 1430  # candles, some fewer than are kept where the running one is
 PAGE = 100  # orders or fills a reply
@@ -211,6 +244,58 @@ def parse_report(raw: shapes.OrderShape) -> OrderReport:
     said = parse.report(raw, WORDS)
     return replace(said, quantity=None) if raw.type == "market" else said
 
+def apart(order: Order) -> bool:
+    """Whether an order is kept apart, for all we know: it has not triggered."""
+    name = order.venue_order_id
+    return order.request.type in STOPS and (not name or name.startswith(ALGO))
+
+def algo_report(raw: RawAlgo) -> OrderReport:
+    """The order that it became, once it has, is named; what becomes of it, that order tells."""
+    name = next((name for name in [*raw.ordIdList, raw.ordId] if name), "")
+    failed = raw.failCode.strip("0")
+    return OrderReport(
+        raw.algoClOrdId, wire.lookup(ALGO_STATES, raw.state, "state"),
+        name or ("" if raw.algoClOrdId else ALGO + raw.algoId), quantity=positive(raw.sz),
+        reason=f"error {raw.failCode}" if failed else "",
+        event_time=milliseconds(raw.uTime) or milliseconds(raw.cTime))
+
+def algo_order(raw: RawAlgo, scope: Scope) -> Order:
+    """Of a pair, the stop counts."""
+    said, stop = algo_report(raw), positive(raw.slTriggerPx)
+    price = positive(raw.slOrdPx if stop else raw.tpOrdPx)
+    kind = STOP_TYPES["sl" if stop else "tp", price is not None]
+    request = OrderRequest(
+        said.client_order_id, scope.account, scope.venue, scope.instrument(raw.instId).id,
+        wire.lookup(WORDS.sides, raw.side, "side"), kind, number(raw.sz), price,
+        stop or number(raw.tpTriggerPx), reduce_only=raw.reduceOnly == "true")
+    return Order(
+        request, said.status, said.venue_order_id, create_time=milliseconds(raw.cTime),
+        update_time=said.event_time)
+
+def parse_order(raw: list[Raw], command: ask.GetOrder, scope: Scope) -> OrderReport:
+    if apart(command.order):
+        return algo_report(decode_algo(raw[0]))
+    return parse_report(decode_order(raw[0]))
+
+def next_order(command: ask.GetOrder, said: OrderReport) -> ask.GetOrder | None:
+    """What has triggered is known better as the order that it became."""
+    if not apart(command.order) or not said.venue_order_id or said.venue_order_id.startswith(ALGO):
+        return None
+    return replace(command, order=replace(command.order, venue_order_id=said.venue_order_id))
+
+def parse_open_orders(raw: list[Raw], command: ask.ListOpenOrders, scope: Scope) -> Page[Order]:
+    """Orders of the book, then those that wait, which may be of a position, whatever it is then."""
+    full = len(raw) == PAGE
+    if not command.cursor.startswith(ALGO):
+        found = [parse.order(decode_order(row), WORDS, scope) for row in raw]
+        return Page(found, found[-1].venue_order_id if full else ALGO)
+    rows = [decode_algo(row) for row in raw]
+    waiting = [algo_order(row, scope) for row in rows if positive(row.sz)]
+    return Page(waiting, ALGO + rows[-1].algoId if full else "")
+
+def parse_algos(payload: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
+    return [algo_report(raw) for raw in decode_algos(payload.data)]
+
 def parse_ack(raw: RawAck, name: str) -> OrderReport:
     """The venue took it down; what becomes of it, the stream tells."""
     if raw.sCode != "0":
@@ -218,15 +303,16 @@ def parse_ack(raw: RawAck, name: str) -> OrderReport:
     return OrderReport(name, OrderStatus.OPEN, raw.ordId)
 
 def parse_placed(raw: RawAck, command: ask.Place, scope: Scope) -> ask.Reports:
-    return [parse_ack(raw, raw.clOrdId)]
+    return [parse_ack(raw, raw.clOrdId or raw.algoClOrdId)]
 
 def parse_changed(raw: RawAck, command: ask.Cancel | ask.Replace, scope: Scope) -> ask.Reports:
     return [parse_ack(raw, command.order.client_order_id)]
 
 def parse_canceled(raw: list[RawAck], command: ask.CancelOrders, scope: Scope) -> ask.Reports:
-    """Those that it will cancel."""
-    names = {order.venue_order_id: order.client_order_id for order, _ in command.orders}
-    return [parse_ack(ack, names[ack.ordId]) for ack in raw if ack.sCode == "0"]
+    """Those that it will cancel; it answers in the order of the question."""
+    names = [order.client_order_id for order, _ in command.orders]
+    rows = zip(raw, names, strict=False)
+    return [parse_ack(ack, name) for ack, name in rows if ack.sCode == "0"]
 
 def parse_fills(raw: list[Raw], command: ask.ListFills, scope: Scope) -> Page[Fill]:
     found = [parse.fill(decode_fill(item), WORDS, scope) for item in reversed(raw)]
@@ -274,23 +360,64 @@ def symbol_of(command: Any) -> dict[str, Any]:
 
 def encode_place(command: ask.Place) -> dict[str, Any]:
     request: OrderRequest = command.request
+    stop = STOPS.get(request.type)
     params = {
-        **symbol_of(command), "tdMode": "cash", "clOrdId": request.client_order_id,
+        **symbol_of(command), "tdMode": "cash",
+        "algoClOrdId" if stop else "clOrdId": request.client_order_id,
         "side": request.side.name.lower(),
-        "ordType": TYPE_WORDS[request.type, request.time_in_force], "sz": text(request.quantity)}
-    if request.price is None:
-        return {**params, "tgtCcy": "base_ccy"}  # or a buy would be counted in quote
-    return {**params, "px": text(request.price)}
+        "ordType": "conditional" if stop else TYPE_WORDS[request.type, request.time_in_force],
+        "sz": text(request.quantity)}
+    if request.price is None and not (stop and request.side is Side.SELL):
+        params["tgtCcy"] = "base_ccy"  # or a buy would be counted in quote
+    if stop and request.trigger_price is not None:
+        price = AT_MARKET if request.price is None else text(request.price)
+        return {**params, f"{stop[0]}TriggerPx": text(request.trigger_price),
+                f"{stop[0]}OrdPx": price}
+    return params if request.price is None else {**params, "px": text(request.price)}
+
+def place_path(command: ask.Place) -> str:
+    return f"/api/v5/trade/order{'-algo' if command.request.type in STOPS else ''}"
 
 def named(order: Order, instrument: Instrument) -> dict[str, Any]:
-    name = {"ordId": order.venue_order_id} if order.venue_order_id else {
-        "clOrdId": order.client_order_id}
-    return {"instId": instrument.venue_symbol, **name}
+    """By their id where it is known: an order from elsewhere may have no other."""
+    own, theirs = ("algoClOrdId", "algoId") if apart(order) else ("clOrdId", "ordId")
+    name = order.venue_order_id.removeprefix(ALGO)
+    return {"instId": instrument.venue_symbol,
+            **({theirs: name} if name else {own: order.client_order_id})}
+
+def encode_cancel(command: ask.Cancel) -> Any:
+    name = named(command.order, command.instrument)
+    return [name] if apart(command.order) else name
+
+def cancel_path(command: ask.Cancel) -> str:
+    return f"/api/v5/trade/cancel-{'algos' if apart(command.order) else 'order'}"
+
+def cancels_path(command: ask.CancelOrders) -> str:
+    return f"/api/v5/trade/cancel-{'algos' if apart(command.orders[0][0]) else 'batch-orders'}"
 
 def encode_replace(command: ask.Replace) -> dict[str, Any]:
     """In place; the quantity counts what is filled."""
-    return {**named(command.order, command.instrument),
-            "newSz": text(command.quantity), "newPx": text(command.price)}
+    name, kind = named(command.order, command.instrument), command.order.request.type
+    if not apart(command.order):
+        return {**name, "newSz": text(command.quantity), "newPx": text(command.price)}
+    words, priced = STOPS[kind]
+    if not priced:
+        raise Refused(
+            Reason.UNSUPPORTED_BY_VENUE, "an order at market that waits for its trigger has no "
+            "price to change: cancel it and place another", {"venue": command.instrument.venue})
+    return {**name, "newSz": text(command.quantity),
+            f"new{words.capitalize()}OrdPx": text(command.price)}
+
+def replace_path(command: ask.Replace) -> str:
+    return f"/api/v5/trade/amend-{'algos' if apart(command.order) else 'order'}"
+
+def encode_order(command: ask.GetOrder) -> dict[str, Any]:
+    """One that waits is asked for without its instrument."""
+    name = named(command.order, command.instrument)
+    return {n: v for n, v in name.items() if n != "instId" or not apart(command.order)}
+
+def order_path(command: ask.GetOrder) -> str:
+    return f"/api/v5/trade/order{'-algo' if apart(command.order) else ''}"
 
 def encode_candles(command: ask.GetCandles) -> dict[str, Any]:
     """Both ends are exclusive there; without an end it would begin with the newest."""
@@ -311,16 +438,16 @@ def candles_path(command: ask.GetCandles) -> str:
     return "/api/v5/market/history-candles" if old else "/api/v5/market/candles"
 
 def encode_open_orders(command: ask.ListOpenOrders) -> dict[str, Any]:
-    return {"instType": "SPOT", **(symbol_of(command) if command.instrument else {}),
-            **({"after": command.cursor} if command.cursor else {}), "limit": PAGE}
+    after = command.cursor.removeprefix(ALGO)
+    return {**KIND, **(symbol_of(command) if command.instrument else {}),
+            **({"ordType": "conditional,oco"} if command.cursor.startswith(ALGO) else {}),
+            **({"after": after} if after else {}), "limit": PAGE}
 
-def next_open_orders(
-    command: ask.ListOpenOrders, page: Sequence[Order]
-) -> ask.ListOpenOrders | None:
-    return replace(command, cursor=page[-1].venue_order_id) if len(page) == PAGE else None
+def open_orders_path(command: ask.ListOpenOrders) -> str:
+    return f"/api/v5/trade/orders-{'algo-' if command.cursor.startswith(ALGO) else ''}pending"
 
 def encode_fills(command: ask.ListFills) -> dict[str, Any]:
-    return {"instType": "SPOT", **symbol_of(command),
+    return {**KIND, **symbol_of(command),
             **({"begin": command.since // MILLISECOND} if command.since else {}),
             **({"after": command.cursor} if command.cursor else {}), "limit": PAGE}
 
@@ -328,7 +455,7 @@ def fills_path(command: ask.ListFills) -> str:
     recent = command.since > command.now - 2 * DAY  # three are kept
     return "/api/v5/trade/fills" if recent else "/api/v5/trade/fills-history"
 
-def next_fills(command: ask.ListFills, page: Page[Fill]) -> ask.ListFills | None:
+def next_page(command: Any, page: Page[Any]) -> Any:
     return replace(command, cursor=page.cursor) if page.cursor else None
 
 # -- streams ---------------------------------------------------------------------------------------
@@ -383,6 +510,8 @@ def verdict(message: BookMessage, sequence: int, first: bool) -> spec.Verdict:
 def write_order(word: str, command: Any, params: Any, session: Session) -> Outgoing | None:
     """As by REST, in a list; instruments go by their number, where the venue has told it."""
     rows = params if isinstance(params, list) else [params]
+    if "algo" in str(rows[0].keys()):
+        return None  # what waits for a trigger goes by REST
     many = isinstance(command, ask.CancelOrders)
     instruments = [i for _, i in command.orders] if many else [command.instrument]
     codes = [instrument.venue_code for instrument in instruments]
@@ -430,14 +559,21 @@ POOLS = (  # each endpoint has its own, of an address or of an account; some for
         "old_candles": 20}.items()),
     *(pool(name, limit) for name, limit in {
         "orders": 1000, "place": 60, "cancel": 60, "cancel_batch": 300, "amend": 60, "order": 60,
-        "open_orders": 60, "fills": 60, "old_fills": 10, "balances": 10, "fees": 5}.items()))
+        "open_orders": 60, "fills": 60, "old_fills": 10, "balances": 10, "fees": 5,
+        **dict.fromkeys(("algo_place", "algo_cancel", "algo_amend", "algo_order", "algo_open"), 20),
+        }.items()))
 
 def ours(name: str, orders: int = 0) -> Callable[[Any], dict[str, int]]:
     """One from an instrument's own pool, and from that of all new and changed orders."""
     return lambda command: {f"{name}/{command.instrument.venue_symbol}": 1, "orders": orders}
 
+def kept(name: str, orders: int = 0) -> Callable[[Any], dict[str, int]]:
+    """The same for an order that is there: of the book, or waiting for its trigger."""
+    return lambda command: ours("algo_" * apart(command.order) + name, orders)(command)
+
 def batch_cost(command: ask.CancelOrders) -> dict[str, int]:
-    return Counter(f"cancel_batch/{instrument.venue_symbol}" for _, instrument in command.orders)
+    name = "algo_cancel" if apart(command.orders[0][0]) else "cancel_batch"
+    return Counter(f"{name}/{instrument.venue_symbol}" for _, instrument in command.orders)
 
 OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.ServerTime: Operation(
@@ -450,7 +586,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
             # What is only announced may have no tick yet.
             parse_instrument(i, scope.venue) for i in raw
             if i.state == "live" or optional(i.tickSz)]),
-        lambda command: {"instType": "SPOT"}, {"instruments": 1}),
+        lambda command: dict(KIND), {"instruments": 1}),
     ask.GetBook: Operation(
         "GET", "/api/v5/market/books", listed(RawBook),
         readers.held(readers.first(lambda raw, command, scope: parse_book(raw, True))),
@@ -468,37 +604,36 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         readers.held(readers.candles(WORDS), backwards=True), encode_candles,
         lambda command: {"old_candles" if "history" in candles_path(command) else "candles": 1}),
     ask.Place: Operation(
-        "POST", "/api/v5/trade/order", listed(RawAck), readers.held(readers.first(parse_placed)),
-        encode_place, ours("place", 1), signed=True),
+        "POST", place_path, listed(RawAck), readers.held(readers.first(parse_placed)),
+        encode_place, lambda command: ours(
+            "algo_place" if command.request.type in STOPS else "place", 1)(command), signed=True),
     ask.Cancel: Operation(
-        "POST", "/api/v5/trade/cancel-order", listed(RawAck),
-        readers.held(readers.first(parse_changed)),
-        lambda command: named(command.order, command.instrument), ours("cancel"), signed=True),
+        "POST", cancel_path, listed(RawAck), readers.held(readers.first(parse_changed)),
+        encode_cancel, kept("cancel"), signed=True),
     ask.CancelOrders: Operation(
-        "POST", "/api/v5/trade/cancel-batch-orders", listed(RawAck), readers.held(parse_canceled),
+        "POST", cancels_path, listed(RawAck), readers.held(parse_canceled),
         lambda command: [named(*pair) for pair in command.orders], batch_cost, signed=True),
     ask.Replace: Operation(
-        "POST", "/api/v5/trade/amend-order", listed(RawAck),
-        readers.held(readers.first(parse_changed)), encode_replace, ours("amend", 1), signed=True),
+        "POST", replace_path, listed(RawAck), readers.held(readers.first(parse_changed)),
+        encode_replace, kept("amend", 1), signed=True),
     ask.GetOrder: Operation(
-        "GET", "/api/v5/trade/order", listed(RawOrder),
-        readers.held(readers.first(lambda raw, command, scope: parse_report(raw))),
-        lambda command: named(command.order, command.instrument), ours("order"), signed=True),
+        "GET", order_path, listed(Raw), readers.held(parse_order), encode_order, kept("order"),
+        signed=True, better=next_order),
     ask.ListOpenOrders: Operation(
-        "GET", "/api/v5/trade/orders-pending", listed(RawOrder),
-        readers.held(readers.orders(WORDS)), encode_open_orders, {"open_orders": 1}, signed=True,
-        more=next_open_orders),
+        "GET", open_orders_path, listed(Raw), readers.held(parse_open_orders), encode_open_orders,
+        lambda command: {"algo_open" if command.cursor.startswith(ALGO) else "open_orders": 1},
+        signed=True, more=next_page),
     ask.ListFills: Operation(
         "GET", fills_path, listed(Raw), readers.held(parse_fills), encode_fills,
         lambda command: {"old_fills" if "history" in fills_path(command) else "fills": 1},
-        signed=True, more=next_fills),
+        signed=True, more=next_page),
     ask.GetBalances: Operation(
         "GET", "/api/v5/account/balance", listed(RawAccount),
         readers.held(readers.first(parse_balances)), cost={"balances": 1}, signed=True),
     ask.GetFees: Operation(
         "GET", "/api/v5/account/trade-fee", listed(RawFees),
         readers.held(readers.first(parse_fees)),
-        lambda command: {"instType": "SPOT", **symbol_of(command)}, {"fees": 1}, signed=True),
+        lambda command: {**KIND, **symbol_of(command)}, {"fees": 1}, signed=True),
 }
 CHANNELS = {
     Channel.BOOK: spec.ChannelSpec(
@@ -519,7 +654,9 @@ PUBLIC = spec.StreamSpec(  # three of our frames a second, 480 an hour; cut afte
 PRIVATE = spec.PrivateSpec(
     replace(PUBLIC, path="/ws/v5/private", opening=(log_in,),
             subscribe=write("subscribe", "instType")),
-    {"orders:SPOT": parse_execution, "account": parse_account})
+    {"orders:SPOT": parse_execution, "account": parse_account}, beside=(spec.PrivateSpec(
+        replace(PUBLIC, path="/ws/v5/business", opening=(log_in,),
+                subscribe=write("subscribe", "instType")), {"orders-algo:SPOT": parse_algos}),))
 ENTRY = spec.OrderEntry(  # over the account's stream, and from the same budgets
     words={
         ask.Place: "order", ask.Cancel: "cancel-order", ask.CancelOrders: "batch-cancel-orders",
@@ -550,17 +687,17 @@ VENUE = spec.VenueSpec(
     streams={"public": PUBLIC, "business": replace(PUBLIC, path="/ws/v5/business")},
     channels=CHANNELS, private=PRIVATE, entry=ENTRY, signer=SIGNER, failure=parse_failure,
     errors=ERRORS, pools=POOLS, usage=lambda headers: {}, intervals=INTERVALS,
-    order_types=frozenset(TYPE_WORDS),
+    order_types=frozenset({*TYPE_WORDS, *((kind, TimeInForce.GTC) for kind in STOPS)}),
     capabilities=frozenset({
         Capability.ORDER_BOOK, Capability.TRADES, Capability.TICKER, Capability.CANDLES,
-        Capability.LIMIT, Capability.MARKET, Capability.POST_ONLY, Capability.IOC, Capability.FOK,
-        Capability.REPLACE, Capability.CANCEL_ALL, Capability.FILLS, Capability.BALANCES,
-        Capability.FEES}),
+        Capability.LIMIT, Capability.MARKET, Capability.STOP, Capability.POST_ONLY, Capability.IOC,
+        Capability.FOK, Capability.REPLACE, Capability.CANCEL_ALL, Capability.FILLS,
+        Capability.BALANCES, Capability.FEES}),
     credentials=frozenset({"api_key", "secret", "passphrase"}),
     client_id=ClientIdRule(length=32),
     # A request is turned away half a minute after its timestamp; then the matching engine's time.
     settle_time=45 * SECOND,
-    limit_pause=2 * SECOND, cancel_batch=20, cancel_all_by_instrument=False,
+    limit_pause=2 * SECOND, cancel_batch={False: 20, True: 10}, cancel_group=apart, cancel_all_by_instrument=False,
     replaces_in_place=True,
     standing_since="2026-09-06",
     standing_evidence="its documentation is maintained, and announces changes months ahead")
@@ -570,4 +707,11 @@ US = replace(
 EEA = replace(
     VENUE, id="okx_eea", name="OKX Europe",
     hosts={"rest": "https://eea.okx.com", "stream": "wss://wseea.okx.com:8443"})
-VENUES = (VENUE, US, EEA)
+def demo(venue: spec.VenueSpec, stream: str) -> spec.VenueSpec:
+    """A site's demo network: at the same host, told apart by a header."""
+    return replace(
+        venue, id=f"{venue.id}_testnet", name=f"{venue.name} demo network",
+        hosts={**venue.hosts, "stream": f"wss://{stream}.okx.com:8443"},
+        headers={"x-simulated-trading": "1"})
+
+VENUES = (VENUE, US, EEA, demo(VENUE, "wspap"), demo(US, "wsuspap"), demo(EEA, "wseeapap"))

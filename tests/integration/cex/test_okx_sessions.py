@@ -201,6 +201,7 @@ async def test_all_orders_are_canceled_in_batches(okx: Okx) -> None:
         return Answer(envelope(*late, code="1" if gone else "2" if "5" in numbers else "0"))
 
     okx.exchange.on("GET /api/v5/trade/orders-pending", pending)
+    okx.exchange.on("GET /api/v5/trade/orders-algo-pending", envelope())
     okx.exchange.on("POST /api/v5/trade/cancel-batch-orders", cancel)
     reports = await okx.account.cancel_all("BTC-USDT")
     # 122 orders: a page and a half, in batches of twenty; the last batch was over anyway.
@@ -219,6 +220,7 @@ async def test_a_batch_that_fails_after_others_is_no_clean_no(okx: Okx) -> None:
     okx.exchange.on(
         "GET /api/v5/trade/orders-pending", envelope(*(order_row(n) for n in range(1, 23)))
     )
+    okx.exchange.on("GET /api/v5/trade/orders-algo-pending", envelope())
     okx.exchange.on("POST /api/v5/trade/cancel-batch-orders", cancel)
     await connect(okx)
     with pytest.raises(Unconfirmed, match="20 orders were canceled, then"):
