@@ -293,6 +293,15 @@ class Previewing(Protocol):
 
 
 @runtime_checkable
+class CancelTimer(Protocol):
+    """An account whose venue cancels all its open orders by itself unless it hears from us."""
+
+    async def cancel_all_after(self, timeout: int) -> None:
+        """Sets the timer anew, `timeout` nanoseconds from now; 0 takes it away."""
+        ...
+
+
+@runtime_checkable
 class Leveraged(Protocol):
     """An account at a venue of perpetuals, where leverage is declared for each instrument."""
 

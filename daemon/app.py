@@ -52,6 +52,7 @@ from daemon.listeners import Listeners
 from daemon.logging import configure
 from daemon.parts import Parts
 from daemon.registry import Registry
+from daemon.risk.office import RiskOffice
 from daemon.rpc.loop import run as run_loop
 from daemon.rpc.server import Dispatcher, permissions
 from daemon.services.access import AccessService
@@ -59,6 +60,7 @@ from daemon.services.accounts import AccountService
 from daemon.services.chains import ChainService
 from daemon.services.events import EventService
 from daemon.services.market_data import MarketDataService
+from daemon.services.risk import RiskService
 from daemon.services.sandbox import SandboxService
 from daemon.services.swaps import SwapService
 from daemon.services.system import SystemService, limits
@@ -114,7 +116,7 @@ def run(options: RunOptions) -> None:
         lock = _DirectoryLock(data_dir / "lock")
     with lock:
         with _explained(data_dir):
-            daemon = Daemon(options.profile, settings, data_dir)
+            daemon = Daemon(options.profile, settings, data_dir, _config_path(options))
         run_loop(daemon.run())
 
 
@@ -150,7 +152,9 @@ class Profile(Protocol):
 class Daemon:
     """One run of the daemon in one data directory, whose lock the caller holds."""
 
-    def __init__(self, profile: str, settings: Settings, data_dir: Path) -> None:
+    def __init__(
+        self, profile: str, settings: Settings, data_dir: Path, config_path: Path | None = None
+    ) -> None:
         clock = SystemClock()
         self._profile = profile
         self._settings = settings
@@ -164,6 +168,15 @@ class Daemon:
         self._journal = Journal(store, clock)
         self._events = EventStream(self._journal)
         self._desk = Desk(self._journal, self._registry, clock)
+        self._risk = RiskOffice(
+            settings.risk,
+            data_dir / "risk.json",
+            config_path,
+            self._desk,
+            self._registry,
+            self._journal,
+            clock,
+        )
         self._tokens = Tokens(data_dir / "tokens.json")
         self._wallets = Wallets(
             WalletStore(data_dir / "wallets", clock, LIGHT if profile == "sandbox" else STANDARD),
@@ -218,6 +231,7 @@ class Daemon:
 
     async def _start(self) -> None:
         await self._desk.start()
+        await self._risk.start()
         services = self._services()
         write_files(self._data_dir / "access", self._keyring.roots, permissions(CONTRACT).values())
         await self._listeners.start(
@@ -225,6 +239,7 @@ class Daemon:
         )
         await self._bring_up.start()
         self._parts.spawn(self._lifecycle.run(), "lifecycle")
+        self._parts.spawn(self._risk.run(), "risk")
         self._lifecycle.begin()
         await self._listeners.ready()
         log.info(
@@ -257,7 +272,10 @@ class Daemon:
     def _services(self) -> Mapping[ServiceDescriptor, object | None]:
         """Every service of the contract, with what serves it; None for what is not built."""
         registry, journal = self._registry, self._journal
-        swaps = SwapService(registry, self._wallets, self._parts.clock, self._heartbeat)
+        risk = RiskService(registry, self._risk)
+        swaps = SwapService(
+            registry, self._wallets, self._risk.desk, self._parts.clock, self._heartbeat
+        )
         built = {
             "SystemService": SystemService(
                 self._lifecycle,
@@ -274,14 +292,15 @@ class Daemon:
             "AccountService": AccountService(registry, self._wallets, self._desk),
             "EventService": EventService(registry, journal, self._events, self._heartbeat),
             "ChainService": ChainService(registry, self._tokens, journal),
-            "WalletService": WalletService(registry, self._wallets, self._tokens),
+            "WalletService": WalletService(registry, self._wallets, self._tokens, self._risk.desk),
             "SandboxService": SandboxService(registry, lambda: self._bring_up.faults),
             "SwapService": swaps,
+            "RiskService": risk,
             "AccessService": AccessService(
                 self._keyring, self._guard, permissions(CONTRACT), self._listeners.connect_string
             ),
         }
-        self._guard.resolvers = resolvers(self._desk, swaps.venue_of)
+        self._guard.resolvers = resolvers(self._desk, swaps.venue_of, risk.of_lease, risk.of_halt)
         return {
             service: built.get(name)
             for file in CONTRACT
@@ -291,6 +310,7 @@ class Daemon:
     def _components(self) -> Iterable[Component]:
         registry = self._registry
         yield Component("journal", "journal", self._journal.condition)
+        yield Component("risk", "risk", self._risk.condition)
         for id_, venue in registry.venues.items():
             yield Component("venue", id_, venue.condition)
         for id_, network in registry.networks.items():
@@ -319,12 +339,16 @@ def _profile(name: str) -> Callable[[Parts], Profile]:
     raise ConfigError(f"no profile {name!r}: sandbox or live")
 
 
+def _config_path(options: RunOptions) -> Path | None:
+    """The file that is read: the one that was named, or the usual one of the live profile."""
+    usual = home() / "cambist.toml"
+    if options.config_path is None and options.profile == "live" and usual.exists():
+        return usual
+    return options.config_path
+
+
 def _settings(options: RunOptions) -> Settings:
-    path = options.config_path
-    if path is None:
-        usual = home() / "cambist.toml"
-        path = usual if options.profile == "live" and usual.exists() else None
-    settings = load(path)
+    settings = load(_config_path(options))
     changes: dict[str, object] = {}
     if options.tcp is not None:
         changes["server"] = settings.server.model_copy(update={"tcp": options.tcp})

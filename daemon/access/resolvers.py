@@ -9,7 +9,12 @@ from daemon.access.scopes import ALL, Names, Resolver
 from daemon.trading import Desk
 
 
-def resolvers(desk: Desk, venue_of_quote: Callable[[str], str | None]) -> Mapping[str, Resolver]:
+def resolvers(
+    desk: Desk,
+    venue_of_quote: Callable[[str], str | None],
+    of_lease: Resolver,
+    of_halt: Resolver,
+) -> Mapping[str, Resolver]:
     """By the method's name. What nobody knows concerns everything: it is denied to a token that is
     limited, rather than allowed by mistake."""
 
@@ -30,4 +35,5 @@ def resolvers(desk: Desk, venue_of_quote: Callable[[str], str | None]) -> Mappin
         return {"venue": {venue_of_quote(request.quote_id) or ALL}}
 
     by_order = dict.fromkeys(("ReplaceOrder", "CancelOrder", "GetOrder", "ExplainOrder"), order)
-    return {**by_order, "Swap": swap}
+    by_lease = dict.fromkeys(("RenewLease", "CloseLease"), of_lease)
+    return {**by_order, **by_lease, "Swap": swap, "Resume": of_halt}

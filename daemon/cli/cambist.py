@@ -11,6 +11,7 @@ from daemon.cli.commands import (
     events,
     market,
     orders,
+    risk,
     sandbox,
     swaps,
     system,
@@ -22,7 +23,8 @@ from daemon.cli.speech import write_error
 
 # In the order of the help.
 AREAS = (
-    system, venues, market, orders, accounts, swaps, chains, wallets, events, tokens, sandbox,
+    system, venues, market, orders, accounts, swaps, chains, wallets, events, tokens, risk,
+    sandbox,
 )  # fmt: skip
 
 

@@ -56,6 +56,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "Asset:asset",
         "Rate:rate",
     ),
+    "HaltRecord": (
+        "Halt:id",
+        "What:scope",
+        "Mode:mode",
+        "Since:create_time",
+        "Why:reason",
+    ),
     "Instrument": (
         "Instrument:id",
         "Venue:venue",
@@ -99,6 +106,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "In:interval",
     ),
     "Token": ("Symbol:symbol", "Decimals:decimals", "Address:address", "Name:name"),
+    "RiskLimit": ("Limit:name", "Of:scope", "At most:limit", "Used:used", "In:unit"),
     "TokenRoot": (
         "Root:name",
         "Revoked:revoked",

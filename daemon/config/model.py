@@ -144,6 +144,47 @@ def _live_networks() -> dict[str, NetworkSettings]:
     }
 
 
+RiskRule = Literal[
+    "order_quantity",
+    "order_notional",
+    "open_orders",
+    "order_rate",
+    "position",
+    "position_notional",
+    "day_notional",
+    "day_loss",
+    "price_band",
+    "slippage",
+]
+
+
+class RiskLimitSettings(Section):
+    """A limit over all bots; empty fields mean all."""
+
+    rule: RiskRule = Field(description="What is limited: see docs/guides/risk.md.")
+    limit: DecimalText = Field(description="The most that is allowed.")
+    asset: str = Field(
+        "", description="Only orders whose base or quote (as the rule has it) is this."
+    )
+    venue: str = Field("", description="Only this venue.")
+    account: str = Field("", description="Only this account.")
+    instrument: str = Field("", description="Only this instrument.")
+    token_root: str = Field("", description="Only the bot whose tokens have this root.")
+
+
+class RiskSettings(Section):
+    """What may be sent at all, whoever asks; changes are in force at once, without a restart."""
+
+    self_trade: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Whether an order that would trade with another of this daemon is refused.",
+    )
+    limits: list[RiskLimitSettings] = Field(
+        default_factory=list,
+        description='Such as { rule = "order_notional", limit = "5000", account = "main" }.',
+    )
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -152,6 +193,7 @@ class Settings(Section):
     journal: JournalSettings = Field(default_factory=JournalSettings)
     wallets: WalletSettings = Field(default_factory=WalletSettings)
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
+    risk: RiskSettings = Field(default_factory=RiskSettings)
     venues: dict[str, VenueSettings] = Field(default_factory=_live_venues)
     networks: dict[str, NetworkSettings] = Field(default_factory=_live_networks)
     accounts: list[AccountSettings] = Field(default_factory=list)

@@ -8,12 +8,13 @@ from decimal import Decimal
 from cambist.v1 import swaps_pb2 as pb
 from core.clock import SECOND, Clock
 from core.errors import Reason, Refused
-from core.money import parse
+from core.money import from_units, parse
 from core.swaps import Quote, SwapVenue
 from daemon.codec import chains as chains_codec
 from daemon.codec import swaps as codec
 from daemon.codec.chains import fee_options, units_of
 from daemon.registry import Registry
+from daemon.risk import RiskDesk
 from daemon.rpc.paging import paginate
 from daemon.rpc.rules import invalid, required
 from daemon.wallets import Wallets
@@ -28,8 +29,16 @@ KEPT_QUOTES = 10_000
 class SwapService:
     """Quotes come from pool state in memory; a swap is the venue's to send."""
 
-    def __init__(self, registry: Registry, wallets: Wallets, clock: Clock, heartbeat: int) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        wallets: Wallets,
+        risk: RiskDesk,
+        clock: Clock,
+        heartbeat: int,
+    ) -> None:
         self._registry = registry
+        self._risk = risk
         self._wallets = wallets
         self._clock = clock
         self._heartbeat = heartbeat / SECOND  # float: asyncio timeouts are in seconds
@@ -109,6 +118,8 @@ class SwapService:
         seconds = request.deadline_seconds or DEFAULT_DEADLINE_SECONDS
         if seconds > MAX_DEADLINE_SECONDS:
             raise invalid("deadline_seconds", f"must be at most {MAX_DEADLINE_SECONDS}")
+        name, _ = self._wallets.resolve(network, request.wallet)
+        self._risk.admit_swap(name, quote.venue, _notional(quote, venue), quote.slippage)
         approval = await venue.required_approval(quote, owner)
         if request.dry_run:
             return pb.SwapResponse(quote=codec.quote(quote, approval))
@@ -154,3 +165,14 @@ class SwapService:
                 {"quote": id_},
             )
         return quote
+
+
+def _notional(quote: Quote, venue: SwapVenue) -> Decimal | None:
+    """What a swap over one pool is worth in its market's quote; None where no market says."""
+    for one in venue.instruments.values():
+        symbols = {"in": quote.token_in.symbol, "out": quote.token_out.symbol}
+        if {one.base, one.quote} == set(symbols.values()):
+            if one.quote == symbols["in"]:
+                return from_units(quote.units_in, quote.token_in.decimals)
+            return from_units(quote.units_out, quote.token_out.decimals)
+    return None

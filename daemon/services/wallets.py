@@ -5,10 +5,12 @@ from cambist.v1 import wallets_pb2 as pb
 from chains.wallets.catalogue import WalletInfo
 from chains.wallets.store import StoreState
 from core.money import parse
+from core.ports import Network
 from daemon.codec import accounts as accounts_codec
 from daemon.codec import chains as codec
 from daemon.codec.chains import family, family_name, fee_options, units_of
 from daemon.registry import Registry
+from daemon.risk import RiskDesk
 from daemon.rpc.paging import paginate
 from daemon.rpc.rules import required
 from daemon.tokens import Tokens
@@ -24,8 +26,11 @@ _STATES = {
 class WalletService:
     """Keys go in and never come out; what they sign goes through the networks."""
 
-    def __init__(self, registry: Registry, wallets: Wallets, tokens: Tokens) -> None:
+    def __init__(
+        self, registry: Registry, wallets: Wallets, tokens: Tokens, risk: RiskDesk
+    ) -> None:
         self._registry = registry
+        self._risk = risk
         self._wallets = wallets
         self._tokens = tokens
 
@@ -121,6 +126,7 @@ class WalletService:
     async def transfer(self, request: pb.TransferRequest) -> pb.TransferResponse:
         """Sends coins or tokens."""
         network = self._registry.network(request.network)
+        self._admit(network, request.wallet)
         sender = self._wallets.signing_address(network, request.wallet)
         if request.token:
             token = await self._tokens.find(network, request.token)
@@ -135,6 +141,7 @@ class WalletService:
     async def wrap(self, request: pb.WrapRequest) -> pb.WrapResponse:
         """Native coins into their wrapped token."""
         network = self._registry.network(request.network)
+        self._admit(network, request.wallet)
         sender = self._wallets.signing_address(network, request.wallet)
         units = units_of(request.amount, network.info.native, "amount")
         sent = await network.wrap(sender, units, request.request_id, fee_options(request.fees))
@@ -143,6 +150,7 @@ class WalletService:
     async def unwrap(self, request: pb.UnwrapRequest) -> pb.UnwrapResponse:
         """The wrapped token into native coins."""
         network = self._registry.network(request.network)
+        self._admit(network, request.wallet)
         sender = self._wallets.signing_address(network, request.wallet)
         units = units_of(request.amount, network.info.native, "amount")
         sent = await network.unwrap(sender, units, request.request_id, fee_options(request.fees))
@@ -155,10 +163,17 @@ class WalletService:
         owner = self._wallets.signing_address(network, request.wallet)
         token = await self._tokens.find(network, request.token)
         units = 0 if not parse(request.amount) else units_of(request.amount, token, "amount")
+        if units:
+            self._admit(network, request.wallet, request.venue)
         sent = await venue.approve(
             owner, token, units, request.request_id, fee_options(request.fees)
         )
         return pb.ApproveResponse(transaction=codec.transaction(sent))
+
+    def _admit(self, network: Network, wallet: str, venue: str = "") -> None:
+        """Raises HALTED or PERMISSION_DENIED."""
+        name, _ = self._wallets.resolve(network, wallet)
+        self._risk.admit_transaction(name, venue)
 
 
 def _encode(wallet: WalletInfo) -> pb.Wallet:

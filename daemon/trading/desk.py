@@ -37,6 +37,11 @@ class Desk:
         self._journal = journal
         self._office = Office(journal, directory, clock, settings or DeskSettings())
 
+    @property
+    def office(self) -> Office:
+        """For those who watch over all accounts: the risk desk."""
+        return self._office
+
     # Accounts.
 
     async def start(self) -> None:

@@ -6,9 +6,11 @@ One for all accounts, because a wallet trades on several venues of a network and
 from collections import OrderedDict
 from collections.abc import Set
 from dataclasses import replace
+from decimal import Decimal
 
 from cambist.v1 import events_pb2 as pb
 from core.accounts import Balance, Position
+from core.money import ZERO
 from daemon.codec import accounts as codec
 from daemon.journal.events import new_event
 from daemon.journal.journal import Journal
@@ -44,6 +46,31 @@ class Holdings:
         self._held.move_to_end(key)
         if len(self._held) > _REMEMBERED:
             self._held.popitem(last=False)
+
+    def balance(self, account: str, place: str, asset: str) -> Decimal:
+        """The total of an asset, at a venue or on a network."""
+        held = self._held.values()
+        return sum(
+            (
+                one.total
+                for one in held
+                if isinstance(one, Balance)
+                and (one.account, one.venue, one.asset) == (account, place, asset)
+            ),
+            ZERO,
+        )
+
+    def position(self, account: str, venue: str, instrument: str) -> Decimal:
+        """The net position in base units, negative for short."""
+        net = ZERO
+        for one in self._held.values():
+            if isinstance(one, Position) and (one.account, one.venue, one.instrument) == (
+                account,
+                venue,
+                instrument,
+            ):
+                net += one.quantity
+        return net
 
     def gone(
         self,

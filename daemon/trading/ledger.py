@@ -38,6 +38,7 @@ class Ledger:
         self._final: OrderedDict[str, Tracked] = OrderedDict()
         self._by_venue_id: dict[str, Tracked] = {}
         self._by_request: dict[str, Tracked] = {}
+        self.on_fill: Callable[[Fill], None] = lambda fill: None  # each one once
         self._becoming: dict[str, Tracked] = {}  # by the id that a replacement under way may get
 
     @property
@@ -194,6 +195,7 @@ class Ledger:
 
     def fill(self, tracked: Tracked | None, fill: Fill) -> None:
         """A trade that was not seen before; without an order when it is none of ours."""
+        self.on_fill(fill)
         if tracked is None:
             self._journal.append(*self._fill_entries(fill), fact=True)
             return
@@ -225,7 +227,9 @@ class Ledger:
 
     def become(self, old: Tracked, order: Order, request_id: str) -> Tracked:
         """The order that a venue made of another when it replaced it."""
-        state = OrderState(order, request_id=request_id, replace_request_id=request_id)
+        state = OrderState(
+            order, request_id=request_id, replace_request_id=request_id, root=old.state.root
+        )
         self._journal.append(state.row(), self._event(state), fact=True)
         tracked = Tracked(state, whole=True, sent=old.sent)
         self._keep(tracked)

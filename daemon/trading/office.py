@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.clock import Clock
 from core.errors import Reason, Refused
 from core.instruments import Instrument
-from core.orders import OrderStatus
+from core.orders import Fill, OrderRequest, OrderStatus
 from core.ports import Account, Condition, Health
 from daemon.journal.journal import Journal
 from daemon.trading.checks import not_found
@@ -26,6 +26,34 @@ class Directory(Protocol):
     def account(self, account: str, venue: str) -> Account: ...
 
     def instrument(self, venue: str, instrument: str) -> Instrument: ...
+
+
+class Gatekeeper(Protocol):
+    """Whether an order may be sent: see daemon.risk. `admit` raises Refused."""
+
+    async def prepare(self, request: OrderRequest, replaces: str = "") -> Any: ...
+
+    def admit(self, admission: Any) -> None: ...
+
+    def taken(self, admission: Any) -> None: ...
+
+    def filled(self, fill: Fill) -> None: ...
+
+
+class Everything:
+    """Lets every order pass."""
+
+    async def prepare(self, request: OrderRequest, replaces: str = "") -> None:
+        return None
+
+    def admit(self, admission: Any) -> None:
+        return None
+
+    def taken(self, admission: Any) -> None:
+        return None
+
+    def filled(self, fill: Fill) -> None:
+        return None
 
 
 class Station:
@@ -93,7 +121,8 @@ class Office:
         self.directory = directory
         self.clock = clock
         self._settings = settings
-        self._holdings = Holdings(journal)
+        self.holdings = Holdings(journal)
+        self.risk: Gatekeeper = Everything()
         self._stations: dict[tuple[str, str], Station] = {}
         self._stopping = False
 
@@ -102,7 +131,8 @@ class Office:
         key = account.id, account.venue.info.id
         if key in self._stations:
             return
-        station = Station(self.journal, account, self._holdings, self._settings)
+        station = Station(self.journal, account, self.holdings, self._settings)
+        station.ledger.on_fill = lambda fill: self.risk.filled(fill)
         self._stations[key] = station
         try:
             await station.open()
@@ -126,6 +156,10 @@ class Office:
         """See Desk.condition."""
         station = self._stations.get((account.id, account.venue.info.id))
         return station.seat.condition if station else Condition(Health.DOWN, "not open")
+
+    def stations(self) -> Iterator[Station]:
+        """All that are open."""
+        return iter(tuple(self._stations.values()))
 
     def recheck(self) -> None:
         """Has every account reconciled soon."""

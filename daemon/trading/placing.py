@@ -8,6 +8,7 @@ from core.errors import CambistError, Reason, Refused, Rejected
 from core.ids import client_order_id
 from core.orders import Order, OrderRequest, OrderStatus
 from core.ports import Previewing
+from daemon.access.caller import CALLER
 from daemon.trading.checks import check_request
 from daemon.trading.office import Office, Station
 from daemon.trading.state import UNANSWERED, OrderState, Tracked
@@ -28,7 +29,9 @@ async def place(
     office.require_open(station)
     check_request(request, office.directory.instrument(request.venue, request.instrument))
     state = _state(office, station, request_id, request, earlier)
+    admission = await office.risk.prepare(state.order.request)
     await station.account.check(state.order.request)
+    office.risk.admit(admission)
     if dry_run:
         if isinstance(station.account, Previewing):
             await station.account.preview(state.order.request)
@@ -37,7 +40,9 @@ async def place(
     meanwhile = station.ledger.requested(request_id)
     if meanwhile is not None and meanwhile is not earlier:
         return _outcome(meanwhile.state)  # a call with the same id was faster
+    office.risk.admit(admission)  # others may have been faster; nothing is awaited from here on
     tracked, written = station.ledger.begin(state)
+    office.risk.taken(admission)
     with station.calling(tracked):
         try:
             await written
@@ -64,7 +69,7 @@ def _state(
     if earlier is not None:  # the newest of a request is the one that counts; clocks are set back
         now = max(now, earlier.order.create_time + 1)
     order = Order(replace(request, client_order_id=id), create_time=now, update_time=now)
-    return OrderState(order, request_id, attempt=attempt)
+    return OrderState(order, request_id, attempt=attempt, root=CALLER.get().root)
 
 
 async def _send(station: Station, tracked: Tracked) -> None:

@@ -31,6 +31,8 @@ async def replace_order(
     office.require_open(station)
     _check(office, station, tracked, quantity, price)
     now = tracked.order.request
+    left = replace(now, quantity=quantity - tracked.order.filled_quantity, price=price)
+    office.risk.admit(await office.risk.prepare(left, replaces=tracked.id))
     if dry_run or (quantity, price) == (now.quantity, now.price):
         return tracked.state  # nothing to send
     rule = station.account.client_id_rule

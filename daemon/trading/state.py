@@ -38,6 +38,7 @@ class OrderState:
     replacement: Replacement | None = None  # under way
     replace_request_id: str = ""  # the last that changed it
     replaced_by: str = ""  # the order that it became
+    root: str = ""  # whose token placed it; empty for an external order
 
     @property
     def live(self) -> bool:

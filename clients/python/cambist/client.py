@@ -18,6 +18,7 @@ from cambist.services.accounts import Accounts
 from cambist.services.chains import Chains
 from cambist.services.events import Events
 from cambist.services.market import Market
+from cambist.services.risk import Risk
 from cambist.services.sandbox import Sandbox
 from cambist.services.swaps import Swaps
 from cambist.services.system import System
@@ -56,6 +57,7 @@ class Client:
         self.swaps = Swaps(rpc)
         self.sandbox = Sandbox(rpc)
         self.access = Access(rpc)
+        self.risk = Risk(rpc)
 
     async def close(self) -> None:
         """Ends the connection and its streams."""

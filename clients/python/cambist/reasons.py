@@ -253,7 +253,7 @@ class TokenRootNotFound(NotFound):
     """No root of tokens in force has this name."""
 
 
-class RiskLimit(FailedPrecondition):
+class RiskLimitExceeded(FailedPrecondition):
     """A limit of the daemon's own forbids it; nothing was sent."""
 
 

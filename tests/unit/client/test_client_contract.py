@@ -26,6 +26,7 @@ from cambist.v1 import (
     events_pb2,
     market_data_pb2,
     options_pb2,
+    risk_pb2,
     sandbox_pb2,
     swaps_pb2,
     system_pb2,
@@ -40,6 +41,7 @@ MODULES: dict[str, Any] = {
     "chains": chains_pb2,
     "events": events_pb2,
     "market": market_data_pb2,
+    "risk": risk_pb2,
     "sandbox": sandbox_pb2,
     "swaps": swaps_pb2,
     "system": system_pb2,
@@ -62,6 +64,7 @@ NAMES = {
     "Info": "GetInfoResponse",
     "BakedToken": "BakeTokenResponse",
     "InspectedToken": "InspectTokenResponse",
+    "Lease": "OpenLeaseResponse",
 }
 # Messages without a value of their own, and why.
 WITHOUT = {

@@ -33,6 +33,7 @@ from cambist.types.chains import (
 )
 from cambist.types.events import AccountNotice, Event
 from cambist.types.market import BookState, Candle, EventKind, Funding, Ticker, Trade
+from cambist.types.risk import HaltMode, HaltRecord, Lease, RiskLimit, Scope
 from cambist.types.sandbox import Fault, FaultKind
 from cambist.types.swaps import Pool, Quote, RequiredApproval, SwapMode
 from cambist.types.system import Component, Condition, DaemonState, Health, Info, Limits, Status
@@ -82,12 +83,15 @@ __all__ = [
     "Funding",
     "FundingPayment",
     "Grant",
+    "HaltMode",
+    "HaltRecord",
     "Health",
     "Info",
     "InspectedToken",
     "Instrument",
     "InstrumentKind",
     "InstrumentStatus",
+    "Lease",
     "Limits",
     "Liquidity",
     "MarginMode",
@@ -106,6 +110,8 @@ __all__ = [
     "Quote",
     "RateLimit",
     "RequiredApproval",
+    "RiskLimit",
+    "Scope",
     "Side",
     "Standing",
     "Status",

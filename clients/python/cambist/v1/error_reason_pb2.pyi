@@ -132,7 +132,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The quote is too old to be executed."""
     ERROR_REASON_TOKEN_ROOT_NOT_FOUND: _ErrorReason.ValueType  # 53
     """No root of tokens in force has this name."""
-    ERROR_REASON_RISK_LIMIT: _ErrorReason.ValueType  # 54
+    ERROR_REASON_RISK_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 54
     """A limit of the daemon's own forbids it; nothing was sent."""
     ERROR_REASON_HALTED: _ErrorReason.ValueType  # 55
     """A halt is in force; cancels pass."""
@@ -260,7 +260,7 @@ ERROR_REASON_QUOTE_EXPIRED: ErrorReason.ValueType  # 52
 """The quote is too old to be executed."""
 ERROR_REASON_TOKEN_ROOT_NOT_FOUND: ErrorReason.ValueType  # 53
 """No root of tokens in force has this name."""
-ERROR_REASON_RISK_LIMIT: ErrorReason.ValueType  # 54
+ERROR_REASON_RISK_LIMIT_EXCEEDED: ErrorReason.ValueType  # 54
 """A limit of the daemon's own forbids it; nothing was sent."""
 ERROR_REASON_HALTED: ErrorReason.ValueType  # 55
 """A halt is in force; cancels pass."""
