@@ -13,6 +13,7 @@ is to be asked for; an algo order placed elsewhere without an id has "algo" and 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
@@ -127,6 +128,9 @@ class RawAlgo(Wire):
     slOrdPx: Raw = Raw()
     tpTriggerPx: Raw = Raw()
     tpOrdPx: Raw = Raw()
+    triggerPx: Raw = Raw()
+    ordPx: Raw = Raw()
+    last: Raw = Raw()  # when it was placed
     reduceOnly: str = ""
     ordId: str = ""
     ordIdList: list[str] = []  # noqa: RUF012 - msgspec copies it
@@ -259,15 +263,29 @@ def algo_report(raw: RawAlgo) -> OrderReport:
         reason=f"error {raw.failCode}" if failed else "",
         event_time=milliseconds(raw.uTime) or milliseconds(raw.cTime))
 
-def algo_order(raw: RawAlgo, scope: Scope) -> Order:
-    """Of a pair, the stop counts."""
-    said, stop = algo_report(raw), positive(raw.slTriggerPx)
-    price = positive(raw.slOrdPx if stop else raw.tpOrdPx)
-    kind = STOP_TYPES["sl" if stop else "tp", price is not None]
+def trigger_of(raw: RawAlgo) -> tuple[str, Decimal, Decimal | None] | None:
+    """What it is, its trigger, and its price: none is at market. Of a pair, the stop counts. A mere
+    trigger above the price makes a buy a stop, a sale a take-profit; below, the other way round."""
+    found = (("sl", raw.slTriggerPx, raw.slOrdPx), ("tp", raw.tpTriggerPx, raw.tpOrdPx),
+             ("", raw.triggerPx, raw.ordPx))
+    for words, trigger, price in found:
+        level = positive(trigger)
+        if level is not None:
+            rises = level > (optional(raw.last) or ZERO)
+            kind = words or ("sl" if rises == (raw.side == "buy") else "tp")
+            return kind, level, positive(price)
+    return None
+
+def algo_order(raw: RawAlgo, scope: Scope) -> Order | None:
+    """None for what is of a position, whatever it is then, or has no trigger yet."""
+    waits, quantity = trigger_of(raw), positive(raw.sz)
+    if waits is None or quantity is None:
+        return None
+    said, (words, trigger, price) = algo_report(raw), waits
     request = OrderRequest(
         said.client_order_id, scope.account, scope.venue, scope.instrument(raw.instId).id,
-        wire.lookup(WORDS.sides, raw.side, "side"), kind, number(raw.sz), price,
-        stop or number(raw.tpTriggerPx), reduce_only=raw.reduceOnly == "true")
+        wire.lookup(WORDS.sides, raw.side, "side"), STOP_TYPES[words, price is not None],
+        quantity, price, trigger, reduce_only=raw.reduceOnly == "true")
     return Order(
         request, said.status, said.venue_order_id, create_time=milliseconds(raw.cTime),
         update_time=said.event_time)
@@ -284,14 +302,14 @@ def next_order(command: ask.GetOrder, said: OrderReport) -> ask.GetOrder | None:
     return replace(command, order=replace(command.order, venue_order_id=said.venue_order_id))
 
 def parse_open_orders(raw: list[Raw], command: ask.ListOpenOrders, scope: Scope) -> Page[Order]:
-    """Orders of the book, then those that wait, which may be of a position, whatever it is then."""
+    """Orders of the book, then those that wait for their triggers."""
     full = len(raw) == PAGE
     if not command.cursor.startswith(ALGO):
         found = [parse.order(decode_order(row), WORDS, scope) for row in raw]
         return Page(found, found[-1].venue_order_id if full else ALGO)
     rows = [decode_algo(row) for row in raw]
-    waiting = [algo_order(row, scope) for row in rows if positive(row.sz)]
-    return Page(waiting, ALGO + rows[-1].algoId if full else "")
+    waiting = [algo_order(row, scope) for row in rows]
+    return Page([order for order in waiting if order], ALGO + rows[-1].algoId if full else "")
 
 def parse_algos(payload: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
     return [algo_report(raw) for raw in decode_algos(payload.data)]
