@@ -1,7 +1,7 @@
-"""PancakeSwap V3."""
+"""PancakeSwap V3. Sources: SOURCES.md."""
 
 from dex.families.curve import FeeRate
-from dex.spec import Deployment, FamilyName, Protocol
+from dex.spec import Deployment, FamilyName, Protocol, RouterKind
 
 PROTOCOL = Protocol(
     id="pancakeswap_v3",
@@ -16,4 +16,31 @@ PROTOCOL = Protocol(
     tiers=((500, 10), (2_500, 50), (100, 1), (10_000, 200)),
 )
 
-DEPLOYMENTS: tuple[Deployment, ...] = ()
+
+def _deployment(
+    network: str, confirmations: int, pools: tuple[tuple[str, str, *tuple[int, ...]], ...] = ()
+) -> Deployment:
+    """All addresses are the same everywhere."""
+    return Deployment(
+        network=network,
+        factory="0x0BFbCF9fa4f9C56B0F40a671Ad40E0805A091865",
+        deployer="0x41ff9AA7e16B8B1a8a8dc4f0eFacd93D02d071c9",
+        router="0x1b81D678ffb9C0263b24A97847620C99d213eB14",
+        router_kind=RouterKind.SWAP_ROUTER,
+        quoter="0xB048Bbc1Ee6b733FFfCFb9e9CeF7375518e25997",
+        positions="0x46A15B0b27311cedF172AB29E4f4766fbE7F4364",
+        pools=pools,
+        confirmations=confirmations,
+    )
+
+
+_WBNB = "0xbb4CdB9CBd36B01bD1cBaEBF2De08d9173bc095c"
+_USDT = "0x55d398326f99059fF775485246999027B3197955"
+
+DEPLOYMENTS = (
+    # WBNB, USDT: 0x36696169C63e42cd08ce11f5deeBbCeBae652050
+    _deployment("bnb", 3, ((_WBNB, _USDT, 500),)),
+    _deployment("ethereum", 2),
+    _deployment("arbitrum", 1),
+    _deployment("base", 1),
+)
