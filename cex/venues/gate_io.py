@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from msgspec import Raw
+from msgspec import Raw, field
 
 from cex.engine import commands as ask
 from cex.engine import parse, readers, shapes, spec, wire
@@ -105,6 +105,21 @@ class Frame(Wire):
     error: SocketError | None = None
     result: Raw = Raw()
 
+class Depth(BookMessage, kw_only=True, gc=False):
+    s: str
+    last: int = field(name="u")
+    first: int = field(name="U", default=0)
+    bids: Sequence[tuple[str, str]] = field(name="b", default=())
+    asks: Sequence[tuple[str, str]] = field(name="a", default=())
+    event_time: int = field(name="t", default=0)
+    whole: bool = field(name="full", default=False)
+
+class BookFrame(Wire):
+    """There are many a second: decoded at one go."""
+
+    channel: str
+    result: Depth
+
 class Named(Wire):
     """What a result is about."""
 
@@ -157,8 +172,7 @@ RawBalance = shape(shapes.BalanceShape, {
     "asset": "currency", "available": "available", "locked": "locked"})
 decode_balance = decoder(shape(shapes.BalanceShape, {
     "asset": "currency", "total": "total", "available": "available"}))
-decode_depth = decoder(shape(BookMessage, {
-    "first": "U?", "last": "u", "bids": "b?", "asks": "a?", "event_time": "t?", "whole": "full?"}))
+decode_book_frame = decoder(BookFrame)
 # Its best prices are a second old: those of the other topic count.
 decode_statistics = decoder(shape(shapes.TickerShape, {
     "last_price": "last", "high_price": "high_24h?", "low_price": "low_24h?",
@@ -409,6 +423,9 @@ def next_fills(command: ask.ListFills, page: Page[Fill]) -> ask.ListFills | None
 PRIVATE_CHANNELS = ("spot.orders_v2", "spot.usertrades", "spot.balances")
 
 def route(frame: bytes) -> Iterable[Routed]:
+    if b'"spot.order_book_update"' in frame and b'"update"' in frame:
+        book = decode_book_frame(frame)
+        return ((f"{book.channel}:{book.result.s}", book.result),)
     raw = decode_frame(frame)
     if raw.channel == "spot.pong":
         return ()
@@ -420,7 +437,7 @@ def route(frame: bytes) -> Iterable[Routed]:
         return ((raw.channel, raw.result),)
     about = decode_named(raw.result)
     name = about.s or about.currency_pair or about.n
-    if not name:
+    if not name or raw.channel == "spot.order_book_update":
         raise ValueError("neither data nor an answer")
     return ((f"{raw.channel}:{name}", raw),)
 
@@ -509,8 +526,7 @@ def verdict(message: BookMessage, sequence: int, first: bool) -> spec.Verdict:
         return spec.Verdict.OLD
     return spec.Verdict.APPLY if message.first <= sequence + 1 else spec.Verdict.GAP
 
-def read_book(frame: Frame, instrument: Instrument, received: int) -> Iterable[BookMessage]:
-    message = decode_depth(frame.result)
+def read_book(message: Depth, instrument: Instrument, received: int) -> Iterable[BookMessage]:
     message.event_time *= MILLISECOND
     return (message,)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from msgspec import Raw
+from msgspec import Raw, field
 
 from cex.engine import commands as ask
 from cex.engine import parse, readers, shapes, spec, wire
@@ -79,11 +79,17 @@ class RawSides(Wire):
     asks: list[tuple[str, ...]]
     bids: list[tuple[str, ...]]
 
-class RawChanges(Wire):
+class Changes(BookMessage, kw_only=True, gc=False):
+    last: int = field(name="sequenceEnd")
+    first: int = field(name="sequenceStart")
+    event_time: int = field(name="time", default=0)
     changes: RawSides
-    sequenceStart: int
-    sequenceEnd: int
-    time: int = 0
+
+class BookFrame(Wire):
+    """There are many a second: decoded at one go."""
+
+    topic: str
+    data: Changes
 
 class RawAck(Wire):
     orderId: str = ""
@@ -173,7 +179,8 @@ def held(type_: Any) -> Any:
     """The envelope of a reply."""
     return holding("data", type_)
 
-decode_error, decode_frame, decode_changes = decoder(RawError), decoder(Frame), decoder(RawChanges)
+decode_error, decode_frame = decoder(RawError), decoder(Frame)
+decode_book_frame = decoder(BookFrame)
 decode_state, decode_kind, decode_moved = decoder(RawState), decoder(RawAccount), decoder(RawMoved)
 decode_symbols, decode_page = decoder(RawSymbols), decoder(RawPage)
 decode_candles, decode_snapshot = decoder(RawCandles), decoder(RawSnapshot)
@@ -389,8 +396,11 @@ def next_fills(command: ask.ListFills, page: Page[Fill]) -> ask.ListFills | None
 # -- streams ---------------------------------------------------------------------------------------
 
 def route(frame: bytes) -> Iterable[Routed]:
+    if b'"/market/level2:' in frame:
+        book = decode_book_frame(frame)
+        return ((book.topic, book.data),)
     raw = decode_frame(frame)
-    if raw.type == "message":
+    if raw.type == "message" and not raw.topic.startswith("/market/level2:"):
         return ((raw.topic, raw),)
     if raw.type == "ack":
         return (Ack(raw.id),)
@@ -439,11 +449,10 @@ def levels(rows: list[tuple[str, ...]]) -> list[tuple[str, str]]:
         rows.sort(key=lambda row: int(row[2]))
     return [(row[0], row[1]) for row in rows if row[0] != "0"]
 
-def read_book(frame: Frame, instrument: Instrument, received: int) -> Iterable[spec.MarketValue]:
-    raw = decode_changes(frame.data)
-    return (BookMessage(
-        levels(raw.changes.bids), levels(raw.changes.asks), raw.sequenceEnd, raw.sequenceStart,
-        event_time=raw.time * MILLISECOND),)
+def read_book(message: Changes, instrument: Instrument, received: int) -> Iterable[BookMessage]:
+    message.bids, message.asks = levels(message.changes.bids), levels(message.changes.asks)
+    message.event_time *= MILLISECOND
+    return (message,)
 
 def read_trade(frame: Frame, instrument: Instrument, received: int) -> Iterable[spec.MarketValue]:
     return (parse.trade(decode_trade(frame.data), NANO_WORDS, instrument, received),)

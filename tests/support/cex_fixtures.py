@@ -100,7 +100,7 @@ class Venue:
 
 def is_book(value: object) -> TypeGuard[BookMessage]:
     """Whether it is a message about a book; a venue's own struct of that shape counts."""
-    return type(value).__name__ == "BookMessage"
+    return isinstance(value, BookMessage) or type(value).__name__ == "BookMessage"
 
 
 def plain(value: Any) -> Any:

@@ -59,7 +59,7 @@ def values() -> Iterator[tuple[str, Any]]:
 def test_every_recorded_frame_means_something() -> None:
     counts: Counter[str] = Counter()
     for _, value in values():
-        counts[type(value).__name__] += 1
+        counts["BookMessage" if is_book(value) else type(value).__name__] += 1
         if isinstance(value, Candle):
             assert value.low <= min(value.open, value.close)
         elif isinstance(value, Trade):
