@@ -336,7 +336,9 @@ def parse_open_orders(raw: RawOrders, command: ask.ListOpenOrders, scope: Scope)
     spot = (one for one in raw.orders if decode_details(one).product_type == "SPOT")
     return Page((parse_order(one, scope) for one in spot), raw.cursor or "" if raw.has_next else "")
 
-def parse_report(raw: Raw, command: ask.GetOrder, scope: Scope) -> OrderReport | Page[OrderReport]:
+def parse_report(
+    raw: Raw, command: ask.GetOrder, scope: Scope
+) -> OrderReport | Page[OrderReport] | None:
     """By the venue's id; else from the list of those placed at that time, a page at a time."""
     if command.order.venue_order_id:
         return report_of(order_of(raw))
@@ -344,7 +346,7 @@ def parse_report(raw: Raw, command: ask.GetOrder, scope: Scope) -> OrderReport |
     for one in page.orders:
         if decode_order(one).client_order_id == command.order.client_order_id:
             return report_of(one)
-    return Page([], page.cursor or "" if page.has_next else "")
+    return Page([], page.cursor) if page.has_next and page.cursor else None
 
 def parse_placed(raw: Any, command: ask.Place, scope: Scope) -> ask.Reports:
     name = command.request.client_order_id
