@@ -179,6 +179,17 @@ class CancelOrders(Command[Reports]):
 
 
 @dataclass(frozen=True, slots=True)
+class CancelAfter(Command[None]):
+    """The venue is to cancel all of the account's orders by itself, `timeout` ns after `now` (its
+    own time), unless it is asked again before; 0 takes that back."""
+
+    priority = Priority.CANCEL
+    mutates = True
+    timeout: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Replace(Command[Reports]):
     """A new order in an old one's place.
 
@@ -291,10 +302,12 @@ class GetPositionMode(Command[PositionMode]):
 
 @dataclass(frozen=True, slots=True)
 class ListFundingPayments(Command[Sequence[FundingPayment]]):
-    """What positions paid and received from a time (ns) on, oldest first; one page."""
+    """What positions paid and received from a time (ns) on, oldest first; one page. `now` tells old
+    payments from recent ones, 0 that they are recent."""
 
     since: int
     cursor: str = ""
+    now: int = 0
 
 
 @dataclass(frozen=True, slots=True)

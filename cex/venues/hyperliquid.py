@@ -263,17 +263,21 @@ def is_spot(coin: str) -> bool:
     return coin.startswith("@") or "/" in coin
 
 def parse_instruments(raw: RawMeta, command: Any, scope: Scope) -> list[Instrument]:
+    """Two tokens may have several markets; the first has their name. One whose token is not told
+    holds up no other."""
     tokens = {token.index: token for token in raw.tokens}
     found: dict[str, Instrument] = {}
     for pair in raw.universe:
+        if not tokens.keys() >= set(pair.tokens):
+            continue
         base, quote = (tokens[index] for index in pair.tokens)
         name = f"{base.name}-{quote.name}"
-        # The first pair of two tokens is the market; a name belongs to one instrument.
-        found.setdefault(name, Instrument(
+        name = f"{name}@{pair.index}" if name in found else name
+        found[name] = Instrument(
             scope.venue, name, pair.name, InstrumentKind.SPOT, base.name, quote.name, quote.name,
             price_tick=parse.increment(8 - base.szDecimals), price_digits=5,
             quantity_step=parse.increment(base.szDecimals), min_notional=Decimal(10),
-            venue_code=str(FIRST_SPOT + pair.index)))
+            venue_code=str(FIRST_SPOT + pair.index))
     return list(found.values())
 
 def book_message(raw: RawBook, best: int = 0) -> BookMessage:
@@ -542,6 +546,13 @@ def encode_cancels(command: ask.CancelOrders) -> dict[str, Any]:
         {"a": int(instrument.venue_code), "o": int(order.venue_order_id)}
         for order, instrument in command.orders]}
 
+def encode_timer(command: ask.CancelAfter) -> dict[str, Any]:
+    """Of the orders in all markets, spot and perpetual; in five seconds at the soonest."""
+    if not command.timeout:
+        return {"type": "scheduleCancel"}
+    return {"type": "scheduleCancel",
+            "time": (command.now + max(command.timeout, 6 * SECOND)) // MILLISECOND}
+
 def encode_replace(command: ask.Replace) -> dict[str, Any]:
     """The venue places the new order only if it could cancel the old one."""
     order = command.order
@@ -761,6 +772,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.Place: done(parse_placed, encode_place, ACTION),
     ask.Cancel: done(parse_canceled, encode_cancel, {"weight": 1, "cancels": 1}),
     ask.CancelOrders: done(parse_all_canceled, encode_cancels, cancel_cost),
+    ask.CancelAfter: done(parse_nothing, encode_timer, {"weight": 1, "cancels": 1}),
     ask.Replace: done(parse_replaced, encode_replace, ACTION),
     ask.GetOrder: asked(
         RawFound, parse_found,
@@ -818,6 +830,7 @@ ERRORS = (
         ("err", Reason.VENUE_AUTHENTICATION_FAILED, "api wallet"),
         ("err", Reason.VENUE_AUTHENTICATION_FAILED, "vault not registered"),
         ("err", Reason.CLOCK_SKEW, "invalid nonce"),
+        ("err error", Reason.ORDER_REJECTED, "only post-only orders allowed"),
         ("err", Reason.INSUFFICIENT_BALANCE, "must deposit"),
         ("err error", Reason.INSUFFICIENT_BALANCE, "insufficient"),
         ("err error", Reason.ORDER_RULE_BROKEN, "divisible by tick size"),

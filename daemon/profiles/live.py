@@ -5,10 +5,10 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
-from cex.engine.account import ExchangeAccount
 from cex.engine.credentials import Credentials
 from cex.engine.gate import Gates
 from cex.engine.market import ExchangeVenue
+from cex.engine.timed import exchange_account
 from cex.venues import catalogue
 from chains.networks import NETWORKS
 from core.money import parse
@@ -96,7 +96,7 @@ class Live:
             )
             return
         await parts.add_account(
-            ExchangeAccount(account.id, venue, read_credentials(Path(account.credentials_file)))
+            exchange_account(account.id, venue, read_credentials(Path(account.credentials_file)))
         )
 
 

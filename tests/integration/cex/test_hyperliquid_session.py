@@ -15,6 +15,7 @@ import pytest
 from cex.engine.account import ExchangeAccount
 from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
+from cex.engine.timed import exchange_account
 from cex.venues.hyperliquid_perpetual import VENUE
 from core.accounts import MarginMode
 from core.clock import SECOND, SystemClock
@@ -30,7 +31,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import AccountReport, Channel, StreamState
+from core.ports import AccountReport, CancelTimer, Channel, StreamState
 from tests.support.local_exchange import Answer, LocalExchange, Seen, Socket
 
 ADDRESS = "0x14791697260e4c9a71f18484c9f997b308e59325"
@@ -463,3 +464,22 @@ async def test_leverage_and_margin_mode_are_declared_together(venue: Hyperliquid
     with pytest.raises(Refused):
         await venue.account.set_margin_mode(instrument, MarginMode.CROSS)
     assert len(venue.actions) == 2
+
+
+async def test_the_venue_cancels_all_by_itself_when_it_does_not_hear_from_us(
+    venue: Hyperliquid,
+) -> None:
+    account = exchange_account("main", venue.market, Credentials(ADDRESS, KEY))
+    assert isinstance(account, CancelTimer)
+    assert not isinstance(venue.account, CancelTimer)
+    venue.replies["scheduleCancel"] = {"status": "ok", "response": {"type": "default"}}
+    now = time.time_ns() // 1_000_000
+    for timeout in (60, 1, 0):
+        await account.cancel_all_after(timeout * SECOND)
+    late, soon, never = [action["action"] for action in venue.actions]
+    assert 59_000 < late["time"] - now < 90_000
+    assert 5_000 < soon["time"] - now < 36_000
+    assert never == {"type": "scheduleCancel"}
+    venue.replies["scheduleCancel"] = {"status": "err", "response": "not for you"}
+    with pytest.raises(Unconfirmed):
+        await account.cancel_all_after(60 * SECOND)
