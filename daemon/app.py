@@ -240,6 +240,8 @@ class Daemon:
         await self._bring_up.start()
         self._parts.spawn(self._lifecycle.run(), "lifecycle")
         self._parts.spawn(self._risk.run(), "risk")
+        if self._settings.journal.keep_days:
+            self._parts.spawn(self._forget(self._settings.journal.keep_days), "retention")
         self._lifecycle.begin()
         await self._listeners.ready()
         log.info(
@@ -248,6 +250,17 @@ class Daemon:
             version=version.VERSION,
             listening=", ".join(self._listeners.addresses),
         )
+
+    async def _forget(self, days: int) -> None:
+        """Removes events that are too old, now and every hour."""
+        while True:
+            before = self._parts.clock.now() - days * 86_400 * SECOND
+            try:
+                if count := await self._journal.forget_events(before):
+                    log.info("events forgotten", count=count, older_than_days=days)
+            except CambistError as error:
+                log.warning("old events are still there", why=error.message)
+            await asyncio.sleep(3600)
 
     async def _shut_down(self) -> None:
         """Nothing new, then streams, calls, venues, and the journal last."""

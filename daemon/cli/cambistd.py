@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from daemon.cli import journal
+
 if TYPE_CHECKING:
     from daemon.config.model import Settings
 
@@ -35,6 +37,7 @@ app = typer.Typer(
 )
 config = typer.Typer(help="The configuration file.", no_args_is_help=True)
 app.add_typer(config, name="config")
+app.add_typer(journal.app, name="journal")
 
 ConfigPath = Annotated[
     Path | None,

@@ -68,6 +68,11 @@ class JournalSettings(Section):
         description='"full" survives a power cut; "normal" only the death of the daemon, '
         "and is faster.",
     )
+    keep_days: int = Field(
+        0,
+        ge=0,
+        description="For how many days events are kept (orders and fills always are); 0: for ever.",
+    )
 
 
 class WalletSettings(Section):

@@ -28,7 +28,7 @@ from core.ports import Condition, Health
 from daemon.journal.events import NewEvent, numbered
 from daemon.journal.intents import Intents
 from daemon.journal.schema import columns
-from daemon.journal.store import EventRow, MetaRow, Row, Store, StoreError
+from daemon.journal.store import EventRow, EventsBefore, MetaRow, Row, Store, StoreError
 from daemon.journal.transactions import Transactions
 
 T = TypeVar("T")
@@ -204,6 +204,16 @@ class Journal:
     def on_recovery(self, callback: Callable[[], None]) -> None:
         """Calls `callback` whenever the journal works again after it was broken."""
         self._recovered.append(callback)
+
+    async def forget_events(self, before: int) -> int:
+        """Removes the events of before a time (ns), but the newest one; how many. Their links stay
+        in the chain, so that what is left can still be verified."""
+        first = await self.read(lambda store: store.first_sequence())
+        until = min(await self.read(lambda store: store.sequence_at(before)), self.sequence)
+        if until <= first:
+            return 0
+        await self.append(EventsBefore(until), fact=True)
+        return until - first
 
     # Reading.
 

@@ -9,6 +9,7 @@ from dataclasses import fields
 
 from daemon.journal.store import (
     EventRow,
+    EventsBefore,
     FillRow,
     FundingRow,
     IntentGone,
@@ -102,7 +103,29 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX transactions_by_time ON transactions (create_time, network, address, hash)",
         "CREATE INDEX transactions_pending ON transactions (network) WHERE pending = 1",
     ),
+    (
+        """CREATE TABLE entries (
+            number {KEY} NOT NULL PRIMARY KEY,
+            kind TEXT NOT NULL,
+            name TEXT NOT NULL,
+            digest {BYTES} NOT NULL,
+            hash {BYTES} NOT NULL
+        )""",
+        "CREATE INDEX events_by_time ON events (time)",
+    ),
 )
+# What a kind of row is kept in; what is in a table and has no link in the chain was slipped in.
+TABLES: dict[type, str] = {
+    MetaRow: "meta",
+    IntentRow: "intents",
+    EventRow: "events",
+    OrderRow: "orders",
+    FillRow: "fills",
+    FundingRow: "funding",
+    TransactionRow: "transactions",
+}
+# Written again, these keep what was written first.
+KEPT_FIRST = frozenset({FillRow, FundingRow})
 
 
 def columns(row: type) -> tuple[str, ...]:
@@ -128,6 +151,7 @@ WRITES: dict[type, str] = {
     IntentGone: "DELETE FROM intents WHERE request_id = ?",
     IntentsBefore: "DELETE FROM intents WHERE time < ?",
     EventRow: _insert("events", EventRow),
+    EventsBefore: "DELETE FROM events WHERE sequence < ?",
     OrderRow: _insert(
         "orders",
         OrderRow,

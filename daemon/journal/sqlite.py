@@ -16,7 +16,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from daemon.journal.schema import MIGRATIONS, WRITES, columns
+from daemon.journal.chain import KEYS, Chain, Entry
+from daemon.journal.schema import MIGRATIONS, TABLES, WRITES, columns
 from daemon.journal.store import (
     Cursor,
     EventRow,
@@ -24,6 +25,7 @@ from daemon.journal.store import (
     Filter,
     FundingRow,
     IntentRow,
+    MetaRow,
     OrderRow,
     Row,
     StoreError,
@@ -54,6 +56,12 @@ def _getter(row: type) -> Callable[[Any], tuple[Any, ...]]:
 
 
 _VALUES = {row: _getter(row) for row in WRITES}
+_LINK = f"INSERT INTO entries VALUES ({', '.join('?' * len(columns(Entry)))})"
+_LINK_VALUES = _getter(Entry)
+
+
+def _kind(valued: tuple[Row, Any]) -> type:
+    return type(valued[0])
 
 
 def _select(table: str, row: type) -> str:
@@ -92,6 +100,8 @@ class SqliteStore:
         self._max_pages = max_pages
         self._busy_timeout = busy_timeout
         self._writer: sqlite3.Connection | None = None
+        self._chain = Chain()
+        self._file = 0, 0  # device and inode of what was opened
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -114,6 +124,12 @@ class SqliteStore:
                 db.close()
                 raise
             self._writer = db
+            status = os.stat(self._path)
+            self._file = status.st_dev, status.st_ino
+            last = db.execute("SELECT number, hash FROM entries ORDER BY number DESC LIMIT 1")
+            self._chain = Chain(*(last.fetchone() or ()))
+            if not self._chain.number:
+                self._adopt(db)
 
     def limit(self, max_pages: int) -> None:
         """Sets another limit of the file's size."""
@@ -150,20 +166,44 @@ class SqliteStore:
             db.execute(f"PRAGMA user_version = {number}")
             db.execute("COMMIT")
 
+    def _adopt(self, db: sqlite3.Connection) -> None:
+        """Begins the chain with what a journal of before the chain has in it."""
+        for kind, table in TABLES.items():
+            order = ", ".join(KEYS[kind])
+            found = db.execute(f"{_select(table, kind)} ORDER BY {order}")
+            while rows := found.fetchmany(1000):
+                links = self._chain.link([(kind(*row), row) for row in rows])
+                db.execute("BEGIN IMMEDIATE")
+                db.executemany(_LINK, map(_LINK_VALUES, links))
+                db.execute("COMMIT")
+                self._chain.keep()
+
     # Writing.
 
     def write(self, rows: Sequence[Row]) -> None:
+        valued = [(row, _VALUES[type(row)](row)) for row in rows]
+        links = self._chain.link(valued)
         with _explained("cannot write the journal"), self._transaction() as db:
-            for kind, run in groupby(rows, type):
-                db.executemany(WRITES[kind], map(_VALUES[kind], run))
+            self._still_there()
+            for kind, run in groupby(valued, _kind):
+                db.executemany(WRITES[kind], [values for _, values in run])
+            db.executemany(_LINK, map(_LINK_VALUES, links))
+        self._chain.keep()
+
+    def _still_there(self) -> None:
+        """A file that was removed takes writes as if nothing were wrong, and keeps none of them."""
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._file:
+            raise StoreError(
+                f"the journal's file {self._path} was removed or replaced under the running "
+                "daemon: put it back, or stop the daemon"
+            )
 
     def probe(self) -> None:
-        with _explained("cannot write the journal"), self._transaction() as db:
-            db.execute(
-                "INSERT INTO meta (key, value) VALUES ('probe', ?)"
-                " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                (os.urandom(8).hex(),),
-            )
+        self.write([MetaRow("probe", os.urandom(8).hex())])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -207,6 +247,13 @@ class SqliteStore:
 
     def last_sequence(self) -> int:
         return int(self._query("SELECT COALESCE(MAX(sequence), 0) FROM events")[0][0])
+
+    def first_sequence(self) -> int:
+        return int(self._query("SELECT COALESCE(MIN(sequence), 0) FROM events")[0][0])
+
+    def sequence_at(self, time: int) -> int:
+        found = self._query("SELECT MIN(sequence) FROM events WHERE time >= ?", (time,))[0][0]
+        return self.last_sequence() + 1 if found is None else int(found)
 
     def events(self, after: int, limit: int, account: str = "") -> list[EventRow]:
         sql, values = f"{_select('events', EventRow)} WHERE sequence > ?", [after, limit]

@@ -63,6 +63,13 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EventsBefore:
+    """Forgets the events of before a sequence; their links stay in the chain."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRow:
     """An order as it is now; written again it replaces."""
 
@@ -123,6 +130,7 @@ Row = (
     | IntentGone
     | IntentsBefore
     | EventRow
+    | EventsBefore
     | OrderRow
     | FillRow
     | FundingRow
@@ -170,6 +178,14 @@ class Store(Protocol):
 
     def last_sequence(self) -> int:
         """Of the newest event, zero without any."""
+        ...
+
+    def first_sequence(self) -> int:
+        """Of the oldest event that is kept, zero without any."""
+        ...
+
+    def sequence_at(self, time: int) -> int:
+        """Of the first event at or after a time; one above the last where there is none."""
         ...
 
     def events(self, after: int, limit: int, account: str = "") -> Sequence[EventRow]:

@@ -124,6 +124,12 @@ class EventStream:
 
     async def _stored(self, position: int) -> list[_Framed]:
         rows = await self._journal.read(lambda store: store.events(position, _CHUNK))
+        if position and rows and rows[0].sequence > position + 1:
+            raise Refused(
+                Reason.RESUME_TOKEN_INVALID,
+                f"events {position + 1} to {rows[0].sequence - 1} are not kept any more "
+                "(journal.keep_days): start again, and ask for orders and balances",
+            )
         return [_frame(row) for row in rows]
 
 
