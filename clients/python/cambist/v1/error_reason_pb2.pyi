@@ -146,6 +146,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """An account has this id already."""
     ERROR_REASON_SECRETS_LOCKED: _ErrorReason.ValueType  # 60
     """The store of keys is locked."""
+    ERROR_REASON_POSITION_NOT_FOUND: _ErrorReason.ValueType  # 61
+    """Nobody has such a liquidity position."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The stable, machine-readable reason of an error. Metadata that any error may carry:
@@ -274,4 +276,6 @@ ERROR_REASON_ACCOUNT_EXISTS: ErrorReason.ValueType  # 59
 """An account has this id already."""
 ERROR_REASON_SECRETS_LOCKED: ErrorReason.ValueType  # 60
 """The store of keys is locked."""
+ERROR_REASON_POSITION_NOT_FOUND: ErrorReason.ValueType  # 61
+"""Nobody has such a liquidity position."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
