@@ -290,7 +290,7 @@ class ExchangeAccount:
         """See core.ports.Funded. Empty where the venue cannot be asked."""
         if commands.ListFundingPayments not in self._spec.operations:
             return ()
-        command = commands.ListFundingPayments(since)
+        command = commands.ListFundingPayments(since, now=self._market.offset.now())
         found = await self._market.caller.pages(command, self._scope, self._credentials)
         return sorted(found, key=lambda payment: payment.event_time)
 
