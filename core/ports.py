@@ -18,6 +18,7 @@ from core.accounts import (
     Position,
     PositionMode,
 )
+from core.errors import CambistError
 from core.ids import ClientIdRule
 from core.instruments import Instrument
 from core.market import BookSnapshot, Candle, Funding, MarketEvent, Ticker, Trade
@@ -289,6 +290,19 @@ class Previewing(Protocol):
     async def preview(self, request: OrderRequest) -> None:
         """Asks whether the venue would take an order. Raises Refused with its reason when it would
         not, and when it could not be asked."""
+        ...
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """An account that takes several orders at once, and sends them by as few requests as its venue
+    lets it."""
+
+    async def place_many(
+        self, requests: Sequence[OrderRequest]
+    ) -> Sequence[OrderReport | CambistError]:
+        """What became of each, in their order: its report, or what `place` would raise. Each is
+        sent at most once."""
         ...
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from cex.engine import checks, commands, outcome
+from cex.engine import batches, checks, commands, outcome
 from cex.engine.commands import Command, Reports
 from cex.engine.condition import Conditions
 from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
+from cex.engine.messages import Failure
 from cex.engine.modes import Modes
 from cex.engine.order_entry import EntryStream, OrderLine
 from cex.engine.user_stream import Joined, UserStream
@@ -137,18 +138,59 @@ class ExchangeAccount:
 
     async def place(self, request: OrderRequest) -> OrderReport:
         """See core.ports.Account. Fills that come with the reply go to the sink."""
+        reports = await self._place(await self._command(request))
+        return self._settle(reports, request.client_order_id)
+
+    async def place_many(
+        self, requests: Sequence[OrderRequest]
+    ) -> Sequence[OrderReport | CambistError]:
+        """See core.ports.Batching."""
+        orders: list[commands.Place | CambistError] = []
+        for request in requests:
+            try:
+                orders.append(await self._command(request))
+            except CambistError as error:
+                orders.append(error)
+        found = await batches.place(self._spec, orders, self._place, self._place_batch)
+        outcomes: list[OrderReport | CambistError] = []
+        for request, one in zip(requests, found, strict=True):
+            if isinstance(one, CambistError):
+                outcomes.append(one)
+                continue
+            try:
+                outcomes.append(self._settle(one, request.client_order_id))
+            except CambistError as error:
+                outcomes.append(error)
+        return outcomes
+
+    async def _command(self, request: OrderRequest) -> commands.Place:
+        """What places an order; raises Refused."""
         instrument = self._market.instrument(request.instrument)
         checks.rules(self._spec, request, instrument)
         checks.clock(self._spec, self._market.offset)
         bound = await self._bound(request, instrument)
         position, margin = await self._modes.of(request)
-        command = commands.Place(request, instrument, bound, position, margin)
+        return commands.Place(request, instrument, bound, position, margin)
+
+    async def _place(self, command: commands.Place) -> Reports:
         try:
-            reports = await self._mutate(command)
+            return await self._mutate(command)
         except Rejected:
             self._modes.doubt()
             raise
-        return self._settle(reports, request.client_order_id)
+
+    async def _place_batch(self, command: commands.PlaceOrders) -> Sequence[Reports | Failure]:
+        """A failure's words without our secrets."""
+        answers = await self._market.caller.call(
+            command, self._scope, self._credentials, effects=self._tell, line=self._line
+        )
+        redact = self._credentials.redact
+        if any(isinstance(one, Failure) for one in answers):
+            self._modes.doubt()
+        return [
+            Failure(one.code, redact(one.text)) if isinstance(one, Failure) else one
+            for one in answers
+        ]
 
     async def preview(self, request: OrderRequest) -> None:
         """See core.ports.Previewing. Says nothing where the venue cannot be asked."""

@@ -162,7 +162,7 @@ class Caller:
         )
         failure, readable = None, True
         try:
-            failure = self._spec.failure(reply.status, reply.body)
+            failure = (operation.failure or self._spec.failure)(reply.status, reply.body)
         except wire.MALFORMED:
             readable = False
         if failure is not None and failure.code in operation.already:

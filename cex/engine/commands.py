@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import ClassVar, Generic, TypeVar
 
-from cex.engine.messages import BookMessage, FundingChange
+from cex.engine.messages import BookMessage, Failure, FundingChange
 from core.accounts import (
     Balance,
     FeeRates,
@@ -137,6 +137,15 @@ class Place(Command[Reports]):
     bound: Decimal | None = None
     position: PositionSide = PositionSide.NET
     margin: MarginMode = MarginMode.CROSS
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrders(Command[Sequence[Reports | Failure]]):
+    """Several new orders by one request. The answer has as many entries: what became of each."""
+
+    priority = Priority.PLACE
+    mutates = True
+    orders: Sequence[Place]
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,14 @@ class FundingChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """What a venue said when it did not do what was asked."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ack:
     """The venue did what an outgoing frame with this key asked."""
 

@@ -8,13 +8,22 @@ from typing import Any, Generic, Protocol, TypeVar
 from cex.engine.commands import Command
 from cex.engine.credentials import Credentials
 from cex.engine.messages import Ask, BookMessage, FundingChange, Outgoing, Restart, Routed
+from cex.engine.messages import Failure as Failure  # a venue file needs it beside the rest
 from core.accounts import Balance, FundingPayment, Position
 from core.clock import SECOND
 from core.errors import Reason
 from core.ids import ClientIdRule
 from core.instruments import Instrument
 from core.market import Candle, Funding, Ticker, Trade
-from core.orders import Fill, Order, OrderReport, OrderType, Side, TimeInForce
+from core.orders import (
+    Fill,
+    Order,
+    OrderReport,
+    OrderRequest,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from core.ports import Capability, Channel, Standing, VenueKind
 
 C = TypeVar("C", bound=Command[Any])
@@ -106,14 +115,6 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """What a venue said when it did not do what was asked."""
-
-    code: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Operation(Generic[C, R]):
     """How a venue answers one command.
 
@@ -121,7 +122,8 @@ class Operation(Generic[C, R]):
     takes from each rate-limit pool. `more` gives the command for the next page after a page.
     `cost_at` is the cost at the venue's time (ns), where it depends on how long an order rests.
     `effects` reads a failure reply that nevertheless changed something: what changed, and the
-    failure that is left. `signer` is for a call that is not authenticated as the others are.
+    failure that is left. `failure` is for a reply whose items fail each by itself, `signer` for a
+    call that is not authenticated as the others are.
     `already` are the codes of failures that say that it is so already. `better` gives the command
     whose answer, if there is one, is better than this one's: what an order became.
     """
@@ -139,6 +141,7 @@ class Operation(Generic[C, R]):
     more: Callable[[C, Any], C | None] | None = None
     effects: Callable[[bytes, C, Scope], tuple[Sequence[OrderReport | Fill], Failure]] | None = None
     signer: Signer | None = None  # None: the venue's
+    failure: Callable[[int, bytes], Failure | None] | None = None  # None: the venue's
     already: frozenset[str] = frozenset()
     better: Callable[[C, Any], C | None] | None = None
 
@@ -391,6 +394,9 @@ class VenueSpec:
     wait_headers: Mapping[str, int] = field(default_factory=lambda: {"retry-after": SECOND})
     headers: Mapping[str, str] = field(default_factory=dict)  # of every request
     # How many orders CancelOrders takes at once, and which together: a size a group.
+    # How many orders PlaceOrders takes at once, and which together: a size a group.
+    place_batch: int | Mapping[Any, int] = 0
+    place_group: Callable[[OrderRequest], Any] = lambda request: None
     cancel_batch: int | Mapping[Any, int] = 0
     cancel_group: Callable[[Order], Any] = lambda order: None
     max_skew: int = 60 * SECOND  # a machine's clock this far off is not to be trusted

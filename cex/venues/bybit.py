@@ -82,6 +82,16 @@ class RawAck(Wire):
     orderId: str
     orderLinkId: str
 
+class RawItem(Wire):
+    code: int
+    msg: str = ""
+
+class RawMany(Wire):
+    """The reply to a batch: what of each, and whether it went wrong, in two lists."""
+
+    result: Listed[RawAck]
+    retExtInfo: Listed[RawItem]
+
 class RawCoins(Wire):
     coin: list[Raw]
 
@@ -251,6 +261,14 @@ def taken(ack: RawAck) -> OrderReport:
 def parse_taken(raw: Any, command: Any, scope: Scope) -> ask.Reports:
     return [taken(raw.result)]
 
+def parse_many_placed(
+    raw: RawMany, command: ask.PlaceOrders, scope: Scope
+) -> list[ask.Reports | Failure]:
+    """Each by itself, in their order."""
+    return [
+        Failure(str(told.code), told.msg) if told.code else [taken(ack)]
+        for ack, told in zip(raw.result.items, raw.retExtInfo.items, strict=True)]
+
 def parse_all_canceled(raw: Any, command: Any, scope: Scope) -> ask.Reports:
     return [taken(item) for item in raw.result.items]
 
@@ -344,6 +362,14 @@ def encode_place(command: ask.Place) -> dict[str, Any]:
     market = command.request.type is OrderType.MARKET
     return {**symbol_of(command), **encode_order(command.request),
             **({"marketUnit": "baseCoin"} if market else {})}
+
+def encode_many(encode: Any, category: str) -> Any:
+    """A list of orders, of which none names the category by itself."""
+    def params(command: ask.PlaceOrders) -> dict[str, Any]:
+        orders = [encode(one) for one in command.orders]
+        bare = [{name: row[name] for name in row if name != "category"} for row in orders]
+        return {"category": category, "request": bare}
+    return params
 
 def named(order: Order) -> dict[str, Any]:
     """An order by the venue's id where it is known: one from elsewhere has no other."""
@@ -498,9 +524,9 @@ SIGNER = HeaderSigner("X-BAPI-", receive_window=5000)
 POOLS = (  # of an address, whatever it asks for; of an account: each kind, in any second
     Pool("requests", 600, 5 * SECOND, window=Window.ROLLING, shared=True),
     *(Pool(name, limit, SECOND, account=True, window=Window.ROLLING)
-      for name, limit in (("create", 20), ("amend", 10), ("cancel", 20), ("cancel_all", 20),
-                          ("orders", 50), ("history", 50), ("fills", 50), ("wallet", 50),
-                          ("fees", 5))))
+      for name, limit in (("create", 20), ("create_batch", 20), ("amend", 10), ("cancel", 20),
+                          ("cancel_all", 20), ("orders", 50), ("history", 50), ("fills", 50),
+                          ("wallet", 50), ("fees", 5))))
 
 def cost(pool: str = "") -> dict[str, int]:
     return {"requests": 1, pool: 1} if pool else {"requests": 1}
@@ -525,6 +551,10 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.Place: Operation(
         "POST", "/v5/order/create", reply_of(RawAck), parse_taken,
         encode_place, cost("create"), signed=True),
+    ask.PlaceOrders: Operation(
+        "POST", "/v5/order/create-batch", RawMany, parse_many_placed,
+        encode_many(encode_place, "spot"),
+        lambda command: {"requests": 1, "create_batch": len(command.orders)}, signed=True),
     ask.Cancel: Operation(
         "POST", "/v5/order/cancel", reply_of(RawAck), parse_taken,
         lambda command: {**symbol_of(command), **named(command.order)}, cost("cancel"),
@@ -587,7 +617,9 @@ PRIVATE = spec.PrivateSpec(
     {"order": rows_of("spot", read_order), "execution": rows_of("spot", read_execution),
      "wallet": read_wallets})
 ENTRY = spec.OrderEntry(
-    words={ask.Place: "order.create", ask.Cancel: "order.cancel", ask.Replace: "order.amend"},
+    words={
+        ask.Place: "order.create", ask.PlaceOrders: "order.create-batch",
+        ask.Cancel: "order.cancel", ask.Replace: "order.amend"},
     write=write_order,
     stream=spec.StreamSpec(
         host="stream", path="/v5/trade", route=route_entry, opening=(log_in_to_trade,), ping=ping))
@@ -645,7 +677,7 @@ VENUE = spec.VenueSpec(
     # A request is turned away five seconds after its timestamp; orders are taken down at once and
     # worked on later, and the history may lag.
     settle_time=20 * SECOND, limit_pause=5 * SECOND, cancel_all_by_instrument=False,
-    replaces_in_place=True,
+    place_batch=10, replaces_in_place=True,
     standing_since="2026-08-09",
     standing_evidence="its V5 documentation is maintained; a session recorded then replays whole")
 TESTNET = replace(

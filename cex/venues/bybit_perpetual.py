@@ -204,6 +204,8 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.GetFunding: Operation(
         "GET", "/v5/market/tickers", listed(RawFunding), parse_funding, linear_symbol, cost()),
     ask.Place: replace(bybit.OPERATIONS[ask.Place], params=encode_order),
+    ask.PlaceOrders: replace(
+        bybit.OPERATIONS[ask.PlaceOrders], params=bybit.encode_many(encode_order, "linear")),
     ask.CancelAll: replace(bybit.OPERATIONS[ask.CancelAll], params=some_or_all),
     ask.ListOpenOrders: replace(
         bybit.OPERATIONS[ask.ListOpenOrders],
@@ -227,7 +229,7 @@ CHANNELS = {
 PRIVATE = replace(bybit.PRIVATE, topics={
     **bybit.PRIVATE.topics, "order": rows_of("linear", bybit.read_order),
     "execution": rows_of("linear", read_execution), "position": rows_of("linear", read_position)})
-LIMITS = {"create": 10, "cancel": 10, "cancel_all": 10}
+LIMITS = {"create": 10, "create_batch": 10, "cancel": 10, "cancel_all": 10}
 POOLS = (
     *(replace(pool, limit=LIMITS.get(pool.name, pool.limit)) for pool in bybit.POOLS),
     *(Pool(name, limit, SECOND, account=True, window=Window.ROLLING)
@@ -248,7 +250,7 @@ ERRORS = (
 VENUE = replace(
     bybit.VENUE, id="bybit_perpetual", name="Bybit perpetuals", kind=VenueKind.PERPETUAL,
     operations=OPERATIONS, streams={"public": STREAM, "funding": STREAM}, channels=CHANNELS,
-    private=PRIVATE, errors=ERRORS, pools=POOLS,
+    private=PRIVATE, errors=ERRORS, pools=POOLS, place_batch=20,
     order_types=frozenset({
         *((kind, time) for kind in
           (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT)

@@ -141,6 +141,7 @@ class RawAck(Wire):
     ordId: str = ""
     clOrdId: str = ""
     algoClOrdId: str = ""
+    sMsg: str = ""
 
 class RawBill(Wire):
     billId: str
@@ -323,6 +324,14 @@ def parse_ack(raw: RawAck, name: str) -> OrderReport:
 def parse_placed(raw: RawAck, command: ask.Place, scope: Scope) -> ask.Reports:
     return [parse_ack(raw, raw.clOrdId or raw.algoClOrdId)]
 
+def parse_many_placed(
+    raw: list[RawAck], command: ask.PlaceOrders, scope: Scope
+) -> list[ask.Reports | Failure]:
+    """Each by itself, in their order."""
+    return [
+        [parse_ack(ack, ack.clOrdId)] if ack.sCode == "0" else Failure(ack.sCode, ack.sMsg)
+        for ack in raw]
+
 def parse_changed(raw: RawAck, command: ask.Cancel | ask.Replace, scope: Scope) -> ask.Reports:
     return [parse_ack(raw, command.order.client_order_id)]
 
@@ -360,6 +369,12 @@ def parse_failure(status: int, body: bytes) -> Failure | None:
         return Failure(worst.sCode, worst.sMsg)
     done = raw.code == "0" or (raw.code == "2" and bad)
     return None if done and status < 400 else Failure(raw.code, raw.msg)
+
+def parse_whole_failure(status: int, body: bytes) -> Failure | None:
+    """Of a reply whose items are judged one by one."""
+    raw = decode_status(body)
+    told = raw.code == "0" or (raw.code in ("1", "2") and decode_items(raw.data))
+    return None if told and status < 400 else Failure(raw.code, raw.msg)
 
 def parse_execution(payload: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
     for raw in decode_executions(payload.data):
@@ -530,8 +545,12 @@ def write_order(word: str, command: Any, params: Any, session: Session) -> Outgo
     rows = params if isinstance(params, list) else [params]
     if "algo" in str(rows[0].keys()):
         return None  # what waits for a trigger goes by REST
-    many = isinstance(command, ask.CancelOrders)
-    instruments = [i for _, i in command.orders] if many else [command.instrument]
+    if isinstance(command, ask.CancelOrders):
+        instruments = [instrument for _, instrument in command.orders]
+    elif isinstance(command, ask.PlaceOrders):
+        instruments = [order.instrument for order in command.orders]
+    else:
+        instruments = [command.instrument]
     codes = [instrument.venue_code for instrument in instruments]
     if not all(codes):
         return None
@@ -576,7 +595,8 @@ POOLS = (  # each endpoint has its own, of an address or of an account; some for
         "time": 10, "instruments": 20, "book": 40, "ticker": 20, "trades": 100, "candles": 40,
         "old_candles": 20}.items()),
     *(pool(name, limit) for name, limit in {
-        "orders": 1000, "place": 60, "cancel": 60, "cancel_batch": 300, "amend": 60, "order": 60,
+        "orders": 1000, "place": 60, "cancel": 60, "cancel_batch": 300,
+        "place_batch": 300, "amend": 60, "order": 60,
         "open_orders": 60, "fills": 60, "old_fills": 10, "balances": 10, "fees": 5,
         **dict.fromkeys(("algo_place", "algo_cancel", "algo_amend", "algo_order", "algo_open"), 20),
         }.items()))
@@ -592,6 +612,10 @@ def kept(name: str, orders: int = 0) -> Callable[[Any], dict[str, int]]:
 def batch_cost(command: ask.CancelOrders) -> dict[str, int]:
     name = "algo_cancel" if apart(command.orders[0][0]) else "cancel_batch"
     return Counter(f"{name}/{instrument.venue_symbol}" for _, instrument in command.orders)
+
+def batch_place_cost(command: ask.PlaceOrders) -> dict[str, int]:
+    names = (f"place_batch/{one.instrument.venue_symbol}" for one in command.orders)
+    return {**Counter(names), "orders": len(command.orders)}
 
 OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.ServerTime: Operation(
@@ -625,6 +649,10 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         "POST", place_path, listed(RawAck), readers.held(readers.first(parse_placed)),
         encode_place, lambda command: ours(
             "algo_place" if command.request.type in STOPS else "place", 1)(command), signed=True),
+    ask.PlaceOrders: Operation(
+        "POST", "/api/v5/trade/batch-orders", listed(RawAck), readers.held(parse_many_placed),
+        lambda command: [encode_place(one) for one in command.orders], batch_place_cost,
+        signed=True, failure=parse_whole_failure),
     ask.Cancel: Operation(
         "POST", cancel_path, listed(RawAck), readers.held(readers.first(parse_changed)),
         encode_cancel, kept("cancel"), signed=True),
@@ -677,8 +705,8 @@ PRIVATE = spec.PrivateSpec(
                 subscribe=write("subscribe", "instType")), {"orders-algo:SPOT": parse_algos}),))
 ENTRY = spec.OrderEntry(  # over the account's stream, and from the same budgets
     words={
-        ask.Place: "order", ask.Cancel: "cancel-order", ask.CancelOrders: "batch-cancel-orders",
-        ask.Replace: "amend-order"},
+        ask.Place: "order", ask.PlaceOrders: "batch-orders", ask.Cancel: "cancel-order",
+        ask.CancelOrders: "batch-cancel-orders", ask.Replace: "amend-order"},
     write=write_order)
 ERRORS = (
     # 51016: an order with our id is there already, perhaps the very one that we asked for.
@@ -715,7 +743,9 @@ VENUE = spec.VenueSpec(
     client_id=ClientIdRule(length=32),
     # A request is turned away half a minute after its timestamp; then the matching engine's time.
     settle_time=45 * SECOND,
-    limit_pause=2 * SECOND, cancel_batch={False: 20, True: 10}, cancel_group=apart, cancel_all_by_instrument=False,
+    limit_pause=2 * SECOND, cancel_batch={False: 20, True: 10}, cancel_group=apart,
+    place_batch={False: 20, True: 1}, place_group=lambda request: request.type in STOPS,
+    cancel_all_by_instrument=False,
     replaces_in_place=True,
     standing_since="2026-09-06",
     standing_evidence="its documentation is maintained, and announces changes months ahead")

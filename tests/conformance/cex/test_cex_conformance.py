@@ -136,7 +136,7 @@ def over_socket(venue: Venue, command: Command[Any], frame: bytes) -> Any:
     operation = entry.operations.get(kind) or venue.spec.operations[kind]
     reply = Reply(answer.status, answer.headers, answer.body)
     try:
-        failure = venue.spec.failure(reply.status, reply.body)
+        failure = (operation.failure or venue.spec.failure)(reply.status, reply.body)
     except wire.MALFORMED:
         return outcome.failed(venue.spec, reply, None, kind.mutates)
     if failure is not None or not 200 <= reply.status < 300:
