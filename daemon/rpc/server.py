@@ -38,8 +38,11 @@ MAX_CALLS = 10_000
 
 log = structlog.get_logger("rpc")
 
+# Cancels and halts pass also while the journal cannot be written: they only lower exposure.
+HARMLESS = frozenset({"orders:cancel", "risk:halt"})
+
 Handler = Callable[[Any], Awaitable[Message]]
-Intents = Callable[[str, str, bytes, Callable[[], Awaitable[bytes]]], Awaitable[bytes]]
+Intents = Callable[[str, str, bytes, Callable[[], Awaitable[bytes]], bool], Awaitable[bytes]]
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
@@ -158,7 +161,8 @@ class Dispatcher:
         if getattr(request, "dry_run", False):
             return (await handler(request)).SerializeToString()  # no effect, nothing to remember
         body = without_secrets(request).SerializeToString(deterministic=True)
-        kept = await self._intents(method.path, request.request_id, body, effect)
+        harmless = method.permission in HARMLESS
+        kept = await self._intents(method.path, request.request_id, body, effect, harmless)
         return kept if told is None else told.SerializeToString()
 
     def _stream(

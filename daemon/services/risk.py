@@ -47,9 +47,11 @@ class RiskService:
         if scope.venue:
             self._registry.venue(scope.venue)
         reduce = request.mode == pb.HALT_MODE_REDUCE
-        halt = self._office.halts.add(scope, reduce, request.reason)
-        if request.cancel_orders:
-            await self._office.cancel(scope)
+        try:
+            halt = self._office.halts.add(scope, reduce, request.reason)
+        finally:  # it is in force even where the disk does not keep it
+            if request.cancel_orders:
+                await self._office.cancel(scope)
         return pb.HaltResponse(halt=codec.halt(halt))
 
     async def resume(self, request: pb.ResumeRequest) -> pb.ResumeResponse:

@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+import structlog
+
 from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
 from core.orders import OrderStatus
 from core.ports import Capability
 from daemon.trading.checks import final
 from daemon.trading.office import Office, Station
 from daemon.trading.state import UNANSWERED, OrderState, Tracked
+
+_log = structlog.get_logger("desk")
 
 
 async def cancel(office: Office, request_id: str, account: str, client_order_id: str) -> OrderState:
@@ -27,18 +31,24 @@ async def cancel(office: Office, request_id: str, account: str, client_order_id:
 
 
 async def _intend(station: Station, tracked: Tracked, request_id: str) -> None:
-    """Journals that an order is to end."""
+    """Journals that an order is to end; but a journal that cannot be written holds up no cancel: it
+    lowers exposure, and sent twice it does no more than once."""
     before = tracked.state
     order = replace(before.order, cancel_requested=True, update_time=station.ledger.now)
-    await station.ledger.intend(
-        tracked,
-        replace(before, order=order, cancel_request_id=request_id),
-        lambda now: replace(
-            now,
-            order=replace(now.order, cancel_requested=before.order.cancel_requested),
-            cancel_request_id=before.cancel_request_id,
-        ),
-    )
+    try:
+        await station.ledger.intend(
+            tracked,
+            replace(before, order=order, cancel_request_id=request_id),
+            lambda now: replace(
+                now,
+                order=replace(now.order, cancel_requested=before.order.cancel_requested),
+                cancel_request_id=before.cancel_request_id,
+            ),
+        )
+    except Refused as error:
+        if error.reason is not Reason.JOURNAL_UNAVAILABLE:
+            raise
+        _log.warning("cancel_not_journaled", order=tracked.id, why=error.message)
 
 
 async def _send(station: Station, tracked: Tracked) -> None:

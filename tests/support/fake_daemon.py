@@ -162,7 +162,12 @@ class FakeDaemon:
             yield part
 
     async def _intents(
-        self, method: str, request_id: str, body: bytes, effect: Callable[[], Awaitable[bytes]]
+        self,
+        method: str,
+        request_id: str,
+        body: bytes,
+        effect: Callable[[], Awaitable[bytes]],
+        harmless: bool = False,
     ) -> bytes:
         self.calls[request_id] += 1
         if request_id not in self._remembered:

@@ -187,6 +187,29 @@ async def test_nothing_is_sent_without_a_journal(tmp_path: Path) -> None:
     await world.stop()
 
 
+async def test_cancels_pass_while_the_disk_is_full(tmp_path: Path) -> None:
+    world = World(tmp_path / "journal.sqlite")
+    await world.start()
+    await world.ready()
+    ids = [
+        (await world.desk.place(id, request())).order.client_order_id for id in ("p1", "p2", "p3")
+    ]
+    account = request().account
+    world.store.failing = "the disk is full"
+    with pytest.raises(Refused):
+        await world.desk.place("p4", request())
+    await world.desk.cancel("c1", account, ids[0])
+    await world.desk.cancel_all("c2", account, request().venue)
+    await world.quiet()
+    assert not any(truth.status is OrderStatus.OPEN for truth in world.venue.orders.values())
+    world.store.failing = ""
+    await world.until(lambda: world.journal.available)
+    await world.quiet()
+    for id in ids:
+        assert (await world.desk.get(account, id)).order.status is OrderStatus.CANCELED
+    await world.stop()
+
+
 async def test_what_happened_while_the_disk_was_full_is_told_later(tmp_path: Path) -> None:
     world = World(tmp_path / "journal.sqlite")
     await world.start()
