@@ -83,15 +83,18 @@ class _Side:
         best price first, no level twice, none empty."""
         # All at once: where each message is a whole book, quantities seldom recur.
         together = " ".join(sent)
-        if sent and not (_ALL_PLAIN(together) and together.count(" ") == len(sent) - 1):
+        if not (_ALL_PLAIN(together) and together.count(" ") == len(sent) - 1):
             return self.load(zip(prices, sent, strict=True))
-        found = [text if text[-1] != "0" else _trimmed(text) for text in sent]
-        entries = list(map(self._known.get, prices))
-        if not all(entries):
-            entries = [self._known.get(price) or self._learn(price) for price in prices]
-        keys = [entry[0] for entry in entries if entry]
+        found = sent
+        if "0 " in together or together[-1] == "0":
+            found = [text if text[-1] != "0" else _trimmed(text) for text in sent]
+        known = self._known
+        try:
+            entries = [known[price] for price in prices]
+        except KeyError:
+            entries = [known.get(price) or self._learn(price) for price in prices]
+        keys, texts = map(list, zip(*entries, strict=True))
         keys.reverse()
-        texts = [entry[1] for entry in entries if entry]
         quantities = dict(zip(texts, found, strict=True))
         if "0" in found or keys != sorted(keys) or len(quantities) != len(keys):
             return self.load(zip(prices, sent, strict=True))
@@ -127,10 +130,11 @@ class _Side:
 
     def beaten(self, rows: Sequence[tuple[str, str]], depth: int) -> list[tuple[str, str]]:
         """Rows that remove what is not among the best `depth` levels, and no worse than they."""
-        keys = {(self._known.get(price) or self._learn(price))[0] for price, _ in rows}
-        start = bisect_left(self.keys, min(keys)) if keys and len(rows) >= depth else 0
-        levels = zip(self.keys[start:], self.prices[start:], strict=True)
-        return [(price, "0") for key, price in levels if key not in keys]
+        entries = [self._known.get(price) or self._learn(price) for price, _ in rows]
+        start = bisect_left(self.keys, min(entries)[0]) if rows and len(rows) >= depth else 0
+        # By their texts: of a number this long the hash is computed each time.
+        best = {text for _, text in entries}
+        return [(price, "0") for price in self.prices[start:] if price not in best]
 
     def trim(self, depth: int) -> list[str]:
         excess = max(len(self.keys) - depth, 0)

@@ -798,7 +798,7 @@ CHANNELS = {
     Channel.BOOK: spec.ChannelSpec(
         topics(lambda interval: [
             ("l2Book", (), read_book), ("l2Book", ("fast",), read_best_levels)]),
-        book=spec.BookRule(spec.Start.WHOLE, verdict, depth=20)),
+        book=spec.BookRule(spec.Start.WHOLE, verdict, depth=20, trim=20)),
     Channel.TRADES: spec.ChannelSpec(topics(lambda interval: [("trades", (), read_trades)])),
     Channel.TICKER: spec.ChannelSpec(topics(lambda interval: [
         ("bbo", (), read_best), ("activeAssetCtx", (), read_statistics)])),
