@@ -30,10 +30,11 @@ from cex.engine.messages import (
 )
 from cex.engine.shapes import shape
 from cex.engine.signing import KeySigner
-from cex.engine.spec import Operation, Pool, Scope, Session, rules
+from cex.engine.spec import Failure, Operation, Pool, Scope, Session, rules
 from cex.engine.wire import (
     Wire,
     decoder,
+    encode,
     holding,
     list_of,
     lookup,
@@ -278,6 +279,14 @@ def parse_placed(raw: Raw, command: ask.Place, scope: Scope) -> ask.Reports:
     if command.request.type in STOPS:
         return [report_algo(decode_algo(raw))]
     return [parse.report(decode_order(raw), WORDS)]
+
+def parse_many_placed(
+    raw: list[Raw], command: ask.PlaceOrders, scope: Scope
+) -> list[ask.Reports | Failure]:
+    """Each by itself, in their order."""
+    return [
+        binance.parse_failure(row) if b'"code"' in bytes(row)
+        else [parse.report(decode_order(row), WORDS)] for row in raw]
 
 def parse_canceled(raw: Raw, command: ask.Cancel, scope: Scope) -> ask.Reports:
     """Of what waited, an older form of the reply says that it was done, and no more."""
@@ -552,6 +561,11 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         signed=True, signer=KEY),
     ask.Place: Operation(
         "POST", place_path, Raw, parse_placed, encode_place, weight(0, orders=1), signed=True),
+    ask.PlaceOrders: Operation(
+        "POST", "/fapi/v1/batchOrders", list[Raw], parse_many_placed,
+        lambda command: {
+            "batchOrders": encode([encode_place(order) for order in command.orders]).decode()},
+        {"weight": 5, "orders_10s": 5, "orders_1m": 1}, signed=True),
     ask.Cancel: Operation(
         "DELETE", order_path, Raw, parse_canceled, encode_named, weight(1), signed=True),
     ask.CancelAll: Operation(
@@ -664,6 +678,7 @@ VENUE = replace(
     streams={"public": PUBLIC, "market": replace(PUBLIC, path="/market/stream")},
     channels=CHANNELS, private=PRIVATE, entry=ENTRY, errors=ERRORS, pools=POOLS, usage=usage,
     intervals=INTERVALS, replaces_in_place=True,
+    place_batch={False: 5, True: 1}, place_group=lambda request: request.type in STOPS,
     order_types=frozenset({
         *((kind, time) for kind in LIMITS for time in TimeInForce),
         *((kind, TimeInForce.GTC) for kind in TYPES if kind not in LIMITS),

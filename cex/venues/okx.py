@@ -198,7 +198,9 @@ WORDS = parse.Words(
         "fok": (OrderType.LIMIT, TimeInForce.FOK),
         "post_only": (OrderType.LIMIT, TimeInForce.POST_ONLY),
         "market": (OrderType.MARKET, TimeInForce.GTC),
-        "elp": (OrderType.LIMIT, TimeInForce.POST_ONLY)},  # placed elsewhere, by a market maker
+        # Placed elsewhere: by a market maker, and of a derivative.
+        "elp": (OrderType.LIMIT, TimeInForce.POST_ONLY),
+        "optimal_limit_ioc": (OrderType.MARKET, TimeInForce.IOC)},
     times_in_force={}, time=milliseconds,
     liquidities={"M": Liquidity.MAKER, "T": Liquidity.TAKER},
     fee_sign=-1)
@@ -560,10 +562,12 @@ def write_order(word: str, command: Any, params: Any, session: Session) -> Outgo
     name = f"order{session.id}"
     return Outgoing(wire.encode({"id": name, "op": word, "args": args}), (name,))
 
-def checksum(book: Any) -> int:
-    """Signed CRC-32 of the 25 best levels, bids and asks by turns."""
-    (bids, amounts), (asks, sizes) = book.snapshot(25)
-    rows = [list(zip(bids, amounts, strict=True)), list(zip(asks, sizes, strict=True))]
+def checksum(book: Any, size: Decimal | None = None) -> int:
+    """Signed CRC-32 of the 25 best levels, bids and asks by turns; `size` is a contract's."""
+    rows = [
+        list(zip(prices, amounts if size is None else [
+            text(Decimal(amount) / size) for amount in amounts], strict=True))
+        for prices, amounts in book.snapshot(25)]
     turns = [part for i in range(25) for side in rows for row in side[i:i + 1] for part in row]
     value = crc32(":".join(turns).encode())
     return value - (value >> 31 << 32)
@@ -681,11 +685,10 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         readers.held(readers.first(parse_fees)),
         lambda command: {**KIND, **symbol_of(command)}, {"fees": 1}, signed=True),
 }
+BOOK = spec.BookRule(  # without changes they say so about once a minute
+    spec.Start.STREAM, verdict, depth=400, checksum=checksum, heartbeat=180 * SECOND)
 CHANNELS = {
-    Channel.BOOK: spec.ChannelSpec(
-        topics("books", read_books),
-        book=spec.BookRule(  # without changes they say so about once a minute
-            spec.Start.STREAM, verdict, depth=400, checksum=checksum, heartbeat=180 * SECOND)),
+    Channel.BOOK: spec.ChannelSpec(topics("books", read_books), book=BOOK),
     Channel.TRADES: spec.ChannelSpec(topics("trades", each(decode_trades, parse.trade))),
     Channel.TICKER: spec.ChannelSpec(topics("tickers", each(decode_tickers, parse.ticker))),
     Channel.CANDLES: spec.ChannelSpec(
@@ -745,8 +748,7 @@ VENUE = spec.VenueSpec(
     settle_time=45 * SECOND,
     limit_pause=2 * SECOND, cancel_batch={False: 20, True: 10}, cancel_group=apart,
     place_batch={False: 20, True: 1}, place_group=lambda request: request.type in STOPS,
-    cancel_all_by_instrument=False,
-    replaces_in_place=True,
+    cancel_all_by_instrument=False, replaces_in_place=True,
     standing_since="2026-09-06",
     standing_evidence="its documentation is maintained, and announces changes months ahead")
 US = replace(

@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
@@ -11,12 +13,13 @@ from cex.engine import commands
 from cex.engine.book_sync import BookSync, Need
 from cex.engine.caller import read
 from cex.engine.messages import BookMessage
-from cex.engine.spec import Scope, Verdict
-from cex.venues import okx
+from cex.engine.spec import Scope, VenueSpec, Verdict
+from cex.venues import okx, okx_perpetual
 from cex.venues.okx import VENUE
 from core.books import OrderBook
 from core.instruments import Instrument
 from core.market import BookSnapshot, BookState, Ticker, Trade
+from core.money import text
 from core.ports import Channel
 from tests.support import corpus
 from tests.support.cex_fixtures import is_book, load, plain
@@ -115,22 +118,70 @@ def test_the_recorded_instruments_are_read() -> None:
 
 
 @pytest.mark.corpus
-def test_the_documented_replies_parse_for_every_endpoint_that_we_use() -> None:
-    venue = load("okx")
-    anything = Scope("okx", "main", any_instrument)
-    by_call = {}
+def test_recorded_books_of_contracts_are_kept_in_base_units() -> None:
+    """The venue's checksums are of contracts, whatever a contract is here."""
+    spec = okx_perpetual.VENUE
+    symbol = "UNI-USD-SWAP"
+    instrument = replace(any_instrument(symbol), contract_size=Decimal("0.01"))
+    channel = spec.channels[Channel.BOOK]
+    assert channel.book is not None
+    ((topic, parser),) = channel.topics(instrument, 0).items()
+    sync = BookSync(symbol, channel.book.of(instrument))
+    sync.subscribing()
+    plain_books = [m for name, m in recorded(corpus.recording("okx")) if name == f"books:{symbol}"]
+    reproduced = 0
+    for row in corpus.recording("okx"):
+        frame = row.get("data", "").encode()
+        if row["t"] != "recv" or b'"data"' not in frame or symbol.encode() not in frame:
+            continue
+        for item in spec.streams["public"].route(frame):
+            assert isinstance(item, tuple)
+            if item[0] != topic:
+                continue
+            for message in parser(item[1], instrument, 1):
+                assert is_book(message)
+                assert [quantity for _, quantity in message.bids] == [
+                    text(Decimal(quantity) / 100) for _, quantity in plain_books[reproduced].bids
+                ]
+                sync.message(message, 1)
+                assert sync.state is BookState.LIVE, sync.reason
+                reproduced += 1
+    assert reproduced == len(plain_books) == 93
+
+
+@pytest.mark.corpus
+def test_the_recorded_swaps_are_read() -> None:
+    row = next(r for r in corpus.recording("okx") if "instType=SWAP" in r.get("url", ""))
+    operation = okx_perpetual.VENUE.operations[commands.ListInstruments]
+    found = read(operation, commands.ListInstruments(), NO_INSTRUMENTS, row["data"].encode())
+    rows = [one for one in json.loads(row["data"])["data"] if one["ctType"] == "linear"]
+    assert len(found) == len(rows) > 80
+    assert len({instrument.id for instrument in found}) == len(found)
+    btc = next(instrument for instrument in found if instrument.id == "BTC-USDT-PERP")
+    assert (btc.quantity_step, btc.contract_size) == (Decimal("0.01"), Decimal("0.01"))
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("spec", [okx.VENUE, okx_perpetual.VENUE], ids=lambda spec: str(spec.id))
+def test_the_documented_replies_parse_for_every_endpoint_that_we_use(spec: VenueSpec) -> None:
+    venue = load(spec.id)
+    anything = Scope(spec.id, "main", any_instrument)
+    by_call: dict[tuple[str, str], Any] = {}
     for case in venue.cases("requests"):
         by_call[case["request"]["method"], case["request"]["path"]] = venue.command(case["command"])
     parsed: set[tuple[str, str]] = set()
     for name, method, path, body in corpus.examples("okx", "unifiedapi"):
-        if (method, path) not in by_call:
-            continue
+        if (method, path) not in by_call or (path.endswith("instruments") and spec is not VENUE):
+            continue  # of instruments, the example is of spot
         command = by_call[method, path]
-        value = read(VENUE.operations[type(command)], command, anything, body)
-        assert plain(value) or value == [], name
+        value = read(spec.operations[type(command)], command, anything, body)
+        assert plain(value) or value in ([], None), name
         parsed.add((method, path))
     # The corpus has one reply for both places of fills.
-    assert set(by_call) - parsed <= {("GET", "/api/v5/trade/fills-history")}
+    assert set(by_call) - parsed <= {
+        ("GET", "/api/v5/trade/fills-history"),
+        ("GET", "/api/v5/public/instruments"),
+    }
 
 
 def test_a_checksum_is_of_both_sides_by_turns_and_signed() -> None:
