@@ -1,6 +1,7 @@
 """TradingService: orders and fills."""
 
 import json
+from collections.abc import Sequence
 
 from cambist.v1 import trading_pb2 as pb
 from core.errors import CambistError
@@ -36,7 +37,7 @@ class TradingService:
         for item in request.items:
             if (item.order.account, item.order.venue) != (first.account, first.venue):
                 raise invalid("items", "must all be of one account and venue")
-        return pb.PlaceOrdersResponse(outcomes=[await self._place(item) for item in request.items])
+        return pb.PlaceOrdersResponse(outcomes=await self._place_many(request.items))
 
     async def replace_order(self, request: pb.ReplaceOrderRequest) -> pb.ReplaceOrderResponse:
         """Changes an open order."""
@@ -133,16 +134,17 @@ class TradingService:
             ]
         )
 
-    async def _place(self, item: pb.PlaceOrdersItem) -> pb.PlaceOrdersOutcome:
-        try:
-            state = await self._desk.place(item.request_id, codec.order_request(item.order))
-        except CambistError as error:
-            return pb.PlaceOrdersOutcome(
-                request_id=item.request_id,
-                error_reason=error.reason,
-                error_message=error.message,
-            )
-        return pb.PlaceOrdersOutcome(request_id=item.request_id, order=_encode(state))
+    async def _place_many(self, items: Sequence[pb.PlaceOrdersItem]) -> list[pb.PlaceOrdersOutcome]:
+        found: dict[str, OrderState | CambistError] = {}
+        orders = []
+        for item in items:
+            try:
+                orders.append((item.request_id, codec.order_request(item.order)))
+            except CambistError as error:
+                found[item.request_id] = error
+        states = await self._desk.place_many(orders)
+        found.update({id: state for (id, _), state in zip(orders, states, strict=True)})
+        return [_outcome(item.request_id, found[item.request_id]) for item in items]
 
     def _check(self, account: str, venue: str, instrument: str) -> None:
         """A filter that names what does not exist is a mistake, not an empty list."""
@@ -152,6 +154,14 @@ class TradingService:
             self._registry.instrument(venue, instrument)
         elif venue:
             self._registry.venue(venue)
+
+
+def _outcome(request_id: str, found: OrderState | CambistError) -> pb.PlaceOrdersOutcome:
+    if isinstance(found, CambistError):
+        return pb.PlaceOrdersOutcome(
+            request_id=request_id, error_reason=found.reason, error_message=found.message
+        )
+    return pb.PlaceOrdersOutcome(request_id=request_id, order=_encode(found))
 
 
 def _encode(state: OrderState) -> pb.Order:

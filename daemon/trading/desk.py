@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from core.accounts import FundingPayment
 from core.clock import Clock
+from core.errors import CambistError
 from core.orders import Fill, OrderRequest
 from core.ports import Account, Condition
 from daemon.journal.journal import Journal
@@ -80,6 +81,13 @@ class Desk:
         Refused when nothing was sent, and Rejected when the venue said no.
         """
         return await placing.place(self._office, request_id, request, dry_run)
+
+    async def place_many(
+        self, items: Sequence[tuple[str, OrderRequest]]
+    ) -> list[OrderState | CambistError]:
+        """Places orders of one account on one venue, each with its request id: by as few requests
+        as the venue lets. What `place` would answer or raise for each, in their order."""
+        return await placing.place_many(self._office, items)
 
     async def cancel(self, request_id: str, account: str, client_order_id: str) -> OrderState:
         """Asks the venue to end an order; the order after it. Raises ORDER_FINAL when there is

@@ -1,5 +1,7 @@
 """Placing orders: journaled first, sent once, and never thought rejected without proof."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
@@ -7,8 +9,9 @@ import structlog
 from core.errors import CambistError, Reason, Refused, Rejected
 from core.ids import client_order_id
 from core.orders import Order, OrderRequest, OrderStatus
-from core.ports import Previewing
+from core.ports import Batching, Previewing
 from daemon.access.caller import CALLER
+from daemon.trading.batch import Batch, Send
 from daemon.trading.checks import check_request
 from daemon.trading.office import Office, Station
 from daemon.trading.state import UNANSWERED, OrderState, Tracked
@@ -16,10 +19,44 @@ from daemon.trading.state import UNANSWERED, OrderState, Tracked
 _log = structlog.get_logger("desk")
 
 
+async def place_many(
+    office: Office, items: Sequence[tuple[str, OrderRequest]]
+) -> list[OrderState | CambistError]:
+    """See Desk.place_many."""
+    batch = _batch(office, [request for _, request in items])
+
+    async def one(number: int) -> OrderState | CambistError:
+        request_id, request = items[number]
+        try:
+            return await place(
+                office, request_id, request, False, batch.send(number) if batch else None
+            )
+        except CambistError as error:
+            return error
+        finally:
+            if batch is not None:
+                batch.leave(number)
+
+    if batch is None:
+        return [await one(number) for number in range(len(items))]
+    return await asyncio.gather(*(one(number) for number in range(len(items))))
+
+
+def _batch(office: Office, requests: Sequence[OrderRequest]) -> Batch | None:
+    """Where they leave together; None where each goes by itself."""
+    if len({(request.account, request.venue) for request in requests}) != 1 or len(requests) < 2:
+        return None
+    try:
+        account = office.station(requests[0].account, requests[0].venue).account
+    except CambistError:
+        return None  # each is told so
+    return Batch(account, len(requests)) if isinstance(account, Batching) else None
+
+
 async def place(
-    office: Office, request_id: str, request: OrderRequest, dry_run: bool
+    office: Office, request_id: str, request: OrderRequest, dry_run: bool, send: Send | None = None
 ) -> OrderState:
-    """See Desk.place."""
+    """See Desk.place; `send` is for orders that leave together."""
     station = office.station(request.account, request.venue)
     earlier = await station.ledger.of_request(request_id)
     if earlier is not None:
@@ -49,7 +86,7 @@ async def place(
         except BaseException:
             station.ledger.withdraw(tracked)
             raise
-        await _send(station, tracked)
+        await _send(station, tracked, send or station.account.place)
     return _outcome(tracked.state)
 
 
@@ -72,9 +109,9 @@ def _state(
     return OrderState(order, request_id, attempt=attempt, root=CALLER.get().root)
 
 
-async def _send(station: Station, tracked: Tracked) -> None:
+async def _send(station: Station, tracked: Tracked, send: Send) -> None:
     try:
-        report = await station.account.place(tracked.order.request)
+        report = await send(tracked.order.request)
     except Refused as error:
         _refused(station, tracked, error.message)
         raise
