@@ -68,33 +68,32 @@ class LiquiditySpec:
     slippage: Decimal
 
 
-@runtime_checkable
-class LiquidityVenue(Protocol):
-    """A venue of pools that liquidity can be given to. Addresses of owners are the network's.
+class Liquidity(Protocol):
+    """What a venue of pools lets a wallet do with liquidity. Addresses are the network's.
 
     Mutations are simulated, signed, journaled and broadcast once an intent; where the tokens'
     allowances are too low they are approved first, exactly.
     """
 
-    async def liquidity_positions(self, owner: str) -> Sequence[LiquidityPosition]: ...
+    async def positions(self, owner: str) -> Sequence[LiquidityPosition]: ...
 
-    async def liquidity_position(self, id: str, owner: str) -> LiquidityPosition:
+    async def position(self, id: str, owner: str) -> LiquidityPosition:
         """`owner` may be "" where the id itself tells it. Refused with POSITION_NOT_FOUND."""
         ...
 
-    async def quote_add_liquidity(self, spec: LiquiditySpec) -> LiquidityQuote: ...
+    async def quote_add(self, spec: LiquiditySpec) -> LiquidityQuote: ...
 
-    async def quote_remove_liquidity(
-        self, id: str, owner: str, fraction: Decimal
-    ) -> LiquidityQuote: ...
+    async def quote_remove(self, id: str, owner: str, fraction: Decimal) -> LiquidityQuote:
+        """What the liquidity itself would give; fees that can be collected come besides."""
+        ...
 
-    async def add_liquidity(
+    async def add(
         self, spec: LiquiditySpec, position: str, owner: str, intent: str, fees: FeeOptions
     ) -> Transaction:
         """Opens a position, or increases `position`, whose range counts then."""
         ...
 
-    async def remove_liquidity(
+    async def remove(
         self,
         id: str,
         owner: str,
@@ -103,9 +102,15 @@ class LiquidityVenue(Protocol):
         intent: str,
         fees: FeeOptions,
     ) -> Transaction:
-        """Takes a fraction out, with the fees; 1 closes the position."""
+        """Takes a fraction out, with all fees; 1 closes the position."""
         ...
 
-    async def collect_fees(
-        self, id: str, owner: str, intent: str, fees: FeeOptions
-    ) -> Transaction: ...
+    async def collect(self, id: str, owner: str, intent: str, fees: FeeOptions) -> Transaction: ...
+
+
+@runtime_checkable
+class LiquidityVenue(Protocol):
+    """A venue of pools that liquidity can be given to."""
+
+    @property
+    def liquidity(self) -> Liquidity: ...

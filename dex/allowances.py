@@ -83,7 +83,14 @@ class Allowances:
         _afford(token, balance, units)
 
     async def hold(
-        self, owner: str, token: Token, units: int, needed: int, intent: str, fees: FeeOptions
+        self,
+        owner: str,
+        token: Token,
+        units: int,
+        needed: int,
+        intent: str,
+        fees: FeeOptions,
+        name: str = "approve",
     ) -> int:
         """Returns once the spender may take `units` for this intent; approves where it must.
 
@@ -91,6 +98,7 @@ class Allowances:
         and is cut to the balance, which is returned as what was held. Raises Refused when the
         balance is too low, or the approval cannot be sent, failed, or was not included in time: the
         swap that asked was not sent then. After `hold`, and whatever came of it, call `release`.
+        `name` tells the approvals of one intent apart, where it takes several tokens.
         """
         book = self._book(owner, token)
         balance, allowance = await self.read(owner, token)
@@ -107,7 +115,8 @@ class Allowances:
                 _, allowance = await self.read(owner, token)
                 if self.free(owner, token, allowance) < units:
                     total = sum(book.wanted.values()) + sum(book.held.values())
-                    await self._approve_and_wait(owner, token, total, allowance, intent, fees)
+                    label = f"{intent}/{name}"
+                    await self._approve_and_wait(owner, token, total, allowance, label, fees)
                 book.held[intent] = units
         finally:
             book.wanted.pop(intent, None)
@@ -133,11 +142,11 @@ class Allowances:
         return await self._network.send(self._plan(owner, token, units, intent), fees)
 
     async def _approve_and_wait(
-        self, owner: str, token: Token, units: int, present: int, intent: str, fees: FeeOptions
+        self, owner: str, token: Token, units: int, present: int, label: str, fees: FeeOptions
     ) -> None:
-        plan = self._plan(owner, token, units, f"{intent}/approve")
+        plan = self._plan(owner, token, units, label)
         if present > 0 and await self._must_reset(plan):
-            reset = self._plan(owner, token, 0, f"{intent}/approve-reset")
+            reset = self._plan(owner, token, 0, f"{label}-reset")
             await self._included(await self._network.send(reset, fees))
         await self._included(await self._network.send(plan, fees))
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from chains.evm.abi import address_at, uint_at
 from core.errors import Reason
+from core.liquidity import Liquidity
+from dex.allowances import Allowances
 from dex.concentrated_reader import ConcentratedReader
 from dex.families import concentrated_abi as abi
 from dex.families.concentrated_math import MILLION
@@ -13,12 +15,14 @@ from dex.families.curve import FeeRate
 from dex.family import BlockHash, Claim, Place, RevertWords
 from dex.network import PoolNetwork
 from dex.plans import RouterCall, SwapPlan
+from dex.providing import Providing
 from dex.spec import PoolVenueSpec
 
 _REVERTS: RevertWords = (
     ("Too little received", Reason.SLIPPAGE_EXCEEDED, "the price moved past the limit"),
     ("Too much requested", Reason.SLIPPAGE_EXCEEDED, "the price moved past the limit"),
     ("Insufficient WETH9", Reason.SLIPPAGE_EXCEEDED, "the price moved past the limit"),
+    ("Price slippage check", Reason.SLIPPAGE_EXCEEDED, "the price moved past the limit"),
     ("SPL", Reason.SLIPPAGE_EXCEEDED, "the price is past the limit"),
     ("Transaction too old", Reason.QUOTE_EXPIRED, "the deadline is over"),
     (
@@ -69,6 +73,14 @@ class ConcentratedFamily:
             raise ValueError(f"a fee of {fee} and a tick spacing of {spacing} make no sense")
         proof = abi.get_pool(token0, token1, fee)
         return Claim(factory, token0, token1, proof, place(address, fee, spacing))
+
+    def liquidity_spender(self, spec: PoolVenueSpec) -> str:
+        return spec.deployment.positions
+
+    def liquidity(self, parts: Providing, allowances: Allowances) -> Liquidity:
+        from dex.concentrated_liquidity import ConcentratedLiquidity
+
+        return ConcentratedLiquidity(parts, allowances)
 
     def router_call(self, spec: PoolVenueSpec, plan: SwapPlan) -> RouterCall:
         return router_call(plan, spec.deployment.router_kind)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from chains.evm.abi import address_at
 from chains.evm.model import Call, CallError
 from core.errors import Reason
+from core.liquidity import Liquidity
+from dex.allowances import Allowances
 from dex.families.constant_product import ConstantProductPool
 from dex.families.constant_product_abi import (
     SwapCall,
@@ -18,12 +20,15 @@ from dex.family import BlockHash, Claim, Place, RevertWords
 from dex.network import PoolNetwork
 from dex.plans import RouterCall, SwapPlan
 from dex.pools import PoolMarket
+from dex.providing import Providing
 from dex.spec import PoolVenueSpec
 
 # The router's and the tokens' words, whichever fork's name stands before them.
 _REVERTS: RevertWords = (
     ("INSUFFICIENT_OUTPUT_AMOUNT", Reason.SLIPPAGE_EXCEEDED, "the price moved past the limit"),
     ("EXCESSIVE_INPUT_AMOUNT", Reason.SLIPPAGE_EXCEEDED, "the price moved past the limit"),
+    ("INSUFFICIENT_A_AMOUNT", Reason.SLIPPAGE_EXCEEDED, "the price moved past the limit"),
+    ("INSUFFICIENT_B_AMOUNT", Reason.SLIPPAGE_EXCEEDED, "the price moved past the limit"),
     ("INSUFFICIENT_LIQUIDITY", Reason.INSUFFICIENT_LIQUIDITY, "the pool has not enough"),
     ("EXPIRED", Reason.QUOTE_EXPIRED, "the deadline is over"),
     (
@@ -91,6 +96,14 @@ class ConstantProductFamily:
         # The fee is nowhere in the pair: it is that of the protocol whose factory vouches for it.
         place = Place(address, spec.protocol.fee)
         return Claim(factory, token0, token1, get_pair(token0, token1), place)
+
+    def liquidity_spender(self, spec: PoolVenueSpec) -> str:
+        return spec.deployment.router
+
+    def liquidity(self, parts: Providing, allowances: Allowances) -> Liquidity:
+        from dex.constant_product_liquidity import ConstantProductLiquidity
+
+        return ConstantProductLiquidity(parts, allowances)
 
     def router_call(self, spec: PoolVenueSpec, plan: SwapPlan) -> RouterCall:
         call = SwapCall(

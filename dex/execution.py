@@ -58,15 +58,16 @@ class Executor:
         try:
             return await self._network.send(transaction, fees)
         except CambistError as error:
-            raise self._explained(error) from error
+            raise explained(error, self._family, self._spec.id) from error
 
-    def _explained(self, error: CambistError) -> CambistError:
-        """A failed simulation with the reason that the bot can act on."""
-        if error.reason is not Reason.SIMULATION_FAILED:
-            return error
-        revert = error.metadata.get("revert", "")
-        for words, reason, meaning in self._family.reverts:
-            if revert.endswith(words):
-                metadata = {"venue": self._spec.id, **error.metadata}
-                return Refused(reason, f"nothing was sent: {meaning} ({revert})", metadata)
+
+def explained(error: CambistError, family: Family, venue: str) -> CambistError:
+    """A failed simulation with the reason that the bot can act on."""
+    if error.reason is not Reason.SIMULATION_FAILED:
         return error
+    revert = error.metadata.get("revert", "")
+    for words, reason, meaning in family.reverts:
+        if revert.endswith(words):
+            metadata = {"venue": venue, **error.metadata}
+            return Refused(reason, f"nothing was sent: {meaning} ({revert})", metadata)
+    return error

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import Reason
+from core.liquidity import Liquidity
 from dex.families.curve import Content, FeeRate
 from dex.network import PoolNetwork
 from dex.plans import RouterCall, SwapPlan
 from dex.spec import FamilyName, PoolVenueSpec
 
 if TYPE_CHECKING:
+    from dex.allowances import Allowances
     from dex.pools import PoolMarket
+    from dex.providing import Providing
 
 BlockHash = Callable[[int], str | None]
 # The end of a revert's words, what it is for a bot, and what it means.
@@ -84,6 +87,14 @@ class Family(Protocol):
         ...
 
     def router_call(self, spec: PoolVenueSpec, plan: SwapPlan) -> RouterCall: ...
+
+    def liquidity_spender(self, spec: PoolVenueSpec) -> str:
+        """Who takes the tokens when liquidity is added."""
+        ...
+
+    def liquidity(self, parts: "Providing", allowances: "Allowances") -> Liquidity:
+        """`allowances` are those of the spender."""
+        ...
 
 
 def family_of(spec: PoolVenueSpec) -> Family:

@@ -26,7 +26,9 @@ class Protocol:
     """The code that a fork deployed, the same on every network.
 
     Constant product has `fee` and `native_word`, the native coin in the router's function names
-    (ETH, AVAX); concentrated liquidity has `tiers`: each fee, in millionths, with the spacing of
+    (ETH, AVAX), and `fee_share`, by which the protocol takes its part of the fees when liquidity
+    changes: supply * a * (k - last) / (b * k + c * last), k and last being roots; concentrated
+    liquidity has `tiers`: each fee, in millionths, with the spacing of
     its ticks.
     """
 
@@ -38,6 +40,7 @@ class Protocol:
     documentation: str
     family: FamilyName = FamilyName.CONSTANT_PRODUCT
     tiers: tuple[tuple[int, int], ...] = ()
+    fee_share: tuple[int, int, int] = (1, 5, 1)
 
 
 @dataclass(frozen=True, slots=True)

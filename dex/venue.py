@@ -31,6 +31,7 @@ from dex.network import PoolNetwork
 from dex.plans import SwapPlan
 from dex.pool_state import PoolStates
 from dex.pools import PoolDirectory, PoolMarket
+from dex.providing import Providing
 from dex.quoting import QuoteRequest, best, check_fresh, check_request
 from dex.quoting import quote as quote_pool
 from dex.refusals import invalid, of_venue
@@ -50,6 +51,7 @@ CAPABILITIES = frozenset(
         Capability.BALANCES,
         Capability.FEES,
         Capability.SWAP,
+        Capability.LIQUIDITY,
     }
 )
 MAX_DEPTH = 1_000
@@ -80,6 +82,14 @@ class PoolVenue:
         self.finder = PoolFinder(
             spec, self.family, network, self.directory, self.lookup, self.states
         )
+        spender = self.family.liquidity_spender(spec)
+        self._liquidity_allowances = (
+            self.allowances if spender == spec.deployment.router else Allowances(network, spender)
+        )
+        parts = Providing(
+            spec, self.family, network, self.directory, self.finder, self.lookup, self._now
+        )
+        self.liquidity = self.family.liquidity(parts, self._liquidity_allowances)
         self._info = VenueInfo(
             id=spec.id,
             name=spec.name,
@@ -116,6 +126,8 @@ class PoolVenue:
 
     async def start(self) -> None:
         self.allowances.start()
+        if self._liquidity_allowances is not self.allowances:
+            self._liquidity_allowances.start()
         self.states.start()
         self.swaps.start()
         self.finder.start()
@@ -125,6 +137,8 @@ class PoolVenue:
         await self.swaps.stop()
         await self.states.stop()
         self.allowances.stop()
+        if self._liquidity_allowances is not self.allowances:
+            self._liquidity_allowances.stop()
 
     async def subscribe(
         self, channel: Channel, instrument: Instrument, sink: MarketSink, interval: int = 0
@@ -254,8 +268,10 @@ class PoolVenue:
     def deadline(self) -> int:
         """When a swap that is sent now stops being valid, in ns; by the chain's clock or ours,
         whichever is ahead."""
-        now = max(self.clock.now(), self.states.chain_time)
-        return now + self.spec.deployment.lifetime
+        return self._now() + self.spec.deployment.lifetime
+
+    def _now(self) -> int:
+        return max(self.clock.now(), self.states.chain_time)
 
     def is_trusted(self, market: PoolMarket) -> bool:
         """Whether both tokens are of the list; others may keep a part of each transfer."""

@@ -11,6 +11,7 @@ PROTOCOL = Protocol(
     ),
     native_word="ETH",
     fee=FeeRate(9_975, 10_000),
+    fee_share=(8, 17, 8),
     documentation="https://developer.pancakeswap.finance/contracts/v2/addresses",
 )
 

@@ -35,8 +35,9 @@ async def quotes_equal(world: PublicWorld, id: str, pool: str, sizes: list[int])
         try:
             ours.append(curve.amount_out(units) if exact_in else curve.amount_in(units))
         except Refused as refused:
-            assert refused.reason is Reason.FIELD_INVALID  # so little that nothing comes out
-            ours.append(0)
+            if refused.reason is not Reason.FIELD_INVALID:
+                raise
+            ours.append(0)  # so little that nothing comes out
         if id == V2:
             name = "getAmountOut" if exact_in else "getAmountIn"
             reserves = (state.reserve0, state.reserve1)[:: 1 if zero_in else -1]
