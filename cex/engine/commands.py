@@ -190,12 +190,14 @@ class CancelOrders(Command[Reports]):
 @dataclass(frozen=True, slots=True)
 class CancelAfter(Command[None]):
     """The venue is to cancel all of the account's orders by itself, `timeout` ns after `now` (its
-    own time), unless it is asked again before; 0 takes that back."""
+    own time), unless it is asked again before; 0 takes that back. Of one instrument only where the
+    venue has a timer for each (VenueSpec.timer_by_instrument)."""
 
     priority = Priority.CANCEL
     mutates = True
     timeout: int
     now: int
+    instrument: Instrument | None = None
 
 
 @dataclass(frozen=True, slots=True)

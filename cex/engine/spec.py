@@ -401,6 +401,7 @@ class VenueSpec:
     cancel_group: Callable[[Order], Any] = lambda order: None
     max_skew: int = 60 * SECOND  # a machine's clock this far off is not to be trusted
     cancel_all_by_instrument: bool = True
+    timer_by_instrument: bool = False  # CancelAfter is of one
     bounded: frozenset[Side] = frozenset()  # market orders of these sides need a worst price
     margin_by_order: bool = False  # the margin mode is each order's; nothing is declared
     leverage_by_side: bool = False  # with isolated margin, the long and the short have their own

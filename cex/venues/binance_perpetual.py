@@ -571,6 +571,10 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.CancelAll: Operation(
         "DELETE", lambda command: f"/fapi/v1/{command.part or 'allOpenOrders'}", RawDone,
         parse_all_canceled, symbol_of, weight(1), signed=True, more=next_part("algoOpenOrders")),
+    ask.CancelAfter: Operation(
+        "POST", "/fapi/v1/countdownCancelAll", dict, lambda raw, command, scope: None,
+        lambda command: {**symbol_of(command), "countdownTime": command.timeout // MILLISECOND},
+        weight(10), signed=True),
     ask.Replace: Operation(
         "PUT", "/fapi/v1/order", Raw, parse_changed, encode_replace, weight(1, orders=1),
         signed=True),
@@ -677,7 +681,7 @@ VENUE = replace(
     operations=OPERATIONS,
     streams={"public": PUBLIC, "market": replace(PUBLIC, path="/market/stream")},
     channels=CHANNELS, private=PRIVATE, entry=ENTRY, errors=ERRORS, pools=POOLS, usage=usage,
-    intervals=INTERVALS, replaces_in_place=True,
+    intervals=INTERVALS, replaces_in_place=True, timer_by_instrument=True,
     place_batch={False: 5, True: 1}, place_group=lambda request: request.type in STOPS,
     order_types=frozenset({
         *((kind, time) for kind in LIMITS for time in TimeInForce),

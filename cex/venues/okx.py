@@ -601,7 +601,7 @@ POOLS = (  # each endpoint has its own, of an address or of an account; some for
     *(pool(name, limit) for name, limit in {
         "orders": 1000, "place": 60, "cancel": 60, "cancel_batch": 300,
         "place_batch": 300, "amend": 60, "order": 60,
-        "open_orders": 60, "fills": 60, "old_fills": 10, "balances": 10, "fees": 5,
+        "open_orders": 60, "fills": 60, "old_fills": 10, "balances": 10, "fees": 5, "timer": 2,
         **dict.fromkeys(("algo_place", "algo_cancel", "algo_amend", "algo_order", "algo_open"), 20),
         }.items()))
 
@@ -663,6 +663,9 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.CancelOrders: Operation(
         "POST", cancels_path, listed(RawAck), readers.held(parse_canceled),
         lambda command: [named(*pair) for pair in command.orders], batch_cost, signed=True),
+    ask.CancelAfter: Operation(  # of the book, spot and derivatives alike; 10 to 120 s
+        "POST", "/api/v5/trade/cancel-all-after", dict, lambda raw, command, scope: None,
+        lambda command: {"timeOut": str(-(-command.timeout // SECOND))}, {"timer": 1}, signed=True),
     ask.Replace: Operation(
         "POST", replace_path, listed(RawAck), readers.held(readers.first(parse_changed)),
         encode_replace, kept("amend", 1), signed=True),
