@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from chains.evm.codec import is_hash
-from chains.evm.nodes import Answer, NodeError, NodeTrouble
+from chains.nodes import Answer, NodeError, NodeTrouble
 
 
 class Verdict(Enum):

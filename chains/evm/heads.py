@@ -15,8 +15,8 @@ import msgspec
 from chains.evm import model
 from chains.evm.codec import integer, quantity
 from chains.evm.model import Block, BlockCallback
-from chains.evm.nodes import parsed
 from chains.evm.rpc import RpcPool
+from chains.nodes import parsed
 from core.errors import CambistError
 
 _KEPT = 512  # blocks whose hashes are remembered

@@ -9,9 +9,9 @@ from chains.evm.codec import integer, quantity
 from chains.evm.heads import HeadTracker
 from chains.evm.lifecycle import BLOCK_HASH, Observation
 from chains.evm.model import Receipt
-from chains.evm.nodes import Answer, NodeError, parsed
 from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
+from chains.nodes import Answer, NodeError, parsed
 from core.transactions import Transaction
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from chains.evm.codec import hexadecimal, integer, quantity, unhex
 from chains.evm.fees import Fees, under_cap, with_margin
 from chains.evm.model import Block, TransactionPlan
-from chains.evm.nodes import Answer, NodeError, parsed
 from chains.evm.nonces import Counts, NonceLedger, agreed
 from chains.evm.prices import GasPrices
 from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
+from chains.nodes import Answer, NodeError, parsed
 from core.errors import CambistError, Reason, Refused
 from core.money import from_units, text
 from core.ports import FeeOptions, NetworkInfo

@@ -14,8 +14,8 @@ from chains.evm.fees import (
     typical_tip,
 )
 from chains.evm.model import Block
-from chains.evm.nodes import NodeError, parsed
 from chains.evm.rpc import RpcPool
+from chains.nodes import NodeError, parsed
 
 
 class GasPrices:

@@ -9,9 +9,9 @@ from chains.evm.codec import checksum, hexadecimal, integer, is_hash, quantity, 
 from chains.evm.lifecycle import Observation, follow
 from chains.evm.look import as_receipt
 from chains.evm.model import Call, CallError, Log, Receipt
-from chains.evm.nodes import Answer, NodeError, parsed
 from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
+from chains.nodes import Answer, NodeError, parsed
 from core.accounts import Balance
 from core.errors import CambistError, Reason, Refused
 from core.money import from_units

@@ -12,7 +12,7 @@ import aiohttp
 
 from chains.evm.broadcast import Outcome, Verdict, outcome, verdict
 from chains.evm.codec import hexadecimal, integer
-from chains.evm.nodes import THROTTLED, Answer, Node, NodeError, NodeTrouble, post
+from chains.nodes import THROTTLED, Answer, Node, NodeError, NodeTrouble, post
 from core.clock import Clock
 from core.errors import CambistError, Reason
 

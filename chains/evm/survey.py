@@ -5,9 +5,9 @@ import logging
 from collections.abc import Callable, Set
 
 from chains.evm.codec import integer
-from chains.evm.nodes import NodeError, parsed
 from chains.evm.nonces import Counts, foreign, gap
 from chains.evm.rpc import RpcPool
+from chains.nodes import NodeError, parsed
 
 _log = logging.getLogger(__name__)
 

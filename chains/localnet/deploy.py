@@ -6,12 +6,12 @@ from typing import Any
 
 from chains.evm import multicall
 from chains.evm.codec import hexadecimal, integer, quantity
-from chains.evm.nodes import NodeError
 from chains.evm.rpc import RpcPool
 from chains.localnet import packages
 from chains.localnet.deployment import Contracts, Manifest
 from chains.localnet.packages import Installed
 from chains.localnet.plan import ETHER, WALLET_ETHER, Plan, Step, build, funding
+from chains.nodes import NodeError
 from core.errors import CambistError, Reason
 
 # keccak256("cambist sandbox deployer"): nobody has its key, anvil plays it. A development account

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from chains.evm.nodes import Node, NodeError, NodeTrouble, post
+from chains.nodes import Node, NodeError, NodeTrouble, post
 from chains.solana.wire import Valued
 from core.clock import Clock
 from core.errors import CambistError, Reason

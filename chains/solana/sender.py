@@ -12,7 +12,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from chains.evm.nodes import NodeError
+from chains.nodes import NodeError
 from chains.solana import fees as fee_rules
 from chains.solana import instructions, programs, reasons
 from chains.solana.lifecycle import SIGNED_SLOT

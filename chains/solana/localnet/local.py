@@ -17,8 +17,8 @@ from pathlib import Path
 
 import msgspec
 
-from chains.evm.nodes import NodeError
 from chains.localnet import keeper
+from chains.nodes import NodeError
 from chains.solana.localnet import process
 from chains.solana.pool import RpcPool
 from core.clock import Clock

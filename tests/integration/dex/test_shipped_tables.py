@@ -7,7 +7,7 @@ import pytest
 
 from chains.evm.abi import selector, uint_word
 from chains.evm.codec import hexadecimal, unhex
-from chains.evm.nodes import NodeError
+from chains.nodes import NodeError
 from core.errors import Reason, Refused
 from core.ports import FeeOptions
 from dex.account import PoolAccount

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chains.evm.codec import hexadecimal, unhex
-from chains.evm.nodes import NodeError
+from chains.nodes import NodeError
 from dex.families import concentrated_abi as abi
 from dex.families.concentrated import ConcentratedPool, swap
 from dex.families.concentrated_math import ContractReverts

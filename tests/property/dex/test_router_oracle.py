@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chains.evm.abi import selector, uint_at, uint_word
 from chains.evm.codec import hexadecimal, unhex
-from chains.evm.nodes import NodeError
+from chains.nodes import NodeError
 from core.errors import Refused
 from dex.families.constant_product import MAX_RESERVE, Curve, amount_in, amount_out
 from tests.support.evm import Anvil

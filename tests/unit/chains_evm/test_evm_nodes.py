@@ -3,7 +3,7 @@
 import pytest
 
 from chains.evm.broadcast import Verdict, outcome, verdict
-from chains.evm.nodes import Node, NodeError, NodeTrouble
+from chains.nodes import Node, NodeError, NodeTrouble
 from core.clock import SECOND
 from core.errors import Reason
 
