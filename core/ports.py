@@ -306,6 +306,22 @@ class Batching(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class KeyPermissions:
+    """What a venue says that an account's key may do; None where it does not tell."""
+
+    trade: bool | None = None
+    withdraw: bool | None = None
+    bound_to_address: bool | None = None  # only from the addresses that its owner listed
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """An account whose venue tells what its key may do."""
+
+    async def key_permissions(self) -> KeyPermissions: ...
+
+
 @runtime_checkable
 class CancelTimer(Protocol):
     """An account whose venue cancels all its open orders by itself unless it hears from us."""

@@ -33,6 +33,7 @@ from cambist.v1 import (
 from cex.paper.faults import Faults
 from chains.wallets.catalogue import WalletInfo
 from chains.wallets.kdf import LIGHT, STANDARD
+from chains.wallets.secret import Secret
 from chains.wallets.store import WalletStore
 from core.clock import SECOND, SystemClock
 from core.errors import CambistError
@@ -44,13 +45,16 @@ from daemon.access.resolvers import resolvers
 from daemon.access.roles import write_files
 from daemon.access.roots import Roots
 from daemon.access.tokens import Keyring
+from daemon.accounts.keys import AccountKeys
+from daemon.accounts.passphrase import find
+from daemon.accounts.roster import Roster, paper_maker
 from daemon.config import ConfigError, Settings, load
 from daemon.config.model import home
 from daemon.journal import Journal, SqliteStore
 from daemon.lifecycle import Component, Lifecycle
 from daemon.listeners import Listeners
 from daemon.logging import configure
-from daemon.parts import Parts
+from daemon.parts import NO_PASSPHRASE, Parts
 from daemon.registry import Registry
 from daemon.risk.office import RiskOffice
 from daemon.rpc.loop import run as run_loop
@@ -104,6 +108,7 @@ class RunOptions:
     tcp: str | None = None
     seed: int | None = None
     log_level: str | None = None
+    passphrase_fd: int | None = None
 
 
 def run(options: RunOptions) -> None:
@@ -116,7 +121,14 @@ def run(options: RunOptions) -> None:
         lock = _DirectoryLock(data_dir / "lock")
     with lock:
         with _explained(data_dir):
-            daemon = Daemon(options.profile, settings, data_dir, _config_path(options))
+            passphrase = find(settings.wallets, options.passphrase_fd)
+            daemon = Daemon(
+                options.profile,
+                settings,
+                data_dir,
+                _config_path(options),
+                Secret.of_text(passphrase),
+            )
         run_loop(daemon.run())
 
 
@@ -153,7 +165,12 @@ class Daemon:
     """One run of the daemon in one data directory, whose lock the caller holds."""
 
     def __init__(
-        self, profile: str, settings: Settings, data_dir: Path, config_path: Path | None = None
+        self,
+        profile: str,
+        settings: Settings,
+        data_dir: Path,
+        config_path: Path | None = None,
+        passphrase: Secret = NO_PASSPHRASE,
     ) -> None:
         clock = SystemClock()
         self._profile = profile
@@ -196,6 +213,12 @@ class Daemon:
             desk=self._desk,
             wallets=self._wallets,
             tokens=self._tokens,
+            passphrase=passphrase,
+        )
+        self._roster = Roster(
+            self._parts,
+            AccountKeys(data_dir / "keys", self._wallets.store),
+            paper_maker(self._parts),
         )
         self._bring_up = _profile(profile)(self._parts)
         plain = settings.server.security == "none" or (
@@ -238,6 +261,7 @@ class Daemon:
             Dispatcher(self._lifecycle, self._guard, self._journal.intents.run), services
         )
         await self._bring_up.start()
+        await self._roster.unlock()  # what needs no keys, and the rest if they are open already
         self._parts.spawn(self._lifecycle.run(), "lifecycle")
         self._parts.spawn(self._risk.run(), "risk")
         if self._settings.journal.keep_days:
@@ -302,10 +326,12 @@ class Daemon:
             "VenueService": VenueService(registry),
             "MarketDataService": MarketDataService(registry, self._hub),
             "TradingService": TradingService(registry, self._desk),
-            "AccountService": AccountService(registry, self._wallets, self._desk),
+            "AccountService": AccountService(registry, self._wallets, self._desk, self._roster),
             "EventService": EventService(registry, journal, self._events, self._heartbeat),
             "ChainService": ChainService(registry, self._tokens, journal),
-            "WalletService": WalletService(registry, self._wallets, self._tokens, self._risk.desk),
+            "WalletService": WalletService(
+                registry, self._wallets, self._tokens, self._risk.desk, self._roster
+            ),
             "SandboxService": SandboxService(registry, lambda: self._bring_up.faults),
             "SwapService": swaps,
             "RiskService": risk,

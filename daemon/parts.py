@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from chains.wallets.secret import Secret
 from core.clock import Clock
 from core.ports import Account, Network, Venue
 from core.tokens import Token
@@ -18,6 +19,7 @@ from daemon.tokens import Tokens
 from daemon.trading import Desk
 from daemon.wallets import Wallets
 
+NO_PASSPHRASE = Secret(b"")
 log = structlog.get_logger("parts")
 
 
@@ -34,6 +36,7 @@ class Parts:
     desk: Desk
     wallets: Wallets
     tokens: Tokens
+    passphrase: Secret  # of the store, empty where none was given at the start
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:

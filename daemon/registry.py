@@ -32,6 +32,7 @@ class Registry:
         self.accounts: dict[tuple[str, str], Account] = {}
         # Ids that are known but not here: still starting, or left out; with the error to give.
         self.absent: dict[str, tuple[Reason, str]] = {}
+        self.locked: set[str] = set()  # accounts whose keys are not open
 
     def add_account(self, account: Account) -> None:
         """Makes an account known."""
@@ -89,8 +90,14 @@ class Registry:
         )
 
     def account_venues(self, account: str) -> list[str]:
-        """The venues of an account, sorted; raises ACCOUNT_NOT_FOUND."""
+        """The venues of an account, sorted; raises ACCOUNT_NOT_FOUND or SECRETS_LOCKED."""
         venues = sorted(venue for one, venue in self.accounts if one == account)
+        if not venues and account in self.locked:
+            raise Refused(
+                Reason.SECRETS_LOCKED,
+                f"the keys of {account} are locked: 'cambist unlock'",
+                {"account": account},
+            )
         if not venues:
             known = {one for one, _ in self.accounts}
             raise Refused(

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
-from chains.wallets import catalogue, files, index
+from chains.wallets import catalogue, files, index, sealed
 from chains.wallets.catalogue import Catalogue, WalletInfo
 from chains.wallets.families import Family
 from chains.wallets.kdf import STANDARD, Cost, KeystoreError, WrongPassphrase
@@ -206,6 +207,20 @@ class WalletStore:
                 {"address": canonical},
             )
         return checked("payload", lambda: signer(payload))
+
+    # --- other secrets under the same passphrase ------------------------------------------------
+
+    async def seal(self, secret: Secret, kind: str, label: str) -> str:
+        """The JSON text that holds a secret which is no wallet: an exchange's keys, say. Raises
+        WALLETS_LOCKED."""
+        passphrase = self._unlocked()
+        return await asyncio.to_thread(sealed.seal, secret, kind, label, passphrase, self._cost)
+
+    async def unseal(self, document: dict[str, Any], kind: str) -> Secret:
+        """The secret again. Raises WALLETS_LOCKED, and KeystoreError for a file that is damaged or
+        has another passphrase."""
+        passphrase = self._unlocked()
+        return await asyncio.to_thread(sealed.open_sealed, document, kind, passphrase)
 
     # --- inside -------------------------------------------------------------------------------
 

@@ -68,6 +68,10 @@ def run(
         int | None, typer.Option(min=0, help="Sandbox: the seed of the simulated market.")
     ] = None,
     log_level: Annotated[LevelName | None, typer.Option(help="How much is logged.")] = None,
+    passphrase_fd: Annotated[
+        int | None,
+        typer.Option(min=0, help="Unlock with what can be read from this file descriptor."),
+    ] = None,
 ) -> None:
     """Run the daemon until it is told to stop (Ctrl-C, SIGTERM, 'cambist stop')."""
     from daemon.app import RunOptions
@@ -81,6 +85,7 @@ def run(
         tcp=tcp,
         seed=seed,
         log_level=log_level and log_level.value,
+        passphrase_fd=passphrase_fd,
     )
     try:
         run_daemon(options)

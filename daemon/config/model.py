@@ -80,8 +80,13 @@ class WalletSettings(Section):
 
     passphrase_file: str = Field(
         "",
-        description="A file with the passphrase, readable by its owner only, to unlock wallets at "
-        "start. Empty: unlock with 'cambist wallet unlock'.",
+        description="A file with the passphrase, readable by its owner only, to unlock keys at "
+        "start. Empty: 'cambist unlock', --passphrase-fd, or systemd's credential "
+        "cambist-passphrase.",
+    )
+    passphrase_keyring: str = Field(
+        "",
+        description='Where it is in the keyring of the operating system: "service/user".',
     )
 
 

@@ -44,9 +44,8 @@ class Live:
                 await self._add_network(id_, network)
         for account in settings.accounts:
             await self._add_account(account)
-        if settings.wallets.passphrase_file:
-            passphrase = private_file(Path(settings.wallets.passphrase_file))
-            await self._parts.wallets.unlock(passphrase.strip())
+        if passphrase := self._parts.passphrase.reveal():
+            await self._parts.wallets.unlock(passphrase.decode())
         await self._parts.wallets.refresh(self._parts.registry)
 
     async def stop(self) -> None:

@@ -8,6 +8,7 @@ from cambist.v1 import accounts_pb2 as pb
 from core.accounts import Balance, MarginMode, PositionMode
 from core.errors import CambistError, Reason, Refused
 from core.ports import Account, Capability, Condition, Health, Leveraged, Moded, VenueKind
+from daemon.accounts.roster import Roster
 from daemon.codec import accounts as codec
 from daemon.codec.scalars import decimal
 from daemon.codec.venues import condition
@@ -22,8 +23,9 @@ Item = TypeVar("Item")
 class AccountService:
     """Asks the accounts' venues. A venue that cannot be asked does not hide what the others say."""
 
-    def __init__(self, registry: Registry, wallets: Wallets, desk: Desk) -> None:
+    def __init__(self, registry: Registry, wallets: Wallets, desk: Desk, roster: Roster) -> None:
         self._registry = registry
+        self._roster = roster
         self._wallets = wallets
         self._desk = desk
 
@@ -41,6 +43,18 @@ class AccountService:
         """One account."""
         self._registry.account_venues(request.account)
         return pb.GetAccountResponse(account=self._encode(request.account))
+
+    async def add_account(self, request: pb.AddAccountRequest) -> pb.AddAccountResponse:
+        """Takes the keys of an account; they do not come out again."""
+        warnings = await self._roster.add(
+            request.account, request.venue, request.credentials, request.paper
+        )
+        return pb.AddAccountResponse(account=self._encode(request.account), warnings=warnings)
+
+    async def remove_account(self, request: pb.RemoveAccountRequest) -> pb.RemoveAccountResponse:
+        """Forgets an account and its keys."""
+        await self._roster.remove(request.account)
+        return pb.RemoveAccountResponse()
 
     async def list_balances(self, request: pb.ListBalancesRequest) -> pb.ListBalancesResponse:
         """Balances at venues, and of wallets on their networks."""

@@ -6,6 +6,7 @@ from chains.wallets.catalogue import WalletInfo
 from chains.wallets.store import StoreState
 from core.money import parse
 from core.ports import Network
+from daemon.accounts.roster import Roster
 from daemon.codec import accounts as accounts_codec
 from daemon.codec import chains as codec
 from daemon.codec.chains import family, family_name, fee_options, units_of
@@ -27,10 +28,16 @@ class WalletService:
     """Keys go in and never come out; what they sign goes through the networks."""
 
     def __init__(
-        self, registry: Registry, wallets: Wallets, tokens: Tokens, risk: RiskDesk
+        self,
+        registry: Registry,
+        wallets: Wallets,
+        tokens: Tokens,
+        risk: RiskDesk,
+        roster: Roster,
     ) -> None:
         self._registry = registry
         self._risk = risk
+        self._roster = roster
         self._wallets = wallets
         self._tokens = tokens
 
@@ -93,11 +100,13 @@ class WalletService:
         """Decrypts the keys; the first passphrase ever given becomes the store's."""
         await self._wallets.unlock(request.passphrase)
         await self._wallets.refresh(self._registry)
+        await self._roster.unlock()
         return pb.UnlockWalletsResponse()
 
     async def lock_wallets(self, request: pb.LockWalletsRequest) -> pb.LockWalletsResponse:
         """Forgets the decrypted keys."""
         self._wallets.store.lock()
+        await self._roster.lock()
         return pb.LockWalletsResponse()
 
     async def list_wallet_balances(

@@ -172,7 +172,19 @@ class Intake:
         if tracked is not None or not report.client_order_id:
             return tracked
         old = ledger.becoming(report.client_order_id)
-        return adopted(self._seat, old, report) if old is not None else None
+        if old is not None:
+            return adopted(self._seat, old, report)
+        return await self._renamed(report) if isinstance(report, Fill) else None
+
+    async def _renamed(self, fill: Fill) -> Tracked | None:
+        """A stop of ours, where the venue names the order anew that it makes of it. Its own ids
+        may be unique by instrument only."""
+        found = await self._seat.ledger.find("", fill.venue_order_id)
+        if found is None:
+            return None
+        request = found.order.request
+        same = (request.instrument, request.side) == (fill.instrument, fill.side)
+        return found if same else None
 
     def _hold(self, report: OrderReport | Fill) -> bool:
         """Keeps a report that names only the venue's id while an order of ours has not learnt its

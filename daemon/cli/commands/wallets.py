@@ -57,6 +57,9 @@ def register(app: typer.Typer) -> None:
     ):
         command(group, name)(function)
     app.add_typer(group, name="wallet", rich_help_panel=PANEL)
+    # Keys of exchanges are under the same passphrase.
+    command(app, "unlock", rich_help_panel=PANEL)(unlock)
+    command(app, "lock", rich_help_panel=PANEL)(lock)
 
 
 async def listed(session: Session) -> None:

@@ -1,0 +1,147 @@
+"""Accounts that are added while the daemon runs, on a venue that is a local server: their keys go
+in, are sealed, survive a restart locked, and never come out."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cambist
+from tests.support.binance_server import BinanceServer, error
+from tests.support.daemon import RunningDaemon, running_daemon
+from tests.support.local_exchange import LocalExchange
+
+KEY, SECRET = "planted-api-key-0123456789", "planted-secret-9876543210abcdef"
+PASSPHRASE = "planted passphrase of the store"
+CREDENTIALS = {"api_key": KEY, "secret": SECRET}
+ORDER: dict[str, Any] = {
+    "venue": "binance", "account": "main", "instrument": "BTC-USDT", "side": cambist.Side.BUY,
+    "quantity": "0.1", "price": "90",
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def live(
+    directory: Path, *arguments: str
+) -> AsyncIterator[tuple[RunningDaemon, BinanceServer]]:
+    """A live daemon whose Binance is on this machine."""
+    async with LocalExchange() as exchange:
+        server = BinanceServer(exchange)
+        config = directory / "cambist.toml"
+        hosts = "\n".join(f'{name} = "{url}"' for name, url in server.hosts.items())
+        networks = "\n".join(
+            f"[networks.{name}]\nenabled = false" for name in ("ethereum", "avalanche")
+        )
+        config.write_text(f"[venues.binance.hosts]\n{hosts}\n{networks}\n[log]\nlevel = 'debug'\n")
+        options = ["--profile", "live", "--config", str(config), "--tcp", "off"]
+        async with running_daemon(directory, *options) as daemon:
+            yield daemon, server
+
+
+async def ready(bot: cambist.Client, account: str = "main") -> None:
+    """Waits until an account is reconciled."""
+    async with asyncio.timeout(20):
+        while (await bot.accounts.get_account(account)).condition.health is not (  # noqa: ASYNC110
+            cambist.Health.READY
+        ):
+            await asyncio.sleep(0.05)
+
+
+async def placed(bot: cambist.Client) -> cambist.Order:
+    """An order, as soon as the market has told its instruments."""
+    return await bot.trading.place_order(**ORDER)
+
+
+async def test_keys_go_in_and_never_come_out(tmp_path: Path) -> None:
+    async with live(tmp_path) as (daemon, server):
+        async with cambist.connect(daemon.connect) as owner:
+            with pytest.raises(cambist.SecretsLocked):
+                await owner.accounts.add_account("main", "binance", CREDENTIALS)
+            await owner.wallets.unlock_wallets(PASSPHRASE)
+            account, warnings = await owner.accounts.add_account("main", "binance", CREDENTIALS)
+            assert (account.id, account.venues) == ("main", ("binance",))
+            assert any("withdraw" in one for one in warnings)
+            with pytest.raises(cambist.AccountExists):
+                await owner.accounts.add_account("main", "binance", CREDENTIALS)
+            await ready(owner)
+            order = await placed(owner)
+            assert order.status is cambist.OrderStatus.OPEN
+            for bad in ({"api_key": KEY}, {**CREDENTIALS, "nonsense": "x"}):
+                with pytest.raises(cambist.FieldInvalid):
+                    await owner.accounts.add_account("other", "binance", bad)
+
+            # A restart: market data flows, trading says what is missing.
+            await daemon.kill()
+            await daemon.start()
+            with pytest.raises(cambist.SecretsLocked):
+                await placed(owner)
+            await owner.market.get_order_book("binance", "BTC-USDT")
+            with pytest.raises(cambist.PassphraseWrong):
+                await owner.wallets.unlock_wallets("another")
+            await owner.wallets.unlock_wallets(PASSPHRASE)
+            await ready(owner)
+            found = await owner.trading.get_order(order.client_order_id, account="main")
+            assert found.status is cambist.OrderStatus.OPEN
+            await owner.wallets.lock_wallets()
+            with pytest.raises(cambist.SecretsLocked):
+                await placed(owner)
+            await owner.wallets.unlock_wallets(PASSPHRASE)
+            await ready(owner)
+            await owner.accounts.remove_account("main")
+            with pytest.raises(cambist.AccountNotFound):
+                await owner.accounts.get_account("main")
+        await daemon.stop()
+        sent = [seen.headers.get("X-MBX-APIKEY") for seen in server.exchange.requests]
+        assert KEY in sent
+        for path in [*daemon.data_dir.rglob("*"), daemon.log]:
+            if path.is_file():
+                content = path.read_bytes()
+                for secret in (KEY, SECRET, PASSPHRASE):
+                    assert secret.encode() not in content, path
+
+
+async def test_keys_that_the_venue_refuses_are_not_kept(tmp_path: Path) -> None:
+    async with live(tmp_path) as (daemon, server):
+        refuse = error(-2015, f"Invalid API-key {KEY}, IP, or permissions for action.", 401)
+        server.exchange.on("GET /api/v3/account", lambda seen: refuse)
+        async with cambist.connect(daemon.connect) as owner:
+            await owner.wallets.unlock_wallets(PASSPHRASE)
+            with pytest.raises(cambist.VenueAuthenticationFailed) as refused:
+                await owner.accounts.add_account("main", "binance", CREDENTIALS)
+            assert KEY not in str(refused.value)
+            assert KEY not in str(refused.value.metadata)
+            with pytest.raises(cambist.AccountNotFound):
+                await owner.accounts.get_account("main")
+        assert not list((daemon.data_dir / "keys").glob("*"))
+
+
+async def test_a_paper_account_on_the_live_book_needs_no_keys(tmp_path: Path) -> None:
+    async with live(tmp_path) as (daemon, _):
+        async with cambist.connect(daemon.connect) as owner:
+            account, warnings = await owner.accounts.add_account("main", "binance", paper=True)
+            assert (account.paper, warnings) == (True, [])
+            await ready(owner)
+            await placed(owner)
+            await daemon.kill()
+            await daemon.start()
+            await ready(owner)
+
+
+async def test_a_passphrase_by_a_credential_of_the_service_manager(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with live(tmp_path) as (daemon, _):
+        async with cambist.connect(daemon.connect) as owner:
+            await owner.wallets.unlock_wallets(PASSPHRASE)
+            await owner.accounts.add_account("main", "binance", CREDENTIALS)
+            await daemon.stop()
+            folder = tmp_path / "credentials"
+            folder.mkdir()
+            (folder / "cambist-passphrase").write_text(PASSPHRASE + "\n")
+            monkeypatch.setitem(os.environ, "CREDENTIALS_DIRECTORY", str(folder))
+            await daemon.start()
+            await ready(owner)
