@@ -161,6 +161,33 @@ async def test_a_trade_of_nobody_is_kept_as_a_fact(world: World) -> None:
     assert [one.trade_id for one in fills] == [fill.trade_id]
 
 
+async def test_a_trade_that_the_venue_named_anew_is_known_by_its_own_id(world: World) -> None:
+    mine = (await world.desk.place("r1", request())).order
+    renamed = Fill(
+        trade_id="5",
+        venue="model",
+        account="main",
+        instrument=INSTRUMENT.id,
+        client_order_id="stop-1",
+        venue_order_id=mine.venue_order_id,
+        side=request().side,
+        price=D(100),
+        quantity=D(1),
+        fee=D(0),
+        fee_asset="USDT",
+        liquidity=Liquidity.TAKER,
+        event_time=world.venue.clock.now(),
+    )
+    other = replace(renamed, trade_id="6", side=Side.SELL)  # the id of another instrument's, say
+    world.account.tell(other)
+    world.account.tell(renamed)
+    await world.quiet()
+    fills, _ = await world.desk.list_fills()
+    names = {fill.trade_id: fill.client_order_id for fill in fills}
+    assert names == {"5": mine.client_order_id, "6": "stop-1"}
+    assert (await world.desk.get("main", mine.client_order_id)).order.filled_quantity == 1
+
+
 async def test_reports_with_only_the_venues_id_wait_for_the_acknowledgement(world: World) -> None:
     world.account.gate = asyncio.Event()
     placing = asyncio.create_task(world.desk.place("r1", request()))
