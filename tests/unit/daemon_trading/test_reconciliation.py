@@ -463,6 +463,7 @@ async def test_funding_payments_that_no_stream_told_are_asked_for(tmp_path: Path
     account.mute = False
     for _ in range(3):
         assert await world.desk.reconcile("main", "model")
+        await world.quiet()  # when it was asked is written behind
     assert len(await told(world, "funding_payment")) == 1
     assert len(account.asked) == 3  # not in every round
     await world.crash()
