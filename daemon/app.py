@@ -63,6 +63,7 @@ from daemon.services.access import AccessService
 from daemon.services.accounts import AccountService
 from daemon.services.chains import ChainService
 from daemon.services.events import EventService
+from daemon.services.liquidity import LiquidityService
 from daemon.services.market_data import MarketDataService
 from daemon.services.risk import RiskService
 from daemon.services.sandbox import SandboxService
@@ -334,6 +335,7 @@ class Daemon:
             ),
             "SandboxService": SandboxService(registry, lambda: self._bring_up.faults),
             "SwapService": swaps,
+            "LiquidityService": LiquidityService(registry, self._wallets, self._risk.desk),
             "RiskService": risk,
             "AccessService": AccessService(
                 self._keyring, self._guard, permissions(CONTRACT), self._listeners.connect_string

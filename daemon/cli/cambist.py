@@ -9,6 +9,7 @@ from daemon.cli.commands import (
     accounts,
     chains,
     events,
+    liquidity,
     market,
     orders,
     risk,
@@ -23,8 +24,8 @@ from daemon.cli.speech import write_error
 
 # In the order of the help.
 AREAS = (
-    system, venues, market, orders, accounts, swaps, chains, wallets, events, tokens, risk,
-    sandbox,
+    system, venues, market, orders, accounts, swaps, liquidity, chains, wallets, events, tokens,
+    risk, sandbox,
 )  # fmt: skip
 
 
@@ -53,6 +54,7 @@ def build() -> typer.Typer:
         orders,
         accounts,
         swaps,
+        liquidity,
         chains,
         wallets,
         events,

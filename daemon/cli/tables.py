@@ -88,6 +88,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "Order:order.client_order_id",
         "Error:error_message",
     ),
+    "LiquidityPosition": (
+        "Id:id",
+        "Amounts:amounts",
+        "Fees:uncollected_fees",
+        "Range:range",
+        "In range:in_range",
+        "Pool:pool",
+    ),
     "Pool": ("Instrument:instrument", "Reserves:reserves", "Fee:fee", "Block:block"),
     "Position": (
         "Account:account",

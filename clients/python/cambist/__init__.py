@@ -60,6 +60,7 @@ from cambist.reasons import (
     PassphraseWrong,
     PermissionDenied,
     PoolNotFound,
+    PositionNotFound,
     PostOnlyWouldTake,
     QuoteExpired,
     QuoteNotFound,
@@ -95,6 +96,7 @@ from cambist.reasons import (
     WalletsLocked,
 )
 from cambist.services.events import EventStream
+from cambist.services.liquidity import LiquidityQuote
 from cambist.services.swaps import Swapped
 from cambist.streams import Stream
 from cambist.types import (
@@ -131,6 +133,7 @@ from cambist.types import (
     Lease,
     Limits,
     Liquidity,
+    LiquidityPosition,
     MarginMode,
     MethodPermission,
     Network,
@@ -144,6 +147,7 @@ from cambist.types import (
     Position,
     PositionMode,
     PositionSide,
+    PriceRange,
     Quote,
     RateLimit,
     RequiredApproval,
@@ -235,6 +239,8 @@ __all__ = [
     "Levels",
     "Limits",
     "Liquidity",
+    "LiquidityPosition",
+    "LiquidityQuote",
     "MalformedRequest",
     "MarginMode",
     "MethodPermission",
@@ -264,8 +270,10 @@ __all__ = [
     "PoolNotFound",
     "Position",
     "PositionMode",
+    "PositionNotFound",
     "PositionSide",
     "PostOnlyWouldTake",
+    "PriceRange",
     "ProtocolError",
     "Quote",
     "QuoteExpired",

@@ -17,6 +17,7 @@ from cambist.services.access import Access
 from cambist.services.accounts import Accounts
 from cambist.services.chains import Chains
 from cambist.services.events import Events
+from cambist.services.liquidity import Liquidity
 from cambist.services.market import Market
 from cambist.services.risk import Risk
 from cambist.services.sandbox import Sandbox
@@ -55,6 +56,7 @@ class Client:
         self.chains = Chains(rpc)
         self.wallets = Wallets(rpc)
         self.swaps = Swaps(rpc)
+        self.liquidity = Liquidity(rpc)
         self.sandbox = Sandbox(rpc)
         self.access = Access(rpc)
         self.risk = Risk(rpc)

@@ -123,6 +123,10 @@ class QuoteNotFound(NotFound):
     """No quote has this id; quotes are forgotten after they expire."""
 
 
+class PositionNotFound(NotFound):
+    """Nobody has such a liquidity position."""
+
+
 class TransactionNotFound(NotFound):
     """No node and no journal knows this transaction."""
 

@@ -47,14 +47,16 @@ def register(app: typer.Typer) -> None:
 async def listed(session: Session, venue: Venue, wallet: Wallet = "") -> None:
     """The positions of a wallet on a venue."""
     owner = await wallet_for_venue(session, wallet, venue)
-    found = session.client.liquidity.list_positions(venue, owner)
+    found = session.client.liquidity.list_liquidity_positions(venue, owner)
     session.rows("LiquidityPosition", await found, "no position")
 
 
 async def show(session: Session, venue: Venue, position: Position, wallet: Wallet = "") -> None:
     """One position: what it is worth, what it has earned."""
     owner = "" if position.isdigit() else await wallet_for_venue(session, wallet, venue)
-    session.one(await session.client.liquidity.get_position(venue, position, wallet=owner))
+    session.one(
+        await session.client.liquidity.get_liquidity_position(venue, position, wallet=owner)
+    )
 
 
 async def quote(
@@ -72,9 +74,9 @@ async def quote(
     liquidity = session.client.liquidity
     if removing:
         owner = "" if pool.isdigit() else await wallet_for_venue(session, wallet, venue)
-        found = await liquidity.quote_remove(venue, pool, base, wallet=owner)
+        found = await liquidity.quote_remove_liquidity(venue, pool, base, wallet=owner)
     else:
-        found = await liquidity.quote_add(
+        found = await liquidity.quote_add_liquidity(
             venue, pool, base, quote_ or "0", price_range=_range(lower, upper)
         )
     if session.json:
@@ -108,7 +110,7 @@ async def add(
     """Open a position, or increase one."""
     owner = await wallet_for_venue(session, wallet, venue)
     confirm(f"Add up to {base} and {quote_} to {pool} from wallet {owner}?", yes)
-    sent = await session.client.liquidity.add(
+    sent = await session.client.liquidity.add_liquidity(
         venue,
         pool,
         base,
@@ -140,7 +142,7 @@ async def remove(
     """Take liquidity out, with the fees."""
     owner = await wallet_for_venue(session, wallet, venue)
     confirm(f"Remove {fraction} of position {position}?", yes)
-    sent = await session.client.liquidity.remove(
+    sent = await session.client.liquidity.remove_liquidity(
         venue,
         position,
         fraction,
@@ -165,7 +167,7 @@ async def collect(
 ) -> None:
     """Collect a position's fees."""
     owner = await wallet_for_venue(session, wallet, venue)
-    sent = await session.client.liquidity.collect(
+    sent = await session.client.liquidity.collect_fees(
         venue,
         position,
         wallet=owner,

@@ -12,7 +12,7 @@ from daemon.cli.cambist import build
 PROTO = Path(__file__).parents[3] / "proto" / "cambist" / "v1"
 RPC = re.compile(r"((?:  //[^\n]*\n)+)  rpc (\w+)\(")
 # Services that this version does not serve: their calls answer NOT_BUILT, and so would commands.
-NOT_BUILT = {"access.proto", "liquidity.proto", "risk.proto"}
+NOT_BUILT = {"access.proto", "risk.proto"}
 
 
 def named() -> list[tuple[str, str]]:

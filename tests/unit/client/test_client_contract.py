@@ -24,6 +24,7 @@ from cambist.v1 import (
     chains_pb2,
     error_reason_pb2,
     events_pb2,
+    liquidity_pb2,
     market_data_pb2,
     options_pb2,
     risk_pb2,
@@ -40,6 +41,7 @@ MODULES: dict[str, Any] = {
     "accounts": accounts_pb2,
     "chains": chains_pb2,
     "events": events_pb2,
+    "liquidity": liquidity_pb2,
     "market": market_data_pb2,
     "risk": risk_pb2,
     "sandbox": sandbox_pb2,
@@ -78,6 +80,7 @@ WITHOUT = {
     "Keystore": "goes in as arguments",
     "FeeOptions": "goes in as arguments",
     "SwapSpec": "goes in as arguments",
+    "LiquiditySpec": "goes in as arguments",
 }
 REASONS = [value for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values if value.number]
 

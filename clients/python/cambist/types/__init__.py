@@ -32,6 +32,7 @@ from cambist.types.chains import (
     TransactionStatus,
 )
 from cambist.types.events import AccountNotice, Event
+from cambist.types.liquidity import LiquidityPosition, PriceRange
 from cambist.types.market import BookState, Candle, EventKind, Funding, Ticker, Trade
 from cambist.types.risk import HaltMode, HaltRecord, Lease, RiskLimit, Scope
 from cambist.types.sandbox import Fault, FaultKind
@@ -94,6 +95,7 @@ __all__ = [
     "Lease",
     "Limits",
     "Liquidity",
+    "LiquidityPosition",
     "MarginMode",
     "MethodPermission",
     "Network",
@@ -107,6 +109,7 @@ __all__ = [
     "Position",
     "PositionMode",
     "PositionSide",
+    "PriceRange",
     "Quote",
     "RateLimit",
     "RequiredApproval",

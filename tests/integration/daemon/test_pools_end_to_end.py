@@ -1,0 +1,91 @@
+"""Concentrated liquidity through a real daemon's API: quotes, a swap, an order, a position."""
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import cambist
+from cambist import OrderStatus, OrderType, Side, TimeInForce, Transaction, TransactionStatus
+from tests.support.evm import installed
+from tests.support.sandbox import sandbox_daemon
+
+pytestmark = pytest.mark.evm
+
+VENUE, POOL = "uniswap_v3@ethereum_local", "WETH-USDC:500"
+
+
+async def in_a_block(client: cambist.Client, sent: Transaction) -> Transaction:
+    async with asyncio.timeout(60):
+        while sent.status in (
+            TransactionStatus.SIGNED,
+            TransactionStatus.BROADCAST,
+            TransactionStatus.SEEN,
+        ):
+            await asyncio.sleep(0.02)
+            sent = await client.chains.get_transaction(sent.network, sent.hash)
+    assert sent.succeeded, sent
+    return sent
+
+
+async def use(address: str) -> None:
+    async with cambist.connect(address) as client:
+        venues = {venue.id async for venue in client.venues.list_venues()}
+        assert {VENUE, "pancakeswap_v3@ethereum_local"} <= venues
+
+        # A quote, and the swap that it promised.
+        quote = await client.swaps.get_quote(VENUE, "ETH", "USDC", "0.5")
+        swapped = await client.swaps.swap(quote, wallet="trader")
+        assert swapped.transaction is not None
+        await in_a_block(client, swapped.transaction)
+
+        # An order on the same pool, as on any book.
+        book = await client.market.get_order_book(VENUE, POOL, depth=5)
+        price = book.asks[2].price
+        order = await client.trading.place_order(
+            account="trader",
+            venue=VENUE,
+            instrument=POOL,
+            side=Side.BUY,
+            type=OrderType.LIMIT,
+            quantity=Decimal("0.25"),
+            price=price,
+            time_in_force=TimeInForce.IOC,
+        )
+        async with asyncio.timeout(60):
+            while order.status not in (OrderStatus.FILLED, OrderStatus.EXPIRED):
+                await asyncio.sleep(0.02)
+                order = await client.trading.get_order(order.client_order_id, account="trader")
+        assert (order.status, order.filled_quantity) == (OrderStatus.FILLED, Decimal("0.25"))
+
+        # A position, opened, shown, closed.
+        liquidity = client.liquidity
+        prices = Decimal(2_500), Decimal(3_500)
+        would = await liquidity.quote_add_liquidity(VENUE, POOL, 1, 3_000, price_range=prices)
+        assert would.liquidity > 0
+        sent = await liquidity.add_liquidity(
+            VENUE, POOL, 1, 3_000, wallet="trader", price_range=prices
+        )
+        await in_a_block(client, sent)
+        (position,) = await liquidity.list_liquidity_positions(VENUE, "trader")
+        assert position.in_range
+        assert position.range is not None
+        assert position.range.lower_price <= 2_500 < 3_500 <= position.range.upper_price
+        assert {one.token.symbol for one in position.amounts} == {"WETH", "USDC"}
+        half = await liquidity.quote_remove_liquidity(VENUE, position.id, "0.5")
+        for one, whole in zip(half.amounts, position.amounts, strict=True):
+            assert 0 < one.units <= whole.units // 2 + 1
+        with pytest.raises(cambist.InvalidArgument):
+            await liquidity.collect_fees(VENUE, position.id, wallet="trader")
+        sent = await liquidity.remove_liquidity(VENUE, position.id, 1, wallet="trader")
+        await in_a_block(client, sent)
+        assert await liquidity.list_liquidity_positions(VENUE, "trader") == []
+        with pytest.raises(cambist.PositionNotFound):
+            await liquidity.get_liquidity_position(VENUE, position.id)
+
+
+def test_a_pool_of_concentrated_liquidity_through_the_api(tmp_path: Path) -> None:
+    installed()  # skips where there is no local chain
+    with sandbox_daemon(tmp_path) as address:
+        asyncio.run(use(address))
