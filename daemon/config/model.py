@@ -124,6 +124,12 @@ class AccountSettings(Section):
     id: str = Field(pattern=r"^[a-z0-9_-]{1,64}$", description="Its name, of your choice.")
     venue: str = Field(description="The exchange's id.")
     paper: bool = Field(
+    finality_depth: int = Field(
+        -1,
+        ge=-1,
+        le=100_000,
+        description="After how many blocks a transaction counts as final; -1: what the table has.",
+    )
         False, description="Trade with pretended money against the exchange's live book."
     )
     balances: dict[str, DecimalText] = Field(
@@ -154,10 +160,22 @@ def _live_networks() -> dict[str, NetworkSettings]:
     }
 
 
+        "polygon": off,
+        "arbitrum": off,
+        "base": off,
+        "optimism": off,
+        "bnb": off,
+        "celo": off,
 RiskRule = Literal[
     "order_quantity",
     "order_notional",
     "open_orders",
+        "polygon_amoy": off,
+        "arbitrum_sepolia": off,
+        "base_sepolia": off,
+        "optimism_sepolia": off,
+        "bnb_testnet": off,
+        "celo_sepolia": off,
     "order_rate",
     "position",
     "position_notional",

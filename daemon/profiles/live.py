@@ -3,6 +3,7 @@
 import stat
 import tomllib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from cex.engine.credentials import Credentials
@@ -60,6 +61,9 @@ class Live:
 
     async def _add_network(self, id_: str, settings: NetworkSettings) -> None:
         parts, entry = self._parts, NETWORKS[id_]
+        if settings.finality_depth >= 0:
+            info = replace(entry.info, finality_depth=settings.finality_depth)
+            entry = replace(entry, info=info)
         urls = settings.urls or list(entry.urls)
         signer, transactions = parts.wallets.store, parts.journal.transactions
         if entry.info.family == "solana":

@@ -20,6 +20,18 @@ def test_the_networks_that_there_must_be() -> None:
         "fuji",
         "harmony",
         "harmony_testnet",
+        "polygon",
+        "polygon_amoy",
+        "arbitrum",
+        "arbitrum_sepolia",
+        "base",
+        "base_sepolia",
+        "optimism",
+        "optimism_sepolia",
+        "bnb",
+        "bnb_testnet",
+        "celo",
+        "celo_sepolia",
         "solana",
         "solana_devnet",
         "ethereum_local",
@@ -37,6 +49,18 @@ def test_chain_ids_are_the_networks_own() -> None:
     assert ids["fuji"] == 43_113
     assert ids["harmony"] == 1_666_600_000
     assert ids["harmony_testnet"] == 1_666_700_000
+    assert ids["polygon"] == 137
+    assert ids["polygon_amoy"] == 80_002
+    assert ids["arbitrum"] == 42_161
+    assert ids["arbitrum_sepolia"] == 421_614
+    assert ids["base"] == 8_453
+    assert ids["base_sepolia"] == 84_532
+    assert ids["optimism"] == 10
+    assert ids["optimism_sepolia"] == 11_155_420
+    assert ids["bnb"] == 56
+    assert ids["bnb_testnet"] == 97
+    assert ids["celo"] == 42_220
+    assert ids["celo_sepolia"] == 11_142_220
     assert ids["ethereum_local"] == 31_337
     assert all(not entry.info.chain_id for entry in NETWORKS.values() if entry not in EVM)
 
@@ -44,6 +68,9 @@ def test_chain_ids_are_the_networks_own() -> None:
 @pytest.mark.parametrize("entry", PUBLIC, ids=lambda entry: entry.info.id)
 def test_a_public_network_can_be_reached_without_a_key(entry) -> None:  # type: ignore[no-untyped-def]
     assert any(url.startswith("https://") for url in entry.urls)
+    assert len(set(entry.urls)) == len(entry.urls)
+    if not entry.info.testnet:
+        assert sum(url.startswith("https://") for url in entry.urls) >= 2  # one node alone may lie
     assert all(url.startswith(("https://", "wss://")) for url in entry.urls)
     assert not any(word in url.lower() for url in entry.urls for word in ("key", "${", "/v3/"))
     assert entry.info.explorer.startswith("https://")
@@ -79,9 +106,20 @@ def test_lists_are_well_formed(id: str) -> None:
         assert wrapped.address in {token.address for token in tokens}
 
 
-@pytest.mark.parametrize("id", ["ethereum", "avalanche", "harmony", "sepolia", "fuji"])
+MAIN = sorted(entry.info.id for entry in EVM if not entry.info.testnet)
+
+
+@pytest.mark.parametrize("id", [*MAIN, "sepolia", "fuji"])
 def test_the_main_networks_have_lists(id: str) -> None:
     assert len(bundled(id)) >= 3
+
+
+@pytest.mark.parametrize("id", MAIN)
+def test_the_main_networks_know_the_dollar(id: str) -> None:
+    """What bots trade most is found by its symbol, and means one token."""
+    symbol = "1USDC" if id == "harmony" else "USDC"
+    # Binance's pegged USDC has 18 decimals: a table of symbols with 6 would be wrong by 10 ** 12.
+    assert TokenRegistry(NETWORKS[id].info).find(symbol).decimals == (18 if id == "bnb" else 6)
 
 
 @pytest.fixture
