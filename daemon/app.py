@@ -54,11 +54,12 @@ from daemon.journal import Journal, SqliteStore
 from daemon.lifecycle import Component, Lifecycle
 from daemon.listeners import Listeners
 from daemon.logging import configure
+from daemon.observe.traces import Tracer
 from daemon.parts import NO_PASSPHRASE, Parts
 from daemon.registry import Registry
 from daemon.risk.office import RiskOffice
 from daemon.rpc.loop import run as run_loop
-from daemon.rpc.server import Dispatcher, permissions
+from daemon.rpc.server import Counts, Dispatcher, permissions
 from daemon.services.access import AccessService
 from daemon.services.accounts import AccountService
 from daemon.services.chains import ChainService
@@ -178,6 +179,7 @@ class Daemon:
         self._settings = settings
         self._data_dir = data_dir
         self._stop = asyncio.Event()
+        self._closing: list[Callable[[], Awaitable[None]]] = []  # what only some daemons have
         self._lifecycle = Lifecycle(clock)
         self._heartbeat = settings.server.heartbeat_seconds * SECOND
         self._hub = Hub(self._heartbeat)
@@ -259,7 +261,13 @@ class Daemon:
         services = self._services()
         write_files(self._data_dir / "access", self._keyring.roots, permissions(CONTRACT).values())
         await self._listeners.start(
-            Dispatcher(self._lifecycle, self._guard, self._journal.intents.run), services
+            Dispatcher(
+                self._lifecycle,
+                self._guard,
+                self._journal.intents.run,
+                *await self._watched(),
+            ),
+            services,
         )
         await self._bring_up.start()
         await self._roster.unlock()  # what needs no keys, and the rest if they are open already
@@ -275,6 +283,35 @@ class Daemon:
             version=version.VERSION,
             listening=", ".join(self._listeners.addresses),
         )
+
+    async def _watched(self) -> tuple[Counts | None, Tracer | None]:
+        """Metrics and traces, where the configuration wants them; their libraries cost memory."""
+        server, metrics, tracer = self._settings.server, None, None
+        if server.metrics != "off":
+            from daemon.observe.endpoint import MetricsEndpoint
+            from daemon.observe.metrics import DaemonCollector, Metrics
+
+            metrics = Metrics()
+            collector = DaemonCollector(
+                metrics,
+                self._journal,
+                self._registry,
+                self._desk,
+                lambda: self._lifecycle.status().state,
+                lambda: self._lifecycle.status().components,
+                self._parts.clock,
+            )
+            metrics.registry.register(collector)
+            endpoint = MetricsEndpoint(server.metrics, metrics.registry)
+            await endpoint.start()
+            self._closing.append(endpoint.stop)
+            log.info("metrics", url=endpoint.url)
+        if server.traces:
+            from daemon.observe.traces import OpenTelemetry
+
+            traces = tracer = OpenTelemetry(server.traces)
+            self._closing.append(lambda: asyncio.to_thread(traces.close))
+        return metrics, tracer
 
     async def _forget(self, days: int) -> None:
         """Removes events that are too old, now and every hour."""
@@ -293,6 +330,7 @@ class Daemon:
         self._lifecycle.stop()
         self._events.close()
         steps: tuple[Callable[[], Awaitable[None]], ...] = (
+            *self._closing,
             self._hub.close,
             self._listeners.stop,
             self._parts.stop,

@@ -17,6 +17,7 @@ from daemon.cli.commands import (
     swaps,
     system,
     tokens,
+    top,
     venues,
     wallets,
 )
@@ -24,8 +25,8 @@ from daemon.cli.speech import write_error
 
 # In the order of the help.
 AREAS = (
-    system, venues, market, orders, accounts, swaps, liquidity, chains, wallets, events, tokens,
-    risk, sandbox,
+    system, top, venues, market, orders, accounts, swaps, liquidity, chains, wallets, events,
+    tokens, risk, sandbox,
 )  # fmt: skip
 
 
@@ -47,20 +48,7 @@ def build() -> typer.Typer:
     ) -> None:
         pass
 
-    for area in (
-        system,
-        venues,
-        market,
-        orders,
-        accounts,
-        swaps,
-        liquidity,
-        chains,
-        wallets,
-        events,
-        tokens,
-        sandbox,
-    ):
+    for area in AREAS:
         area.register(app)
     return app
 

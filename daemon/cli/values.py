@@ -35,7 +35,7 @@ def to_json(value: Any) -> Any:
             return {str(key): to_json(item) for key, item in value.items()}
         case list() | tuple():
             return [to_json(item) for item in value]
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and type(value).__str__ is object.__str__:
         return _fields(value)
     if hasattr(value, "bids"):
         return _book(value)
@@ -105,7 +105,7 @@ def to_text(value: Any) -> str:
         return f"{value.symbol} ({value.address or 'native'})"
     if type(value).__name__ == "Condition":
         return f"{value.health}: {value.reason}" if value.reason else str(value.health)
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and type(value).__str__ is object.__str__:
         names = (field.name for field in dataclasses.fields(value))
         return ", ".join(f"{name}={to_text(getattr(value, name))}" for name in names)
     return str(value)

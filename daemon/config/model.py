@@ -46,6 +46,14 @@ class ServerSettings(Section):
     unix_socket: bool = Field(
         True, description="Whether to listen on cambist.sock in the data directory."
     )
+    metrics: str = Field(
+        "off",
+        description="Loopback address of GET /metrics for Prometheus, such as 127.0.0.1:7178; "
+        '"off" for none.',
+    )
+    traces: str = Field(
+        "", description="An OTLP endpoint (HTTP) for OpenTelemetry traces; empty for none."
+    )
     heartbeat_seconds: int = Field(10, ge=1, le=300, description="The longest silence of a stream.")
 
 
@@ -116,6 +124,12 @@ class NetworkSettings(Section):
         default_factory=list,
         description="RPC nodes, http(s) and ws(s); empty: the public ones of Cambist's table.",
     )
+    finality_depth: int = Field(
+        -1,
+        ge=-1,
+        le=100_000,
+        description="After how many blocks a transaction counts as final; -1: what the table has.",
+    )
 
 
 class AccountSettings(Section):
@@ -124,12 +138,6 @@ class AccountSettings(Section):
     id: str = Field(pattern=r"^[a-z0-9_-]{1,64}$", description="Its name, of your choice.")
     venue: str = Field(description="The exchange's id.")
     paper: bool = Field(
-    finality_depth: int = Field(
-        -1,
-        ge=-1,
-        le=100_000,
-        description="After how many blocks a transaction counts as final; -1: what the table has.",
-    )
         False, description="Trade with pretended money against the exchange's live book."
     )
     balances: dict[str, DecimalText] = Field(
@@ -152,30 +160,30 @@ def _live_networks() -> dict[str, NetworkSettings]:
         "ethereum": NetworkSettings(),
         "avalanche": NetworkSettings(),
         "harmony": off,
-        "solana": off,
-        "sepolia": off,
-        "fuji": off,
-        "harmony_testnet": off,
-        "solana_devnet": off,
-    }
-
-
         "polygon": off,
         "arbitrum": off,
         "base": off,
         "optimism": off,
         "bnb": off,
         "celo": off,
-RiskRule = Literal[
-    "order_quantity",
-    "order_notional",
-    "open_orders",
+        "solana": off,
+        "sepolia": off,
+        "fuji": off,
+        "harmony_testnet": off,
         "polygon_amoy": off,
         "arbitrum_sepolia": off,
         "base_sepolia": off,
         "optimism_sepolia": off,
         "bnb_testnet": off,
         "celo_sepolia": off,
+        "solana_devnet": off,
+    }
+
+
+RiskRule = Literal[
+    "order_quantity",
+    "order_notional",
+    "open_orders",
     "order_rate",
     "position",
     "position_notional",

@@ -100,6 +100,11 @@ class Journal:
         return self._condition
 
     @property
+    def waiting(self) -> int:
+        """Appends that are not durable yet."""
+        return self._waiting
+
+    @property
     def available(self) -> bool:
         """Whether an intent would be taken now."""
         return not (self._closed or self._broken) and self._waiting < self._queue_limit // 2

@@ -25,6 +25,7 @@ from core.errors import CambistError, Reason, Refused
 from daemon.access.caller import CALLER
 from daemon.access.guard import HEADER, Guard
 from daemon.access.scopes import SCOPES, Concern
+from daemon.observe.traces import NoTraces, Tracer
 from daemon.rpc.errors import status
 from daemon.rpc.rules import check
 from daemon.rpc.secrets import without_secrets
@@ -44,6 +45,30 @@ HARMLESS = frozenset({"orders:cancel", "risk:halt"})
 Handler = Callable[[Any], Awaitable[Message]]
 Intents = Callable[[str, str, bytes, Callable[[], Awaitable[bytes]], bool], Awaitable[bytes]]
 Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class Counts(Protocol):
+    """What is counted of calls."""
+
+    def answered(self, method: str, nanoseconds: int) -> None: ...
+
+    def failed(self, method: str, reason: str) -> None: ...
+
+    def opened(self, method: str) -> None: ...
+
+    def closed(self, method: str) -> None: ...
+
+
+class NotCounted:
+    """For servers that nobody watches."""
+
+    def answered(self, method: str, nanoseconds: int) -> None: ...
+
+    def failed(self, method: str, reason: str) -> None: ...
+
+    def opened(self, method: str) -> None: ...
+
+    def closed(self, method: str) -> None: ...
 
 
 class Gate(Protocol):
@@ -100,7 +125,16 @@ def snake_case(name: str) -> str:
 class Dispatcher:
     """Turns descriptors and service objects into gRPC handlers."""
 
-    def __init__(self, gate: Gate, guard: Guard, intents: Intents) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        guard: Guard,
+        intents: Intents,
+        metrics: Counts | None = None,
+        tracer: Tracer | None = None,
+    ) -> None:
+        self._metrics = metrics or NotCounted()
+        self._tracer = tracer or NoTraces()
         self._gate = gate
         self._guard = guard
         self._intents = intents
@@ -130,15 +164,18 @@ class Dispatcher:
         async def serve(raw: bytes, context: Context) -> bytes:
             started = time.monotonic_ns()
             try:
-                request = await self._admit(method, raw, context, handler is None)
-                assert handler is not None
-                if method.mutation:
-                    answer = await self._mutate(method, handler, request)
-                else:
-                    answer = (await handler(request)).SerializeToString()
+                with self._tracer.span(method.path):
+                    request = await self._admit(method, raw, context, handler is None)
+                    assert handler is not None
+                    if method.mutation:
+                        answer = await self._mutate(method, handler, request)
+                    else:
+                        answer = (await handler(request)).SerializeToString()
             except Exception as error:  # noqa: BLE001 - answered and logged, whatever it is
-                await _abort(context, method, error)
-            log.debug("call", method=method.path, took_us=(time.monotonic_ns() - started) // 1000)
+                await self._abort(context, method, error)
+            took = time.monotonic_ns() - started
+            self._metrics.answered(method.path, took)
+            log.debug("call", method=method.path, took_us=took // 1000)
             return answer
 
         return serve
@@ -172,13 +209,17 @@ class Dispatcher:
             try:
                 request = await self._admit(method, raw, context, handler is None)
                 assert handler is not None
-                with self._guard.watch(_metadata(context)):
-                    async for part in handler(request):
-                        await context.write(
-                            part if isinstance(part, bytes) else part.SerializeToString()
-                        )
+                self._metrics.opened(method.path)
+                try:
+                    with self._guard.watch(_metadata(context)):
+                        async for part in handler(request):
+                            await context.write(
+                                part if isinstance(part, bytes) else part.SerializeToString()
+                            )
+                finally:
+                    self._metrics.closed(method.path)
             except Exception as error:  # noqa: BLE001 - answered and logged, whatever it is
-                await _abort(context, method, error)
+                await self._abort(context, method, error)
 
         return serve
 
@@ -221,23 +262,23 @@ class Dispatcher:
         self._gate.admit(method.always)
         return request
 
+    async def _abort(self, context: Context, method: Method, error: Exception) -> NoReturn:
+        if not isinstance(error, CambistError):
+            incident = secrets.token_hex(4)
+            log.error("internal error", method=method.path, incident=incident, exc_info=error)
+            error = CambistError(
+                Reason.INTERNAL,
+                f"an internal error, logged as {incident}",
+                {"incident": incident},
+            )
+        code, message, trailers = status(error)
+        self._metrics.failed(method.path, error.reason.value)
+        log.debug("refused", method=method.path, reason=str(error.reason), message=message)
+        await context.abort(code, message, trailers)
+
 
 def _metadata(context: Context) -> dict[str, str]:
     return {key: str(value) for key, value in context.invocation_metadata() or () if key == HEADER}
-
-
-async def _abort(context: Context, method: Method, error: Exception) -> NoReturn:
-    if not isinstance(error, CambistError):
-        incident = secrets.token_hex(4)
-        log.error("internal error", method=method.path, incident=incident, exc_info=error)
-        error = CambistError(
-            Reason.INTERNAL,
-            f"an internal error, logged as {incident}",
-            {"incident": incident},
-        )
-    code, message, trailers = status(error)
-    log.debug("refused", method=method.path, reason=str(error.reason), message=message)
-    await context.abort(code, message, trailers)
 
 
 def permissions(contract: Iterable[FileDescriptor]) -> dict[str, str]:

@@ -60,6 +60,10 @@ class Holdings:
             ZERO,
         )
 
+    def positions(self) -> list[Position]:
+        """All that are not flat."""
+        return [one for one in self._held.values() if isinstance(one, Position) and one.quantity]
+
     def position(self, account: str, venue: str, instrument: str) -> Decimal:
         """The net position in base units, negative for short."""
         net = ZERO
