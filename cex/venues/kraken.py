@@ -383,7 +383,7 @@ def parse_fills(raw: Any, command: ask.ListFills, scope: Scope) -> Page[Fill]:
             time=told.time), WORDS, scope, instrument)
         for name, told in page.trades.items() if told.pair in names]
     seen = int(command.cursor or 0) + len(page.trades)
-    more = len(page.trades) == PAGE if page.count is None else page.trades and seen < page.count
+    more = len(page.trades) >= PAGE and (page.count is None or seen < page.count)
     return Page(fills, str(seen) if more else "")
 
 def parse_balances(raw: Any, command: Any, scope: Scope) -> list[Balance]:
@@ -654,8 +654,9 @@ def encode_candles(command: ask.GetCandles) -> dict[str, Any]:
     return {**pair_of(command), "interval": INTERVALS[command.interval], **since}
 
 def encode_fills(command: ask.ListFills) -> dict[str, Any]:
-    """The start is exclusive there."""
-    return {**({"start": command.since // SECOND - 1} if command.since else {}),
+    """The start is exclusive there. Each trade is to be told, as the stream does."""
+    return {"consolidate_taker": "false",
+            **({"start": command.since // SECOND - 1} if command.since else {}),
             **({"ofs": command.cursor} if command.cursor else {})}
 
 # -- tables ----------------------------------------------------------------------------------------
