@@ -44,7 +44,8 @@ class Names:
 
 
 def service(account: object) -> AccountService:
-    return AccountService(cast(Any, Names(account)), cast(Any, None), cast(Any, None))
+    nobody = cast(Any, None)
+    return AccountService(cast(Any, Names(account)), nobody, nobody, nobody)
 
 
 async def test_modes_reach_the_account() -> None:

@@ -9,6 +9,7 @@ import pytest
 from cambist.v1 import accounts_pb2 as pb
 from core.accounts import Balance
 from core.errors import Reason, Refused
+from daemon.accounts.roster import Roster
 from daemon.registry import Registry
 from daemon.services.accounts import AccountService
 from daemon.trading import Desk
@@ -32,7 +33,9 @@ class OneWallet:
 
 @pytest.fixture
 def service() -> AccountService:
-    return AccountService(Registry(), cast(Wallets, OneWallet()), cast(Desk, None))
+    return AccountService(
+        Registry(), cast(Wallets, OneWallet()), cast(Desk, None), cast(Roster, None)
+    )
 
 
 async def test_what_a_wallet_without_a_venue_holds(service: AccountService) -> None:
