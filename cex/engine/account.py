@@ -175,8 +175,8 @@ class ExchangeAccount:
     async def _place(self, command: commands.Place) -> Reports:
         try:
             return await self._mutate(command)
-        except Rejected:
-            self._modes.doubt()
+        except Rejected as error:
+            self._modes.doubt(error.reason)
             raise
 
     async def _place_batch(self, command: commands.PlaceOrders) -> Sequence[Reports | Failure]:
@@ -185,8 +185,9 @@ class ExchangeAccount:
             command, self._scope, self._credentials, effects=self._tell, line=self._line
         )
         redact = self._credentials.redact
-        if any(isinstance(one, Failure) for one in answers):
-            self._modes.doubt()
+        for one in answers:
+            if isinstance(one, Failure):
+                self._modes.doubt(outcome.rule_for(self._spec, one).reason)
         return [
             Failure(one.code, redact(one.text)) if isinstance(one, Failure) else one
             for one in answers

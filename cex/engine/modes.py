@@ -8,9 +8,12 @@ from cex.engine import commands
 from cex.engine.commands import Command
 from cex.engine.spec import VenueSpec
 from core.accounts import MarginMode, Position, PositionMode, PositionSide
-from core.errors import CambistError, Refused
+from core.errors import CambistError, Reason, Refused
 from core.instruments import Instrument
 from core.orders import OrderRequest, Side
+
+# Rejections that tell nothing of the modes.
+_CLEAR = (Reason.POST_ONLY_WOULD_TAKE, Reason.INSUFFICIENT_BALANCE, Reason.ORDER_RULE_BROKEN)
 
 
 class Modes:
@@ -39,9 +42,10 @@ class Modes:
         long = (request.side is Side.BUY) is not request.reduce_only
         return (PositionSide.LONG if long else PositionSide.SHORT), margin
 
-    def doubt(self) -> None:
+    def doubt(self, reason: Reason) -> None:
         """The venue rejected an order: the mode may have been changed elsewhere."""
-        self._position = None
+        if reason not in _CLEAR:
+            self._position = None
 
     def seen(self, position: Position) -> None:
         """A position tells its margin mode."""

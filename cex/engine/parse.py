@@ -16,7 +16,7 @@ from cex.engine.shapes import (
     TradeShape,
 )
 from cex.engine.spec import Scope
-from cex.engine.wire import lookup, number, optional, positive
+from cex.engine.wire import UnknownSymbol, lookup, number, optional, positive
 from core.accounts import Balance
 from core.clock import SECOND
 from core.instruments import Instrument
@@ -51,6 +51,14 @@ class Words:
     time: Callable[[Raw], int]  # to nanoseconds
     liquidities: Mapping[str, Liquidity] = field(default_factory=dict)
     fee_sign: int = 1
+
+
+def listed(symbol: str, scope: Scope) -> Instrument | None:
+    """The instrument of a symbol in what is past; None when the venue lists it no more."""
+    try:
+        return scope.instrument(symbol)
+    except UnknownSymbol:
+        return None
 
 
 _FLAGS = {"0": False, "1": True, "false": False, "true": True}

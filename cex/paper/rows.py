@@ -8,7 +8,7 @@ from typing import Any
 from cex.paper.ledger import OpenOrder
 from cex.paper.margin import Holding
 from core.accounts import FundingPayment
-from core.money import parse, text
+from core.money import ZERO, parse, text
 from core.orders import (
     FINAL,
     Fill,
@@ -161,6 +161,6 @@ def payment_row(payment: FundingPayment) -> tuple[Any, ...]:
         payment.instrument,
         text(payment.amount),
         payment.asset,
-        text(payment.rate),
+        text(payment.rate or ZERO),
         payment.event_time,
     )

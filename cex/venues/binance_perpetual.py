@@ -257,6 +257,10 @@ def parse_instrument(raw: RawSymbol, venue: str) -> Instrument:
         min_notional=positive(rules.get("MIN_NOTIONAL", none).notional) or ZERO,
         status=binance.STATUSES.get(raw.status, InstrumentStatus.HALTED))
 
+def lasting(symbol: str) -> bool:
+    """An account may hold contracts that have an end as well: their symbols have its day."""
+    return "_" not in symbol
+
 def parse_funding(raw: RawFunding, command: ask.GetFunding, scope: Scope) -> FundingChange:
     return FundingChange(
         optional(raw.lastFundingRate), milliseconds(raw.nextFundingTime) or None,
@@ -322,11 +326,10 @@ def parse_open_orders(
 ) -> list[Order]:
     """What has triggered is among the orders of the book; what closes a position, whatever it is
     then, has no quantity that could be kept."""
-    if not command.cursor:
-        return [parse.order(decode_order(row), WORDS, scope) for row in raw]
-    found = [decode_algo(row) for row in raw]
-    return [parse.order(row, WORDS, scope) for row in found
-            if not row.venue_order_id and positive(row.quantity)]
+    found = [(decode_algo if command.cursor else decode_order)(row) for row in raw]
+    return [
+        parse.order(row, WORDS, scope) for row in found if lasting(row.symbol)
+        and not (command.cursor and (row.venue_order_id or not positive(row.quantity)))]
 
 def parse_balances(
     raw: list[RawBalance], command: ask.GetBalances, scope: Scope
@@ -357,10 +360,11 @@ def parse_payments(
     """The rate is not told."""
     return [
         FundingPayment(
-            scope.account, scope.venue, scope.instrument(row.symbol).id,
+            scope.account, scope.venue, instrument.id,
             f"{bytes(row.tranId).decode().strip(chr(34))} {row.symbol}", number(row.income),
             row.asset, None, milliseconds(row.time))
-        for row in raw if row.incomeType == "FUNDING_FEE"]
+        for row in raw if row.incomeType == "FUNDING_FEE"
+        and (instrument := parse.listed(row.symbol, scope))]
 
 def parse_fees(raw: RawRates, command: ask.GetFees, scope: Scope) -> FeeRates:
     return FeeRates(
@@ -369,6 +373,8 @@ def parse_fees(raw: RawRates, command: ask.GetFees, scope: Scope) -> FeeRates:
 
 def parse_execution(payload: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
     raw = decode_execution(order_of(payload))
+    if not lasting(raw.symbol):
+        return
     yield parse.report(raw, WORDS)
     if raw.trade_id and positive(raw.trade_quantity):
         yield parse.execution(raw, WORDS, scope)
@@ -383,7 +389,7 @@ def parse_account(payload: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
     """The event does not say what is available, nor for which position funding was paid."""
     raw = decode_account(payload)
     time = milliseconds(raw.T)
-    for row in raw.a.P:
+    for row in filter(lambda row: lasting(row.s), raw.a.P):
         yield Position(
             scope.account, scope.venue, scope.instrument(row.s).id,
             lookup(SIDES, row.ps, "position side"), number(row.pa), number(row.ep),
@@ -594,7 +600,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         "GET", "/fapi/v3/balance", list[RawBalance], parse_balances, cost=weight(5), signed=True),
     ask.GetPositions: Operation(
         "GET", "/fapi/v3/positionRisk", list[RawPosition],
-        lambda raw, command, scope: [position(row, scope) for row in raw],
+        lambda raw, command, scope: [position(row, scope) for row in raw if lasting(row.symbol)],
         cost=weight(5), signed=True),
     ask.ListFundingPayments: Operation(
         "GET", "/fapi/v1/income", list[RawPayment], parse_payments, encode_payments, weight(30),

@@ -20,16 +20,25 @@ from cex.engine.messages import FundingChange
 from cex.engine.parse import Page
 from cex.engine.shapes import shape
 from cex.engine.spec import Operation, Pool, Scope, Window, rules
-from cex.engine.wire import Wire, decoder, lookup, milliseconds, number, optional, positive
+from cex.engine.wire import (
+    Wire,
+    decoder,
+    lookup,
+    member,
+    milliseconds,
+    number,
+    optional,
+    positive,
+)
 from cex.venues import bybit
-from cex.venues.bybit import cost, listed, rows_of, symbol_of
+from cex.venues.bybit import cost, listed, symbol_of
 from core.accounts import FundingPayment, Position, PositionSide
 from core.clock import MILLISECOND, SECOND
 from core.errors import Reason
 from core.instruments import Instrument, InstrumentKind, InstrumentStatus
 from core.market import Funding
 from core.money import ZERO, text
-from core.orders import OrderType, TimeInForce
+from core.orders import Order, OrderType, TimeInForce
 from core.ports import Capability, Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
@@ -84,7 +93,7 @@ decode_ticker = decoder(shape(shapes.TickerShape, {
         **bybit.TICKER, "bid_price": "bid1Price", "bid_quantity": "bid1Size",
         "ask_price": "ask1Price", "ask_quantity": "ask1Size"}.items()}))
 decode_funding, decode_position = decoder(RawFunding), decoder(RawPosition)
-decode_payment = decoder(RawPayment)
+decode_payment, symbol_in = decoder(RawPayment), member("symbol", str)
 
 # -- words -----------------------------------------------------------------------------------------
 
@@ -119,6 +128,10 @@ def parse_funding(raw: Any, command: ask.GetFunding, scope: Scope) -> Funding:
         number(told.markPrice), number(told.indexPrice), optional(told.openInterest),
         milliseconds(raw.time))
 
+def ours(symbol: str) -> bool:
+    """An account may hold contracts that have an end, or are settled in USDC, as well."""
+    return symbol.endswith("USDT")
+
 def position(raw: RawPosition, scope: Scope) -> Position:
     entry = optional(raw.avgPrice)
     return Position(
@@ -130,7 +143,12 @@ def position(raw: RawPosition, scope: Scope) -> Position:
         milliseconds(raw.updatedTime))
 
 def parse_positions(raw: Any, command: Any, scope: Scope) -> Page[Position]:
-    return bybit.page([position(item, scope) for item in raw.result.items], raw)
+    rows = [position(item, scope) for item in raw.result.items if ours(item.symbol)]
+    return bybit.page(rows, raw)
+
+def parse_open_orders(raw: Any, command: Any, scope: Scope) -> Page[Order]:
+    rows = [bybit.order(item, scope) for item in raw.result.items if ours(item.symbol)]
+    return bybit.page(rows, raw)
 
 # -- encoders --------------------------------------------------------------------------------------
 
@@ -174,6 +192,11 @@ def read_funding(
         positive(raw.markPrice), positive(raw.indexPrice), optional(raw.openInterest),
         frame.ts * MILLISECOND),)
 
+def rows_of(read: Any) -> Any:
+    """Reads the rows of an account's frame that are of what is listed here."""
+    return bybit.rows_of(
+        "linear", lambda row, scope: read(row, scope) if ours(symbol_in(row)) else ())
+
 def read_execution(row: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
     """A trade, or a funding payment: its "fee" is what was paid."""
     if bybit.kind_of(row) != "Funding":
@@ -208,7 +231,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         bybit.OPERATIONS[ask.PlaceOrders], params=bybit.encode_many(encode_order, "linear")),
     ask.CancelAll: replace(bybit.OPERATIONS[ask.CancelAll], params=some_or_all),
     ask.ListOpenOrders: replace(
-        bybit.OPERATIONS[ask.ListOpenOrders],
+        bybit.OPERATIONS[ask.ListOpenOrders], parse=parse_open_orders,
         params=lambda command: bybit.paged({**some_or_all(command), "limit": 50}, command)),
     ask.GetPositions: Operation(
         "GET", "/v5/position/list", listed(RawPosition), parse_positions,
@@ -227,8 +250,8 @@ CHANNELS = {
         bybit.topics(lambda interval: [("tickers", read_funding)]), stream="funding"),
 }
 PRIVATE = replace(bybit.PRIVATE, topics={
-    **bybit.PRIVATE.topics, "order": rows_of("linear", bybit.read_order),
-    "execution": rows_of("linear", read_execution), "position": rows_of("linear", read_position)})
+    **bybit.PRIVATE.topics, "order": rows_of(bybit.read_order),
+    "execution": rows_of(read_execution), "position": rows_of(read_position)})
 LIMITS = {"create": 10, "create_batch": 10, "cancel": 10, "cancel_all": 10}
 POOLS = (
     *(replace(pool, limit=LIMITS.get(pool.name, pool.limit)) for pool in bybit.POOLS),

@@ -304,14 +304,19 @@ def next_order(command: ask.GetOrder, said: OrderReport) -> ask.GetOrder | None:
         return None
     return replace(command, order=replace(command.order, venue_order_id=said.venue_order_id))
 
+def linear(symbol: str) -> bool:
+    """Not of a swap that is margined in its base, which an account may hold as well."""
+    return not symbol.endswith("-USD-SWAP")
+
 def parse_open_orders(raw: list[Raw], command: ask.ListOpenOrders, scope: Scope) -> Page[Order]:
     """Orders of the book, then those that wait for their triggers."""
     full = len(raw) == PAGE
     if not command.cursor.startswith(ALGO):
-        found = [parse.order(decode_order(row), WORDS, scope) for row in raw]
-        return Page(found, found[-1].venue_order_id if full else ALGO)
+        found = [decode_order(row) for row in raw]
+        orders = [parse.order(row, WORDS, scope) for row in found if linear(row.symbol)]
+        return Page(orders, str(found[-1].venue_order_id) if full else ALGO)
     rows = [decode_algo(row) for row in raw]
-    waiting = [algo_order(row, scope) for row in rows]
+    waiting = [algo_order(row, scope) for row in rows if linear(row.instId)]
     return Page([order for order in waiting if order], ALGO + rows[-1].algoId if full else "")
 
 def parse_algos(payload: Frame, scope: Scope) -> Iterable[spec.AccountValue]:

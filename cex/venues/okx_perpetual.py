@@ -25,7 +25,7 @@ from cex.engine.parse import Page
 from cex.engine.spec import Operation, Scope, rules
 from cex.engine.wire import Wire, decoder, lookup, milliseconds, number, optional, positive
 from cex.venues import okx
-from cex.venues.okx import listed, pool, symbol_of
+from cex.venues.okx import linear, listed, pool, symbol_of
 from core.accounts import Balance, FundingPayment, MarginMode, Position, PositionMode, PositionSide
 from core.clock import MILLISECOND, SECOND
 from core.errors import Reason
@@ -171,10 +171,6 @@ def position(raw: RawPosition, scope: Scope) -> Position:
         positive(raw.lever), optional(raw.margin if isolated else raw.imr),
         milliseconds(raw.uTime), lookup(MARGINS, raw.mgnMode, "margin mode"))
 
-def linear(raw: list[RawPosition]) -> list[RawPosition]:
-    """Without swaps that are margined in their base, which an account may hold as well."""
-    return [row for row in raw if not row.instId.endswith("-USD-SWAP")]
-
 def balances(raw: RawAccount, scope: Scope) -> Iterable[Balance]:
     """Profits that are not taken count as available there, and are no money yet."""
     for row in raw.details:
@@ -198,11 +194,11 @@ def parse_payments(
     """With isolated margin it is the position's balance that changes. The rate is not told."""
     found = [
         FundingPayment(
-            scope.account, scope.venue, scope.instrument(row.instId).id, row.billId,
+            scope.account, scope.venue, instrument.id, row.billId,
             optional(row.pnl) or (optional(row.balChg) or ZERO) + (optional(row.posBalChg) or ZERO),
             row.ccy, None, milliseconds(row.ts))
-        for row in reversed(raw) if row.type == FUNDING_FEE
-        and not row.instId.endswith("-USD-SWAP")]
+        for row in reversed(raw) if row.type == FUNDING_FEE and linear(row.instId)
+        and (instrument := parse.listed(row.instId, scope))]
     return Page(found, raw[-1].billId if len(raw) == okx.PAGE else "")
 
 def parse_fees(raw: RawFees, command: ask.GetFees, scope: Scope) -> Any:
@@ -213,7 +209,7 @@ def parse_fees(raw: RawFees, command: ask.GetFees, scope: Scope) -> Any:
 
 def parse_execution(payload: okx.Frame, scope: Scope) -> Iterable[spec.AccountValue]:
     for raw in okx.decode_executions(payload.data):
-        if raw.symbol.endswith("-USD-SWAP"):
+        if not linear(raw.symbol):
             continue
         size = scope.instrument(raw.symbol).contract_size
         yield in_base(parse.report(raw, okx.WORDS), size)
@@ -223,10 +219,10 @@ def parse_execution(payload: okx.Frame, scope: Scope) -> Iterable[spec.AccountVa
 def parse_algos(payload: okx.Frame, scope: Scope) -> Iterable[spec.AccountValue]:
     return [
         in_base(okx.algo_report(raw), scope.instrument(raw.instId).contract_size)
-        for raw in okx.decode_algos(payload.data) if not raw.instId.endswith("-USD-SWAP")]
+        for raw in okx.decode_algos(payload.data) if linear(raw.instId)]
 
 def parse_positions(payload: okx.Frame, scope: Scope) -> Iterable[spec.AccountValue]:
-    return [position(raw, scope) for raw in linear(decode_positions(payload.data))]
+    return [position(raw, scope) for raw in decode_positions(payload.data) if linear(raw.instId)]
 
 def parse_account(payload: okx.Frame, scope: Scope) -> Iterable[spec.AccountValue]:
     for raw in decode_accounts(payload.data):
@@ -348,7 +344,8 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
             lambda raw, command, scope: list(balances(raw, scope))))),
     ask.GetPositions: Operation(
         "GET", "/api/v5/account/positions", listed(RawPosition),
-        readers.held(lambda raw, command, scope: [position(row, scope) for row in linear(raw)]),
+        readers.held(lambda raw, command, scope: [
+            position(row, scope) for row in raw if linear(row.instId)]),
         lambda command: dict(KIND), {"positions": 1}, signed=True),
     ask.ListFundingPayments: Operation(
         "GET", payments_path, listed(RawPayment), readers.held(parse_payments), encode_payments,

@@ -76,7 +76,7 @@ async def test_the_mode_is_asked_for_once_and_again_after_a_doubt() -> None:
         assert await modes.of(request(Side.BUY, False)) == (PositionSide.NET, MarginMode.CROSS)
     assert venue.asked == [commands.GetPositionMode()]
     venue.mode = PositionMode.HEDGE  # in the venue's own program, say
-    modes.doubt()
+    modes.doubt(Reason.ORDER_REJECTED)
     assert (await modes.of(request(Side.BUY, False)))[0] is PositionSide.LONG
     await modes.set_position(PositionMode.ONE_WAY)
     assert (await modes.of(request(Side.BUY, False)))[0] is PositionSide.NET
@@ -105,7 +105,7 @@ async def test_a_margin_mode_that_is_the_orders_is_remembered_and_learned_from_p
     assert (await modes.of(request(Side.BUY, False)))[1] is MarginMode.CROSS
     assert venue.asked == [commands.GetPositionMode()]  # nothing was declared
     venue.mode = PositionMode.HEDGE
-    modes.doubt()
+    modes.doubt(Reason.ORDER_REJECTED)
     await modes.set_margin(instrument, MarginMode.ISOLATED)
     await modes.set_leverage(instrument, Decimal(3))
     assert venue.asked[2:] == [
