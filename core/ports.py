@@ -404,13 +404,34 @@ class NetworkInfo:
 
 @dataclass(frozen=True, slots=True)
 class FeeOptions:
-    """How much a transaction may cost; None leaves it to the strategy.
+    """How much a transaction may cost, and by which way it goes; None leaves it to the strategy.
 
     `max_fee` caps the whole fee in the native token and is refused before signing when exceeded.
+    `unit_price` is the most to pay for a unit of gas (of computing on Solana), in the native token,
+    instead of what the strategy says; `priority_price` the tip within it, where there are tips.
     """
 
     strategy: str = "normal"  # slow, normal, fast
     max_fee: Decimal | None = None
+    unit_price: Decimal | None = None
+    priority_price: Decimal | None = None
+    route: str = "public"  # or "private": not into the open pool
+
+
+@dataclass(frozen=True, slots=True)
+class FeeEstimate:
+    """What a transaction would cost now with a strategy; amounts in the native token.
+
+    `unit_price` is the most that a unit of gas or computing would cost, `priority_price` the tip in
+    it, `base_price` what a unit costs in the latest block before tips; None where there is no such
+    thing.
+    """
+
+    strategy: str
+    transfer_fee: Decimal
+    unit_price: Decimal
+    priority_price: Decimal | None = None
+    base_price: Decimal | None = None
 
 
 class Network(Protocol):
@@ -458,6 +479,54 @@ class Network(Protocol):
         ...
 
 
+@runtime_checkable
+class Priced(Protocol):
+    """A network that tells what transactions cost."""
+
+    async def estimate_fees(self) -> Sequence[FeeEstimate]:
+        """Slow, normal and fast."""
+        ...
+
+
+@runtime_checkable
+class Replaceable(Protocol):
+    """A network where a pending transaction may be replaced by another of the same sender.
+
+    Both raise Refused when nothing was signed: TRANSACTION_NOT_FOUND, TRANSACTION_FINAL,
+    FEE_CAP_EXCEEDED, or UNSUPPORTED_BY_VENUE where the chain has no such thing. `request` names the
+    replacement: the same again gives the transaction that it made.
+    """
+
+    async def speed_up(self, hash: str, request: str, fees: FeeOptions) -> Transaction:
+        """The same once more at a higher price; at most one of the two has an effect."""
+        ...
+
+    async def cancel(self, hash: str, request: str, fees: FeeOptions) -> Transaction:
+        """One in its place that does nothing; at most one of the two has an effect."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a contract may take of an owner's token, in its smallest units."""
+
+    token: Token
+    spender: str
+    units: int
+
+
+@runtime_checkable
+class Allowing(Protocol):
+    """A network whose tokens can be allowed to contracts."""
+
+    async def allowances(
+        self, owner: str, tokens: Sequence[Token], spenders: Sequence[str]
+    ) -> Sequence[Allowance]:
+        """Those above zero, of tokens and spenders that are named here, in as few reads as may
+        be."""
+        ...
+
+
 class Signer(Protocol):
     """The one place that signs; a keystore in the daemon or a service elsewhere."""
 
@@ -469,4 +538,15 @@ class Signer(Protocol):
         """EVM: `payload` is the 32-byte digest, the answer r, s and recovery id (65 bytes).
         Solana: `payload` is the message, the answer its 64-byte signature. Raises Refused with
         WALLETS_LOCKED or WALLET_NOT_FOUND."""
+        ...
+
+
+@runtime_checkable
+class TransactionSigner(Protocol):
+    """A signer that wants to see what it signs: a service elsewhere, or a device."""
+
+    async def sign_transaction(self, family: str, address: str, unsigned: bytes) -> bytes:
+        """EVM: `unsigned` is the serialized transaction whose Keccak-256 is to be signed, the answer
+        r, s and recovery id (65 bytes). Raises Refused as `Signer.sign`, and CambistError when the
+        service does not answer: nothing was sent then."""
         ...

@@ -74,6 +74,34 @@ FEE_STRATEGY_FAST: FeeStrategy.ValueType  # 3
 """In the next block."""
 Global___FeeStrategy: _TypeAlias = FeeStrategy  # noqa: Y015
 
+class _Route:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RouteEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Route.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ROUTE_UNSPECIFIED: _Route.ValueType  # 0
+    """Not set; public where the field may be left out."""
+    ROUTE_PUBLIC: _Route.ValueType  # 1
+    """Every node of the network: the open pool, where others can act on it first."""
+    ROUTE_PRIVATE: _Route.ValueType  # 2
+    """The network's private nodes only, which pass it to block builders. It is not sent to public nodes
+    until it is sped up or canceled on the public route.
+    """
+
+class Route(_Route, metaclass=_RouteEnumTypeWrapper):
+    """Who gets to see a transaction before it is in a block."""
+
+ROUTE_UNSPECIFIED: Route.ValueType  # 0
+"""Not set; public where the field may be left out."""
+ROUTE_PUBLIC: Route.ValueType  # 1
+"""Every node of the network: the open pool, where others can act on it first."""
+ROUTE_PRIVATE: Route.ValueType  # 2
+"""The network's private nodes only, which pass it to block builders. It is not sent to public nodes
+until it is sped up or canceled on the public route.
+"""
+Global___Route: _TypeAlias = Route  # noqa: Y015
+
 class _TransactionStatus:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -286,19 +314,33 @@ class FeeOptions(_message.Message):
 
     STRATEGY_FIELD_NUMBER: _builtins.int
     MAX_FEE_FIELD_NUMBER: _builtins.int
+    UNIT_PRICE_FIELD_NUMBER: _builtins.int
+    PRIORITY_PRICE_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
     strategy: Global___FeeStrategy.ValueType
     """How soon; the daemon's configuration decides when it is left out."""
     max_fee: _builtins.str
     """The most to pay, in the native coin; refused before signing when it would be more."""
+    unit_price: _builtins.str
+    """The most to pay for a unit of gas or computing, in the native coin, instead of a strategy."""
+    priority_price: _builtins.str
+    """EVM: the tip within `unit_price`, in the native coin; the strategy's, and at most all of it, when
+    empty.
+    """
+    route: Global___Route.ValueType
+    """Who gets to see it before it is in a block."""
     def __init__(
         self,
         *,
         strategy: Global___FeeStrategy.ValueType | None = ...,
         max_fee: _builtins.str = ...,
+        unit_price: _builtins.str = ...,
+        priority_price: _builtins.str = ...,
+        route: Global___Route.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_strategy", b"_strategy", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_strategy", b"_strategy", "max_fee", b"max_fee", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_strategy", b"_strategy", "max_fee", b"max_fee", "priority_price", b"priority_price", "route", b"route", "strategy", b"strategy", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__strategy: _TypeAlias = _typing.Literal["strategy"]  # noqa: Y015
     _WhichOneofArgType__strategy: _TypeAlias = _typing.Literal["_strategy", b"_strategy"]  # noqa: Y015
@@ -438,22 +480,32 @@ class FeeEstimate(_message.Message):
     STRATEGY_FIELD_NUMBER: _builtins.int
     TRANSFER_FEE_FIELD_NUMBER: _builtins.int
     UNIT_PRICE_FIELD_NUMBER: _builtins.int
+    PRIORITY_PRICE_FIELD_NUMBER: _builtins.int
+    BASE_PRICE_FIELD_NUMBER: _builtins.int
     strategy: Global___FeeStrategy.ValueType
     """How soon."""
     transfer_fee: _builtins.str
     """What a transfer of the native coin would cost, in the native coin."""
     unit_price: _builtins.str
-    """The price of a unit of gas or computing, in the native coin."""
+    """The price of a unit of gas or computing, in the native coin: the most that would be paid."""
+    priority_price: _builtins.str
+    """EVM: the tip within it, in the native coin; empty where there are no tips."""
+    base_price: _builtins.str
+    """EVM: what a unit costs in the latest block without a tip, in the native coin; empty where there is
+    no such price.
+    """
     def __init__(
         self,
         *,
         strategy: Global___FeeStrategy.ValueType = ...,
         transfer_fee: _builtins.str = ...,
         unit_price: _builtins.str = ...,
+        priority_price: _builtins.str = ...,
+        base_price: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["strategy", b"strategy", "transfer_fee", b"transfer_fee", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_price", b"base_price", "priority_price", b"priority_price", "strategy", b"strategy", "transfer_fee", b"transfer_fee", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -148,6 +148,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The store of keys is locked."""
     ERROR_REASON_POSITION_NOT_FOUND: _ErrorReason.ValueType  # 61
     """Nobody has such a liquidity position."""
+    ERROR_REASON_TRANSACTION_FINAL: _ErrorReason.ValueType  # 62
+    """The transaction is in a block or has ended otherwise, so that nothing can take its place."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The stable, machine-readable reason of an error. Metadata that any error may carry:
@@ -278,4 +280,6 @@ ERROR_REASON_SECRETS_LOCKED: ErrorReason.ValueType  # 60
 """The store of keys is locked."""
 ERROR_REASON_POSITION_NOT_FOUND: ErrorReason.ValueType  # 61
 """Nobody has such a liquidity position."""
+ERROR_REASON_TRANSACTION_FINAL: ErrorReason.ValueType  # 62
+"""The transaction is in a block or has ended otherwise, so that nothing can take its place."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
