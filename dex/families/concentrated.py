@@ -194,8 +194,9 @@ class ConcentratedCurve:
         return done.units_in
 
     def most_in(self, worst: Ratio) -> int:
+        """The contract rounds what goes in upwards, by up to a unit past the limit: one less."""
         limit = self.limit(worst)
-        return self._until(limit, True).units_in if limit else 0
+        return max(self._until(limit, True).units_in - 1, 0) if limit else 0
 
     def most_out(self, worst: Ratio) -> int:
         limit = self.limit((worst[1], worst[0]))

@@ -201,3 +201,16 @@ async def test_any_pool_of_the_factory_and_none_of_another() -> None:
         assert "WBTC-DAI:500" in uniswap.instruments
         pool = await uniswap.pool(uniswap.instruments["WBTC-DAI:500"].venue_symbol)
         assert (pool.reserve0, pool.reserve1) == (0, 0)
+
+
+@pytest.mark.parametrize("name", VENUES)
+async def test_reserves_are_what_the_pool_holds(name: str) -> None:
+    """All that its positions would give, to the units that rounding keeps in the pool."""
+    async with pool_world() as world:
+        venue = world.venues[name]
+        for market in venue.directory:
+            pool = await venue.pool(market.address)
+            tokens = [market.token0, market.token1]
+            held = [one.units or 0 for one in await world.net.balances(market.address, tokens)]
+            for reserve, balance in zip((pool.reserve0, pool.reserve1), held, strict=True):
+                assert 0 <= balance - reserve <= 40
