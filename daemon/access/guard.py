@@ -13,7 +13,7 @@ from core.errors import Reason, Refused
 from daemon.access.caller import OWNER, Caller
 from daemon.access.roots import Root
 from daemon.access.scopes import ALL, Concern, Names, Resolver
-from daemon.access.tokens import Fact, Keyring, denial, sources
+from daemon.access.tokens import Fact, Keyring, sources
 
 HEADER = "authorization"
 _PREFIX = "Bearer "
@@ -72,7 +72,7 @@ class Guard:
         facts += self._stated(names)
 
         def failed(facts: tuple[Fact, ...]) -> str:
-            return denial(biscuit, self._clock.now(), facts)
+            return self._keyring.denial(token, self._clock.now(), facts)
 
         caller = Caller(root.name, source, path, tuple(facts), failed, tuple(sources(biscuit)))
         caller.check()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from biscuit_auth import Biscuit
 
 MAX_LENGTH = 8192  # characters of a token
+_REMEMBERED = 4096
+_NEVER = 2**63
 _LONGEST = timedelta(milliseconds=500)
 
 Fact = tuple[str, str | bool]
@@ -76,6 +78,8 @@ class Keyring:
     def __init__(self, roots: Roots) -> None:
         self.roots = roots
         self._verified = lru_cache(maxsize=1024)(self._verify)
+        self._granted = lru_cache(maxsize=1024)(lambda token: _grant(sources(self._read(token)[1])))
+        self._allowed: dict[tuple[str, tuple[Fact, ...]], int] = {}
 
     def open(self, token: str) -> "tuple[Root, Biscuit]":
         """A token and its root. UNAUTHENTICATED for one that is forged, foreign or revoked."""
@@ -87,10 +91,29 @@ class Keyring:
             )
         return root, biscuit
 
+    def denial(self, token: str, now: int, facts: tuple[Fact, ...]) -> str:
+        """As `denial`, for a token that `open` has taken; a bot asks for the same again and again,
+        so what was allowed is remembered until the token expires."""
+        expiry = self._allowed.get((token, facts))
+        if expiry is not None and now < expiry:
+            return ""
+        _, biscuit = self._read(token)
+        failed = denial(biscuit, now, facts)
+        if not failed:
+            grant, others = self._granted(token)
+            if not others:  # a holder's own checks may depend on more than these facts
+                self._remember((token, facts), grant.expire_time)
+        return failed
+
+    def _remember(self, key: tuple[str, tuple[Fact, ...]], expiry: int | None) -> None:
+        if len(self._allowed) >= _REMEMBERED:
+            self._allowed.clear()
+        self._allowed[key] = _NEVER if expiry is None else expiry
+
     def inspect(self, token: str) -> Inspected:
         """What a token says, of a revoked root too; UNAUTHENTICATED for any other."""
-        root, biscuit = self._read(token)
-        return Inspected(root, *_grant(sources(biscuit)))
+        root, _ = self._read(token)
+        return Inspected(root, *self._granted(token))
 
     def _read(self, token: str) -> "tuple[Root, Biscuit]":
         id, biscuit = self._verified(token)
