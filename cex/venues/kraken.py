@@ -34,6 +34,7 @@ from core.orders import (
     Liquidity,
     Order,
     OrderReport,
+    OrderRequest,
     OrderStatus,
     OrderType,
     Side,
@@ -91,6 +92,15 @@ class RawPlaced(Wire):
 
     txid: list[str] = []  # noqa: RUF012 - msgspec copies it
     order_id: str = ""
+
+class RawOne(Wire):
+    txid: str = ""
+    error: str = ""
+
+class RawMany(Wire):
+    """Of each order of a batch; either an id or an error."""
+
+    orders: list[RawOne]
 
 class RawAmended(Wire):
     amend_id: str
@@ -299,12 +309,26 @@ def acknowledged(order: Order) -> OrderReport:
     """The venue took it down; what becomes of it, the stream tells."""
     return OrderReport(order.client_order_id, OrderStatus.OPEN, order.venue_order_id)
 
-def parse_placed(raw: Any, command: ask.Place, scope: Scope) -> ask.Reports:
-    placed = raw.value
-    name = placed.order_id or placed.txid[0]
+def taken(ours: str, name: str) -> OrderReport:
     if not name:
         raise ValueError("the order has no id")
-    return [OrderReport(command.request.client_order_id, OrderStatus.OPEN, name)]
+    return OrderReport(ours, OrderStatus.OPEN, name)
+
+def parse_placed(raw: Any, command: ask.Place, scope: Scope) -> ask.Reports:
+    return [taken(command.request.client_order_id, raw.value.order_id or raw.value.txid[0])]
+
+def nothing(raw: Any, command: Any, scope: Scope) -> None:
+    """That it was understood is all."""
+
+def parse_many_placed(
+    raw: Any, command: ask.PlaceOrders, scope: Scope
+) -> list[ask.Reports | Failure]:
+    """In their order."""
+    def told(one: RawOne, place: ask.Place) -> ask.Reports | Failure:
+        if one.error:
+            return failure_of([one.error])
+        return [taken(place.request.client_order_id, one.txid)]
+    return [told(*pair) for pair in zip(raw.value.orders, command.orders, strict=True)]
 
 def parse_amended(raw: Any, command: ask.Replace, scope: Scope) -> ask.Reports:
     return [acknowledged(command.order)]
@@ -412,8 +436,9 @@ def parse_fees(raw: Any, command: ask.GetFees, scope: Scope) -> FeeRates:
 def parse_failure(status: int, body: bytes | Raw) -> Failure | None:
     """An error is `<category>:<text>`; those that begin with W are warnings."""
     errors = [error for error in decode_envelope(body).error if not error.startswith("W")]
-    if not errors and status < 400:
-        return None
+    return failure_of(errors) if errors or status >= 400 else None
+
+def failure_of(errors: Sequence[str]) -> Failure:
     categories = {error.partition(":")[0] for error in errors}
     return Failure(categories.pop() if len(categories) == 1 else "", "; ".join(errors))
 
@@ -573,18 +598,23 @@ BALANCES = Ask(ask.GetBalances())
 def pair_of(command: Any) -> dict[str, Any]:
     return {"pair": command.instrument.venue_code or command.instrument.venue_symbol}
 
-def encode_place(command: ask.Place) -> dict[str, Any]:
+def order_of(request: OrderRequest) -> dict[str, Any]:
     """Fees are asked for in quote: a sale would be charged in base else."""
-    request = command.request
     prices = [p for p in (request.trigger_price, request.price) if p is not None]
     post = request.time_in_force is TimeInForce.POST_ONLY
     fast = request.type is OrderType.LIMIT and request.time_in_force in FAST
     return {
-        **pair_of(command), "type": request.side.name.lower(),
-        "ordertype": TYPE_WORDS[request.type], "volume": text(request.quantity),
+        "type": request.side.name.lower(), "ordertype": TYPE_WORDS[request.type],
+        "volume": text(request.quantity),
         **dict(zip(("price", "price2"), map(text, prices), strict=False)),
         **({"timeinforce": request.time_in_force.name} if fast else {}),
         "oflags": "post,fciq" if post else "fciq", "cl_ord_id": request.client_order_id}
+
+def encode_place(command: ask.Place | ask.Preview) -> dict[str, Any]:
+    return {**pair_of(command), **order_of(command.request)}
+
+def encode_many(command: ask.PlaceOrders) -> dict[str, Any]:
+    return {**pair_of(command.orders[0]), "orders": [order_of(o.request) for o in command.orders]}
 
 def exact(value: Decimal) -> Raw:
     """A JSON number with just these digits."""
@@ -720,6 +750,15 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.Place: Operation(
         "POST", "/0/private/AddOrder", result(RawPlaced), parse_placed, encode_place,
         of_pair("trading"), signed=True),
+    ask.PlaceOrders: Operation(
+        "POST", "/0/private/AddOrderBatch", result(RawMany), parse_many_placed, encode_many,
+        lambda command: {
+            f"trading/{command.orders[0].instrument.venue_symbol}": -(-len(command.orders) // 2)},
+        signed=True, layout=spec.Layout.JSON),
+    ask.Preview: Operation(
+        "POST", "/0/private/AddOrder", result(dict[str, Any]), nothing,
+        lambda command: {**encode_place(command), "validate": "true"}, of_pair("trading"),
+        signed=True),
     ask.Cancel: Operation(
         "POST", "/0/private/CancelOrder", result(RawCount), parse_canceled,
         lambda command: id_of(command.order), cost_at=aged(CANCEL), signed=True),
@@ -729,6 +768,9 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
             "CancelOrderBatch" if len(command.orders) > 1 else "CancelOrder"),
         result(RawCount), parse_many_canceled, encode_batch, CALL, signed=True,
         layout=spec.Layout.JSON),
+    ask.CancelAfter: Operation(
+        "POST", "/0/private/CancelAllOrdersAfter", result(dict[str, Any]), nothing,
+        lambda command: {"timeout": -(-command.timeout // SECOND)}, CALL, signed=True),
     ask.Replace: Operation(
         "POST", "/0/private/AmendOrder", result(RawAmended), parse_amended, encode_amend,
         cost_at=aged(AMEND, calls=1, trading=1), signed=True),
@@ -839,7 +881,8 @@ VENUE = spec.VenueSpec(
     # The matching engine refuses what is older than five seconds, and REST what a later request
     # has overtaken; what is new may be missing from the lists for a moment.
     settle_time=20 * SECOND,
-    limit_pause=10 * SECOND, cancel_batch=BATCH, replaces_in_place=True,
+    limit_pause=10 * SECOND, cancel_batch=BATCH, place_batch=15,
+    place_group=lambda request: request.instrument, replaces_in_place=True,
     standing_since="2026-08-25",
     standing_evidence="its documentation is maintained, and it publishes a client library")
 VENUES = (VENUE,)
