@@ -53,7 +53,7 @@ class _Side:
             raise ValueError("a price of zero")
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        entry = self._known[price] = (self._sign * key, canonical(price))
+        entry = self._known[price] = (self._sign * key, _trimmed(price))
         return entry
 
     def clear(self) -> None:

@@ -582,12 +582,16 @@ def log_in(session: Session) -> Sequence[Outgoing]:
     return [Outgoing(payload, ("user",), "request")]
 
 def read_book(payload: Any, instrument: Instrument, received: int) -> Iterable[BookMessage]:
+    """A snapshot is of tens of thousands of levels, the best first: it goes in columns."""
     frame, event = payload
-    rows = event.updates
+    number, time, rows = frame.number or 0, rfc3339(frame.timestamp), event.updates
     bids = [(row.price_level, row.new_quantity) for row in rows if row.side == "bid"]
     asks = [(row.price_level, row.new_quantity) for row in rows if row.side == "offer"]
-    return (BookMessage(bids, asks, frame.number or 0, event_time=rfc3339(frame.timestamp),
-                        whole=lookup(WHOLE, event.type, "event")),)
+    if not lookup(WHOLE, event.type, "event"):
+        return (BookMessage(bids, asks, number, event_time=time),)
+    sides = [list(map(list, zip(*side, strict=True))) or [[], []] for side in (bids, asks)]
+    columns: Any = tuple(map(tuple, sides))
+    return (BookMessage(last=number, event_time=time, whole=True, columns=columns),)
 
 def read_trades(payload: Any, instrument: Instrument, received: int) -> Iterable[Trade]:
     """A snapshot is of before the subscription, and comes again with each."""
