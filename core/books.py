@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from core.market import Levels
-from core.money import canonical
 
 Rows = Iterable[tuple[str, str]]
 """Levels as venues send them: price and quantity, in any order; quantity zero removes."""
