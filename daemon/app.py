@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import resource
 import signal
 import sqlite3
 import time
@@ -116,6 +117,8 @@ class RunOptions:
 def run(options: RunOptions) -> None:
     """Runs the daemon until it is told to stop. Raises ConfigError when it cannot start."""
     settings = _settings(options)
+    # Keys are in memory: what a crash leaves behind must not have them.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     configure(settings.log.level, settings.log.format)
     data_dir = (options.data_dir or home() / options.profile).expanduser().absolute()
     with _explained(data_dir):

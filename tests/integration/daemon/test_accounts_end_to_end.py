@@ -104,6 +104,15 @@ async def test_keys_go_in_and_never_come_out(tmp_path: Path) -> None:
                     assert secret.encode() not in content, path
 
 
+async def test_a_crash_leaves_no_memory_behind(tmp_path: Path) -> None:
+    async with live(tmp_path) as (daemon, _):
+        limits = Path(f"/proc/{daemon.pid}/limits")
+        if not limits.exists():
+            pytest.skip("needs /proc to see the limits of another process")
+        line = next(one for one in limits.read_text().splitlines() if "core file" in one)
+        assert line.split()[4:6] == ["0", "0"]
+
+
 async def test_keys_that_the_venue_refuses_are_not_kept(tmp_path: Path) -> None:
     async with live(tmp_path) as (daemon, server):
         refuse = error(-2015, f"Invalid API-key {KEY}, IP, or permissions for action.", 401)
