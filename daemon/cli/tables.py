@@ -89,12 +89,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "Error:error_message",
     ),
     "LiquidityPosition": (
-        "Id:id",
+        "Position:id",
+        "Lower:range.lower_price",
+        "Upper:range.upper_price",
+        "In range:in_range",
         "Amounts:amounts",
         "Fees:uncollected_fees",
-        "Range:range",
-        "In range:in_range",
-        "Pool:pool",
     ),
     "Pool": ("Instrument:instrument", "Reserves:reserves", "Fee:fee", "Block:block"),
     "Position": (
@@ -184,7 +184,7 @@ FOLDED |= {"Only at", "Only for", "Only in", "Only of"}
 
 # Columns that are cut before any other: of a hash over thirty lines nobody has anything, and
 # without the whole of its id an order cannot be canceled.
-CUT = {"Hash", "Fee", "Status"}
+CUT = {"Hash", "Fee", "Fees", "Amounts", "Lower", "Upper", "Status"}
 
 
 # Where "no" is news.
