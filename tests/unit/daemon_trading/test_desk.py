@@ -10,7 +10,7 @@ import pytest
 
 from cambist.v1 import trading_pb2
 from core.errors import Reason, Refused, Rejected, Unconfirmed
-from core.orders import OrderStatus
+from core.orders import OrderRequest, OrderStatus
 from tests.support.desks import World
 from tests.support.model_venue import SETTLE, request
 
@@ -398,6 +398,25 @@ async def test_a_dry_run_changes_nothing(world: World) -> None:
     assert world.venue.sent == []
     with pytest.raises(Refused):
         await world.desk.of_request("main", "r1")
+
+
+async def test_a_dry_run_asks_a_venue_that_can_be_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[OrderRequest] = []
+
+    async def preview(request: OrderRequest) -> None:
+        asked.append(request)
+        raise Refused(Reason.INSUFFICIENT_BALANCE, "the venue would not take it")
+
+    monkeypatch.setattr(world.account, "preview", preview, raising=False)
+    with pytest.raises(Refused) as caught:
+        await world.desk.place("r1", request(), dry_run=True)
+    assert caught.value.reason is Reason.INSUFFICIENT_BALANCE
+    assert len(asked) == 1
+    assert world.venue.sent == []
+    await world.desk.place("r2", request())  # and is not asked when it counts
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(
