@@ -18,9 +18,11 @@ from daemon.lifecycle import Component, State
 from daemon.registry import Registry
 from daemon.trading import Desk
 
-# float: seconds; a call of the daemon's own takes tenths of a millisecond, a venue's up to seconds
-_BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
-_HEALTH = {Health.READY: 1, Health.DEGRADED: 0.5, Health.STARTING: 0.25, Health.DOWN: 0}
+# Microseconds; a call of the daemon's own takes tenths of a millisecond, a venue's up to seconds.
+_BUCKETS = (
+    200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 250_000, 500_000, 10**6, 10**7,
+)  # fmt: skip
+_HEALTH = {Health.READY: 3, Health.DEGRADED: 2, Health.STARTING: 1, Health.DOWN: 0}
 
 
 class Metrics:
@@ -32,7 +34,7 @@ class Metrics:
             "cambist_rpc_seconds",
             "How long calls took, by method.",
             ("method",),
-            buckets=_BUCKETS,
+            buckets=[bound / 10**6 for bound in _BUCKETS],
             registry=self.registry,
         )
         self._failed = Counter(
@@ -102,8 +104,8 @@ class DaemonCollector:
             state.add_metric([one.name], one is self._state())
         yield state
         up = GaugeMetricFamily(
-            "cambist_component_up",
-            "1 ready, 0.5 degraded, 0.25 starting, 0 down.",
+            "cambist_component_health",
+            "3 ready, 2 degraded, 1 starting, 0 down.",
             labels=["kind", "id"],
         )
         for part in self._components():

@@ -56,7 +56,7 @@ async def test_metrics_tell_of_calls_errors_orders_and_parts(tmp_path: Path) -> 
             errors = (("method", "cambist.v1.VenueService/GetVenue"), ("reason", "VENUE_NOT_FOUND"))
             assert found["cambist_rpc_errors_total", errors] == 1
             assert found["cambist_open_orders", (("account", "paper"), ("venue", "paper"))] == 1
-            assert found["cambist_component_up", (("id", "journal"), ("kind", "journal"))] == 1
+            assert found["cambist_component_health", (("id", "journal"), ("kind", "journal"))] == 3
             assert found["cambist_state", (("state", "READY"),)] == 1
             assert found["cambist_journal_sequence", ()] > 0
 
