@@ -80,11 +80,9 @@ class RawInstrument(Wire):
     state: str
     instIdCode: int | None = None
 
-class RawBook(Wire):
-    """Of a level's four strings the first two count: price, quantity."""
-
-    bids: list[tuple[str, ...]]
-    asks: list[tuple[str, ...]]
+class RawBook(Wire, gc=False):
+    bids: list[wire.Level]
+    asks: list[wire.Level]
     ts: Raw
     checksum: int = 0
     seqId: int = 0
@@ -241,10 +239,9 @@ def parse_instrument(raw: RawInstrument, venue: str) -> Instrument:
 
 def parse_book(raw: RawBook, whole: bool) -> BookMessage:
     """A checksum of zero is none: since 2026-06-23 the venue sends no other."""
-    bids, asks = ([(row[0], row[1]) for row in rows] for rows in (raw.bids, raw.asks))
     return BookMessage(
-        bids, asks, raw.seqId, previous=raw.prevSeqId, event_time=milliseconds(raw.ts),
-        whole=whole, checksum=raw.checksum or None)
+        wire.rows(raw.bids), wire.rows(raw.asks), raw.seqId, 0, raw.prevSeqId,
+        milliseconds(raw.ts), whole, checksum=raw.checksum or None)
 
 def parse_report(raw: shapes.OrderShape) -> OrderReport:
     """A market order placed elsewhere may count its quantity in quote: it is never taken over."""
@@ -524,7 +521,8 @@ def route(frame: bytes) -> Iterable[Routed]:
 
 def topic_of(arg: Argument) -> str:
     """An account's topics are by kind, the public ones by instrument."""
-    return ":".join(part for part in (arg.channel, arg.instType or arg.instId) if part)
+    of = arg.instType or arg.instId
+    return f"{arg.channel}:{of}" if of else arg.channel
 
 def write(op: str, member: str) -> Any:
     def frames(topics: Sequence[str], session: Session) -> Sequence[Outgoing]:
