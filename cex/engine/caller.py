@@ -14,6 +14,7 @@ from cex.engine.http import Http, LostError, NotSentError, Reply
 from cex.engine.limiter import Limiter
 from cex.engine.meter import Permit
 from cex.engine.spec import Failure, Moment, Operation, Request, Scope, VenueSpec
+from core import traffic
 from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason, Refused
 from core.orders import Fill, OrderReport
@@ -222,18 +223,25 @@ class Caller:
         try:
             if line is not None:
                 try:
+                    _sent(operation, command, "over its websocket")
                     reply, usage = await line.send(operation, command)
+                    _received(reply, credentials)
                     return operation, reply
                 except NotSentError:
                     operation = self.operation(command)
                 except ValueError as error:
                     raise self._unsigned(error) from None
-            reply = await self._http.send(self._request(operation, command, credentials))
+            signed = self._request(operation, command, credentials)
+            _sent(operation, command, f"{signed.method} {signed.path}")
+            reply = await self._http.send(signed)
+            _received(reply, credentials)
             usage = self._spec.usage(reply.headers)
             return operation, reply
         except NotSentError as error:
+            traffic.tell(False, "not sent", error.__str__)
             raise outcome.not_sent(self._spec, str(error), command.mutates) from None
         except LostError as error:
+            traffic.tell(False, "no answer", error.__str__)
             if command.mutates:
                 raise outcome.unconfirmed(self._spec, str(error)) from None
             raise CambistError(
@@ -243,6 +251,19 @@ class Caller:
             ) from None
         finally:
             permit.landed(usage)
+
+
+def _sent(operation: Operation[Any, Any], command: Command[Any], summary: str) -> None:
+    """Before it is signed: no key and no signature is in it."""
+    traffic.tell(True, summary, lambda: wire.encode(operation.params(command)).decode())
+
+
+def _received(reply: Reply, credentials: Credentials | None) -> None:
+    def text() -> str:
+        said = reply.body[: 4 * traffic.LONGEST].decode(errors="replace")
+        return credentials.redact(said) if credentials is not None else said
+
+    traffic.tell(False, str(reply.status), text)
 
 
 def read(operation: Operation[Any, Any], command: Command[V], scope: Scope, body: bytes) -> V:

@@ -24,6 +24,7 @@ from daemon.journal.store import (
     MetaRow,
     OrderRow,
     Row,
+    TrafficRow,
     TransactionRow,
 )
 
@@ -41,6 +42,7 @@ KEYS: dict[type, tuple[str, ...]] = {
     OrderRow: ("account", "venue", "client_order_id"),
     FillRow: ("account", "venue", "trade_id"),
     FundingRow: ("account", "venue", "payment_id"),
+    TrafficRow: ("account", "client_order_id", "time", "sent", "venue"),
     TransactionRow: ("network", "hash"),
 }
 Namer = Callable[[Row], str]

@@ -13,7 +13,9 @@ from cambist.v1 import events_pb2
 from daemon.journal.schema import TABLES, columns
 from daemon.journal.store import StoreError
 
-KINDS = {table: kind for kind, table in TABLES.items() if table not in ("meta", "intents")}
+KINDS = {
+    table: kind for kind, table in TABLES.items() if table not in ("meta", "intents", "traffic")
+}
 _BATCH = 10_000
 
 

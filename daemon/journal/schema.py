@@ -17,6 +17,7 @@ from daemon.journal.store import (
     IntentsBefore,
     MetaRow,
     OrderRow,
+    TrafficRow,
     TransactionRow,
 )
 
@@ -113,6 +114,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX events_by_time ON events (time)",
     ),
+    (
+        """CREATE TABLE traffic (
+            account TEXT NOT NULL,
+            venue TEXT NOT NULL,
+            client_order_id TEXT NOT NULL,
+            time BIGINT NOT NULL,
+            sent BIGINT NOT NULL,
+            summary TEXT NOT NULL,
+            data {BYTES} NOT NULL,
+            PRIMARY KEY (account, client_order_id, time, sent, venue)
+        )""",
+    ),
 )
 # What a kind of row is kept in; what is in a table and has no link in the chain was slipped in.
 TABLES: dict[type, str] = {
@@ -122,10 +135,11 @@ TABLES: dict[type, str] = {
     OrderRow: "orders",
     FillRow: "fills",
     FundingRow: "funding",
+    TrafficRow: "traffic",
     TransactionRow: "transactions",
 }
 # Written again, these keep what was written first.
-KEPT_FIRST = frozenset({FillRow, FundingRow})
+KEPT_FIRST = frozenset({FillRow, FundingRow, TrafficRow})
 
 
 def columns(row: type) -> tuple[str, ...]:
@@ -160,6 +174,7 @@ WRITES: dict[type, str] = {
     ),
     FillRow: _insert("fills", FillRow, "account, venue, trade_id"),
     FundingRow: _insert("funding", FundingRow, "account, venue, payment_id"),
+    TrafficRow: _insert("traffic", TrafficRow, "account, client_order_id, time, sent, venue"),
     TransactionRow: _insert(
         "transactions", TransactionRow, "network, hash", "intent, pending, update_time, data"
     ),

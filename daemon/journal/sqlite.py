@@ -29,6 +29,7 @@ from daemon.journal.store import (
     OrderRow,
     Row,
     StoreError,
+    TrafficRow,
     TransactionRow,
 )
 
@@ -264,6 +265,12 @@ class SqliteStore:
     def story(self, account: str, subject: str, limit: int) -> list[EventRow]:
         sql = f"{_select('events', EventRow)} WHERE subject = ? AND subject <> '' AND account = ?"
         return self._all(EventRow, f"{sql} ORDER BY sequence LIMIT ?", (subject, account, limit))
+
+    def traffic(self, account: str, client_order_id: str, limit: int) -> list[TrafficRow]:
+        sql = f"{_select('traffic', TrafficRow)} WHERE account = ? AND client_order_id = ?"
+        return self._all(
+            TrafficRow, f"{sql} ORDER BY time, sent DESC LIMIT ?", (account, client_order_id, limit)
+        )
 
     def intent(self, request_id: str) -> IntentRow | None:
         sql = f"{_select('intents', IntentRow)} WHERE request_id = ?"

@@ -111,6 +111,19 @@ class FundingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TrafficRow:
+    """What left for a venue about an order (`sent` 1), or came back (0); without any secret."""
+
+    account: str
+    venue: str
+    client_order_id: str
+    time: int
+    sent: int
+    summary: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionRow:
     """A transaction of a chain as it is now; written again it replaces."""
 
@@ -134,6 +147,7 @@ Row = (
     | OrderRow
     | FillRow
     | FundingRow
+    | TrafficRow
     | TransactionRow
 )
 
@@ -194,6 +208,10 @@ class Store(Protocol):
 
     def story(self, account: str, subject: str, limit: int) -> Sequence[EventRow]:
         """The events of one order or transaction, oldest first."""
+        ...
+
+    def traffic(self, account: str, client_order_id: str, limit: int) -> Sequence[TrafficRow]:
+        """About one order, oldest first."""
         ...
 
     def intent(self, request_id: str) -> IntentRow | None: ...

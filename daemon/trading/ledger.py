@@ -13,10 +13,11 @@ from decimal import Decimal
 from cambist.v1 import events_pb2 as pb
 from core.money import ZERO
 from core.orders import Fill, Order, OrderReport, OrderStatus
+from core.traffic import Traffic
 from daemon.codec import trading as codec
 from daemon.journal.events import NewEvent, new_event
 from daemon.journal.journal import Entry, Journal
-from daemon.journal.store import FillRow, Filter, OrderRow, Store
+from daemon.journal.store import FillRow, Filter, OrderRow, Store, TrafficRow
 from daemon.journal.values import pack, unpack
 from daemon.trading.merge import after_fills, after_report
 from daemon.trading.settings import DeskSettings
@@ -208,6 +209,21 @@ class Ledger:
         if not order.venue_order_id and fill.venue_order_id:
             order = replace(order, venue_order_id=fill.venue_order_id)
         self.change(tracked, replace(tracked.state, order=order), *entries)
+
+    def traffic(self, tracked: Tracked, one: Traffic) -> None:
+        """What left for the venue about an order, or came back. Written with what comes next: it
+        explains, and proves nothing."""
+        if self.has_room:
+            row = TrafficRow(
+                self.account,
+                self.venue,
+                tracked.id,
+                self.now,
+                int(one.sent),
+                one.summary,
+                one.detail.encode(),
+            )
+            self._journal.append(row, fact=True, hurry=False)
 
     def external(self, order: Order) -> Tracked:
         """An order that this daemon did not place."""

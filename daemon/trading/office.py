@@ -9,6 +9,7 @@ from core.errors import Reason, Refused
 from core.instruments import Instrument
 from core.orders import Fill, OrderRequest, OrderStatus
 from core.ports import Account, Condition, Health
+from core.traffic import TRAFFIC
 from daemon.journal.journal import Journal
 from daemon.trading.checks import not_found
 from daemon.trading.holdings import Holdings
@@ -99,12 +100,15 @@ class Station:
 
     @contextmanager
     def calling(self, tracked: Tracked) -> Iterator[None]:
-        """While a command about an order is on its way, nobody else concludes anything of it."""
+        """While a command about an order is on its way, nobody else concludes anything of it; what
+        it says to the venue and hears from it is kept."""
         tracked.calls += 1
         tracked.sent = self._clock.monotonic()
+        token = TRAFFIC.set(lambda one: self.ledger.traffic(tracked, one))
         try:
             yield
         finally:
+            TRAFFIC.reset(token)
             tracked.calls -= 1
             tracked.sent = self._clock.monotonic()
             self.intake.release()

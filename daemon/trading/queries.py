@@ -10,7 +10,7 @@ from cambist.v1 import trading_pb2
 from core.accounts import FundingPayment
 from core.orders import Fill
 from daemon.journal.positions import Position
-from daemon.journal.store import EventRow, Filter
+from daemon.journal.store import EventRow, Filter, TrafficRow
 from daemon.journal.values import unpack
 from daemon.trading.checks import not_found
 from daemon.trading.office import Office
@@ -21,7 +21,7 @@ _STORY = 1000  # steps at most
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of an order's story; `kind` is "request", "reply" or "event", `detail` JSON."""
+    """One step of an order's story; `kind` is "request", "sent", "reply" or "event"."""
 
     time: int
     kind: str
@@ -111,13 +111,23 @@ async def explain(office: Office, account: str, client_order_id: str) -> Sequenc
     )
     if not rows:
         raise not_found(account, client_order_id)
-    steps: list[Step] = []
-    for row in rows:
-        steps.append(_step(row, first=not steps, second=len(steps) == 1))
-    return steps
+    sent = await office.journal.read(
+        lambda store: store.traffic(account, client_order_id, _STORY), after_writes=True
+    )
+    state = await get(office, account, client_order_id)
+    steps = [_step(row, state, first=not number) for number, row in enumerate(rows)]
+    steps += [_exchange(row) for row in sent]
+    return sorted(steps, key=lambda step: step.time)
 
 
-def _step(row: EventRow, first: bool, second: bool) -> Step:
+def _exchange(row: TrafficRow) -> Step:
+    text = row.data.decode(errors="replace")
+    if row.sent:
+        return Step(row.time, "sent", f"{row.venue}: {row.summary}", text)
+    return Step(row.time, "reply", f"{row.venue}: {row.summary}", text)
+
+
+def _step(row: EventRow, state: OrderState, first: bool) -> Step:
     event = pb.Event.FromString(row.data)
     detail = MessageToJson(event, preserving_proto_field_name=True, indent=None)
     if event.HasField("fill"):
@@ -135,7 +145,9 @@ def _step(row: EventRow, first: bool, second: bool) -> Step:
     kind = "event"
     if first and status == "PENDING":
         kind = "request"
-        words = f"checked and journaled as request {order.request_id}, then sent; {words}"
-    elif second:
-        kind = "reply"
+        by = f" by {state.root}" if state.root else ""
+        words = (
+            f"request {order.request_id}{by}: allowed by its token, within the limits and the "
+            "instrument's rules; journaled, then sent"
+        )
     return Step(row.time, kind, words, detail)
