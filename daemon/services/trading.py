@@ -128,7 +128,7 @@ class TradingService:
                     time=timestamp(step.time),
                     kind=step.kind,
                     summary=step.summary,
-                    detail_json=json.dumps(step.detail),
+                    detail_json=_as_json(step.detail),
                 )
                 for step in steps
             ]
@@ -166,3 +166,12 @@ def _outcome(request_id: str, found: OrderState | CambistError) -> pb.PlaceOrder
 
 def _encode(state: OrderState) -> pb.Order:
     return codec.order(state.order, state.request_id)
+
+
+def _as_json(text: str) -> str:
+    """What is JSON already stays as it is; a venue's answer may be anything."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return json.dumps(text)
+    return text

@@ -21,7 +21,8 @@ _STORY = 1000  # steps at most
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of an order's story; `kind` is "request", "sent", "reply" or "event"."""
+    """One step of an order's story; `kind` is "request", "check", "sent", "reply" or
+    "event"; `detail` is JSON, or what a venue answered."""
 
     time: int
     kind: str
@@ -116,6 +117,10 @@ async def explain(office: Office, account: str, client_order_id: str) -> Sequenc
     )
     state = await get(office, account, client_order_id)
     steps = [_step(row, state, first=not number) for number, row in enumerate(rows)]
+    if steps[0].kind == "request":
+        root = f"the token of {state.root}" if state.root else "its token"
+        words = f"{root} allows it; it is within the limits and the instrument's rules; journaled"
+        steps.insert(1, Step(steps[0].time, "check", words, "{}"))
     steps += [_exchange(row) for row in sent]
     return sorted(steps, key=lambda step: step.time)
 
@@ -145,9 +150,5 @@ def _step(row: EventRow, state: OrderState, first: bool) -> Step:
     kind = "event"
     if first and status == "PENDING":
         kind = "request"
-        by = f" by {state.root}" if state.root else ""
-        words = (
-            f"request {order.request_id}{by}: allowed by its token, within the limits and the "
-            "instrument's rules; journaled, then sent"
-        )
+        words = f"request {order.request_id} of {state.root or 'nobody that is known'}"
     return Step(row.time, kind, words, detail)

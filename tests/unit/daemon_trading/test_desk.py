@@ -455,8 +455,8 @@ async def test_an_order_explains_itself(world: World) -> None:
     world.account.deliver()
     await world.quiet()
     steps = await world.desk.explain("main", id)
-    assert [step.kind for step in steps][:2] == ["request", "event"]
-    assert "within the limits" in steps[0].summary
+    assert [step.kind for step in steps][:3] == ["request", "check", "event"]
+    assert "within the limits" in steps[1].summary
     assert any("filled: buy 1 at 100" in step.summary for step in steps)
     assert [step.time for step in steps] == sorted(step.time for step in steps)
     with pytest.raises(Refused):
