@@ -584,9 +584,11 @@ def log_in(session: Session) -> Sequence[Outgoing]:
 def read_book(payload: Any, instrument: Instrument, received: int) -> Iterable[BookMessage]:
     """A snapshot is of tens of thousands of levels, the best first: it goes in columns."""
     frame, event = payload
-    number, time, rows = frame.number or 0, rfc3339(frame.timestamp), event.updates
-    bids = [(row.price_level, row.new_quantity) for row in rows if row.side == "bid"]
-    asks = [(row.price_level, row.new_quantity) for row in rows if row.side == "offer"]
+    number, time = frame.number or 0, rfc3339(frame.timestamp)
+    bids: list[tuple[str, str]] = []
+    asks: list[tuple[str, str]] = []
+    for row in event.updates:
+        (bids if row.side == "bid" else asks).append((row.price_level, row.new_quantity))
     if not lookup(WHOLE, event.type, "event"):
         return (BookMessage(bids, asks, number, event_time=time),)
     sides = [list(map(list, zip(*side, strict=True))) or [[], []] for side in (bids, asks)]
