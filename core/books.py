@@ -136,7 +136,9 @@ class _Side:
         return [(price, "0") for price in self.prices[start:] if price not in best]
 
     def trim(self, depth: int) -> list[str]:
-        excess = max(len(self.keys) - depth, 0)
+        excess = len(self.keys) - depth
+        if excess <= 0:
+            return []
         gone = self.prices[:excess]
         for price in gone:
             del self.quantities[price]
