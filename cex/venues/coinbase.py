@@ -180,23 +180,23 @@ class Level(Wire, gc=False):
     price_level: str
     new_quantity: str
 
-class Event(Wire):
+class Event(Wire, gc=False):
     """What is there depends on the channel."""
 
     type: str = ""
     product_id: str = ""
-    updates: list[Level] = []  # noqa: RUF012 - msgspec copies it
-    trades: list[Raw] = []  # noqa: RUF012
-    tickers: list[Raw] = []  # noqa: RUF012
-    candles: list[Raw] = []  # noqa: RUF012
-    orders: list[Raw] | None = None
+    updates: tuple[Level, ...] = ()
+    trades: tuple[Raw, ...] = ()
+    tickers: tuple[Raw, ...] = ()
+    candles: tuple[Raw, ...] = ()
+    orders: tuple[Raw, ...] | None = ()
     subscriptions: dict[str, list[str] | None] | None = None
 
-class Frame(Wire):
+class Frame(Wire, gc=False):
     """`number` counts the frames of the connection. A refusal has a message and no channel."""
 
     channel: str = ""
-    events: list[Event] = []  # noqa: RUF012
+    events: tuple[Event, ...] = ()
     timestamp: Raw = NONE
     number: int | None = msgspec.field(default=None, name="sequence_num")
     message: str = ""
@@ -247,7 +247,6 @@ INTERVALS = {
     3600: "ONE_HOUR", 7200: "TWO_HOUR", 14400: "FOUR_HOUR", 21600: "SIX_HOUR", 86400: "ONE_DAY"}
 CANDLES = 350  # a reply
 PAGE = 250
-WHOLE = {"snapshot": True, "update": False}
 ROOT = "/api/v3/brokerage"
 MARKET = f"{ROOT}/market"
 
@@ -525,22 +524,21 @@ def following(command: Any, page: Page[Any]) -> Any:
 
 def route(frame: bytes) -> Iterable[Routed]:
     raw = decode_frame(frame)
-    counted, channel = raw.number is not None, raw.channel
+    number, channel = raw.number, raw.channel
     if channel == "subscriptions":
-        head = [Numbered(raw.number or 0, data=False)] if counted else []
-        return [*acknowledged(raw), *head]
-    numbered: list[Routed] = [Numbered(raw.number or 0)] if counted else []
+        return [*acknowledged(raw), *([] if number is None else [Numbered(number, data=False)])]
+    data: list[Routed] = []
     if channel == "l2_data":
-        return [*numbered, *[(f"level2:{one.product_id}", (raw, one)) for one in raw.events]]
-    if channel in ("market_trades", "ticker", "candles"):
-        return [*numbered, *split(raw)]
-    if channel == "user":
-        return [*numbered, ("user", raw)]
-    if channel == "heartbeats":
-        return numbered
-    if not channel and raw.message:
+        data = [(f"level2:{event.product_id}", (raw, event)) for event in raw.events]
+    elif channel in ("market_trades", "ticker", "candles"):
+        data = list(split(raw))
+    elif channel == "user":
+        data = [("user", raw)]
+    elif not channel and raw.message:
         return [Nack("request", "error", raw.message)]
-    raise ValueError(f"unknown channel {channel[:60]!r}")
+    elif channel != "heartbeats":
+        raise ValueError(f"unknown channel {channel[:60]!r}")
+    return data if number is None else [Numbered(number), *data]
 
 def acknowledged(raw: Frame) -> Iterable[Routed]:
     """All that the connection is subscribed to, each time."""
@@ -589,8 +587,10 @@ def read_book(payload: Any, instrument: Instrument, received: int) -> Iterable[B
     asks: list[tuple[str, str]] = []
     for row in event.updates:
         (bids if row.side == "bid" else asks).append((row.price_level, row.new_quantity))
-    if not lookup(WHOLE, event.type, "event"):
+    if event.type == "update":
         return (BookMessage(bids, asks, number, event_time=time),)
+    if event.type != "snapshot":
+        raise ValueError(f"unknown event {event.type[:60]!r}")
     sides = [list(map(list, zip(*side, strict=True))) or [[], []] for side in (bids, asks)]
     columns: Any = tuple(map(tuple, sides))
     return (BookMessage(last=number, event_time=time, whole=True, columns=columns),)
