@@ -47,6 +47,7 @@ from daemon.access.roles import write_files
 from daemon.access.roots import Roots
 from daemon.access.tokens import Keyring
 from daemon.accounts.keys import AccountKeys
+from daemon.accounts.locks import KeyLocks
 from daemon.accounts.passphrase import find
 from daemon.accounts.roster import Roster, paper_maker
 from daemon.config import ConfigError, Settings, load
@@ -83,6 +84,7 @@ from daemon.wallets import Wallets
 log = structlog.get_logger("cambistd")
 
 LOCK_TRIES = 10
+LOCKS = "locks"  # folder in the home, for what one daemon of a user may have
 
 CONTRACT: tuple[FileDescriptor, ...] = (
     access_pb2.DESCRIPTOR,
@@ -220,6 +222,7 @@ class Daemon:
             wallets=self._wallets,
             tokens=self._tokens,
             passphrase=passphrase,
+            key_locks=KeyLocks(home() / LOCKS),
         )
         self._roster = Roster(
             self._parts,

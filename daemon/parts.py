@@ -12,6 +12,7 @@ from chains.wallets.secret import Secret
 from core.clock import Clock
 from core.ports import Account, Network, Venue
 from core.tokens import Token
+from daemon.accounts.locks import KeyLocks
 from daemon.config import Settings
 from daemon.journal import Journal
 from daemon.registry import Registry
@@ -37,6 +38,7 @@ class Parts:
     wallets: Wallets
     tokens: Tokens
     passphrase: Secret  # of the store, empty where none was given at the start
+    key_locks: KeyLocks
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:

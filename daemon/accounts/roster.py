@@ -39,7 +39,8 @@ class Roster:
     async def add(
         self, account: str, venue: str, credentials: Mapping[str, str], paper: bool
     ) -> list[str]:
-        """Takes an account; what its owner should know. Raises ACCOUNT_EXISTS, SECRETS_LOCKED,
+        """Takes an account; what its owner should know. Raises ACCOUNT_EXISTS (also for a key that
+        another account or daemon has), SECRETS_LOCKED,
         VENUE_AUTHENTICATION_FAILED where the venue refuses the keys, or what else is wrong."""
         market = self._check(account, venue, credentials, paper)
         if paper:
@@ -47,8 +48,13 @@ class Roster:
             await self._open(self._paper(account, market))
             return []
         made = _account(account, market, credentials)
-        warnings = await _examine(made)
-        await self._keys.save(account, venue, credentials)
+        self._parts.key_locks.take(account, venue, credentials["api_key"])
+        try:
+            warnings = await _examine(made)
+            await self._keys.save(account, venue, credentials)
+        except BaseException:
+            self._parts.key_locks.release(account, venue)
+            raise
         await self._open(made)
         return warnings
 
@@ -136,7 +142,9 @@ class Roster:
             raise Refused(Reason.UNSUPPORTED_BY_VENUE, f"{stored.venue} takes no accounts")
         if stored.paper:
             return self._paper(stored.account, market)
-        return _account(stored.account, market, await self._keys.open(stored))
+        credentials = await self._keys.open(stored)
+        self._parts.key_locks.take(stored.account, stored.venue, credentials["api_key"])
+        return _account(stored.account, market, credentials)
 
     async def _open(self, account: Account) -> None:
         await self._parts.add_account(account)
@@ -145,6 +153,7 @@ class Roster:
         found = self._parts.registry.accounts.pop((account, venue), None)
         if found is not None:
             await self._parts.desk.close(found)
+            self._parts.key_locks.release(account, venue)
 
 
 def _account(id: str, market: ExchangeVenue, credentials: Mapping[str, str]) -> Account:

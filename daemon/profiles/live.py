@@ -98,9 +98,9 @@ class Live:
                 LiveBookAccount(account.id, venue, clearing, parts.clock, initial or None)
             )
             return
-        await parts.add_account(
-            exchange_account(account.id, venue, read_credentials(Path(account.credentials_file)))
-        )
+        credentials = read_credentials(Path(account.credentials_file))
+        parts.key_locks.take(account.id, account.venue, credentials.api_key)
+        await parts.add_account(exchange_account(account.id, venue, credentials))
 
 
 def check(settings: Settings) -> None:

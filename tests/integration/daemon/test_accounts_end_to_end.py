@@ -104,13 +104,17 @@ async def test_keys_go_in_and_never_come_out(tmp_path: Path) -> None:
                     assert secret.encode() not in content, path
 
 
+def _core_limits(pid: int) -> list[str]:
+    limits = Path(f"/proc/{pid}/limits")
+    if not limits.exists():
+        pytest.skip("needs /proc to see the limits of another process")
+    line = next(one for one in limits.read_text().splitlines() if "core file" in one)
+    return line.split()[4:6]
+
+
 async def test_a_crash_leaves_no_memory_behind(tmp_path: Path) -> None:
     async with live(tmp_path) as (daemon, _):
-        limits = Path(f"/proc/{daemon.pid}/limits")
-        if not limits.exists():
-            pytest.skip("needs /proc to see the limits of another process")
-        line = next(one for one in limits.read_text().splitlines() if "core file" in one)
-        assert line.split()[4:6] == ["0", "0"]
+        assert _core_limits(daemon.pid) == ["0", "0"]
 
 
 async def test_keys_that_the_venue_refuses_are_not_kept(tmp_path: Path) -> None:
@@ -154,3 +158,50 @@ async def test_a_passphrase_by_a_credential_of_the_service_manager(
             monkeypatch.setitem(os.environ, "CREDENTIALS_DIRECTORY", str(folder))
             await daemon.start()
             await ready(owner)
+
+
+async def test_a_key_is_one_daemons_and_one_accounts(tmp_path: Path) -> None:
+    """Two daemons of a user, each with a data directory of its own."""
+    async with live(tmp_path) as (first, _):
+        options = ["--profile", "live", "--config", str(tmp_path / "cambist.toml"), "--tcp", "off"]
+        second = RunningDaemon(tmp_path / "e", options)
+        await second.start()
+        try:
+            async with (
+                cambist.connect(first.connect) as one,
+                cambist.connect(second.connect) as two,
+            ):
+                for owner in (one, two):
+                    await owner.wallets.unlock_wallets(PASSPHRASE)
+                await one.accounts.add_account("main", "binance", CREDENTIALS)
+                with pytest.raises(cambist.AccountExists) as refused:
+                    await one.accounts.add_account("again", "binance", CREDENTIALS)
+                assert "account 'main'" in refused.value.message
+                with pytest.raises(cambist.AccountExists) as refused:
+                    await two.accounts.add_account("mine", "binance", CREDENTIALS)
+                assert f"process {first.pid}" in refused.value.message
+                assert KEY not in refused.value.message
+                other = CREDENTIALS | {"api_key": "another-key-0123456789"}
+                await two.accounts.add_account("mine", "binance", other)
+                await first.kill()
+                await two.accounts.remove_account("mine")
+                await two.accounts.add_account("mine", "binance", CREDENTIALS)
+            with pytest.raises(AssertionError, match="trades on binance with the key"):
+                await _configured(tmp_path).start()
+        finally:
+            await second.stop()
+        names = os.listdir(tmp_path / "locks")
+        assert len(names) == 2
+        assert not any(KEY in name for name in names)
+
+
+def _configured(directory: Path) -> RunningDaemon:
+    """A daemon whose configuration names the account."""
+    keys = directory / "keys.toml"
+    keys.write_text(f'api_key = "{KEY}"\nsecret = "{SECRET}"\n')
+    keys.chmod(0o600)
+    config = directory / "configured.toml"
+    account = f'[[accounts]]\nid = "main"\nvenue = "binance"\ncredentials_file = "{keys}"\n'
+    config.write_text((directory / "cambist.toml").read_text() + account)
+    options = ["--profile", "live", "--config", str(config), "--tcp", "off"]
+    return RunningDaemon(directory / "f", options)

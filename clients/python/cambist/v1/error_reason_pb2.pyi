@@ -143,7 +143,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_LEASE_NOT_FOUND: _ErrorReason.ValueType  # 58
     """There is no such lease, or it has ended."""
     ERROR_REASON_ACCOUNT_EXISTS: _ErrorReason.ValueType  # 59
-    """An account has this id already."""
+    """An account has this id already, or trades with the same key."""
     ERROR_REASON_SECRETS_LOCKED: _ErrorReason.ValueType  # 60
     """The store of keys is locked."""
     ERROR_REASON_POSITION_NOT_FOUND: _ErrorReason.ValueType  # 61
@@ -275,7 +275,7 @@ ERROR_REASON_HALT_NOT_FOUND: ErrorReason.ValueType  # 57
 ERROR_REASON_LEASE_NOT_FOUND: ErrorReason.ValueType  # 58
 """There is no such lease, or it has ended."""
 ERROR_REASON_ACCOUNT_EXISTS: ErrorReason.ValueType  # 59
-"""An account has this id already."""
+"""An account has this id already, or trades with the same key."""
 ERROR_REASON_SECRETS_LOCKED: ErrorReason.ValueType  # 60
 """The store of keys is locked."""
 ERROR_REASON_POSITION_NOT_FOUND: ErrorReason.ValueType  # 61
