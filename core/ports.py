@@ -415,7 +415,7 @@ class FeeOptions:
     max_fee: Decimal | None = None
     unit_price: Decimal | None = None
     priority_price: Decimal | None = None
-    route: str = "public"  # or "private": not into the open pool
+    route: str = ""  # "public" or "private"; "" is public, and for a replacement as it was
 
 
 @dataclass(frozen=True, slots=True)

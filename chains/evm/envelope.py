@@ -6,9 +6,9 @@ id (https://eips.ethereum.org/EIPS/eip-155) elsewhere.
 
 from dataclasses import dataclass
 
-from chains.evm.codec import checksum, keccak, unhex
+from chains.evm.codec import checksum, hexadecimal, keccak, unhex
 from chains.evm.fees import Fees
-from chains.evm.rlp import Item, encode
+from chains.evm.rlp import Item, decode, encode
 
 # Half of secp256k1's order: EIP-2 makes a signature with a larger s invalid.
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -43,11 +43,15 @@ class Envelope:
             no_access_list,
         ]
 
+    def unsigned(self) -> bytes:
+        """The bytes whose hash is signed."""
+        if self.fees.priority is None:
+            return encode([*self._fields(), self.chain_id, 0, 0])
+        return b"\x02" + encode(self._fields())
+
     def digest(self) -> bytes:
         """The 32 bytes that the sender signs."""
-        if self.fees.priority is None:
-            return keccak(encode([*self._fields(), self.chain_id, 0, 0]))
-        return keccak(b"\x02" + encode(self._fields()))
+        return keccak(self.unsigned())
 
     def signed(self, signature: bytes) -> bytes:
         """The raw transaction; ValueError for a signature that no node would accept."""
@@ -55,6 +59,30 @@ class Envelope:
         if self.fees.priority is None:
             return encode([*self._fields(), self.chain_id * 2 + 35 + parity, r, s])
         return b"\x02" + encode([*self._fields(), parity, r, s])
+
+
+def opened(raw: bytes) -> Envelope:
+    """What a raw transaction of ours was before it was signed; ValueError for any other."""
+    dynamic = raw[:1] == b"\x02"
+    fields = decode(raw[1:] if dynamic else raw)
+    if not isinstance(fields, list) or len(fields) != (12 if dynamic else 9):
+        raise ValueError("not a transaction of a kind that is sent from here")
+    if dynamic and fields.pop(8) != []:
+        raise ValueError("a transaction with an access list is not from here")
+    plain = [field for field in fields if isinstance(field, bytes)]
+    if len(plain) != len(fields):
+        raise ValueError("a list where a transaction has none")
+    numbers = [int.from_bytes(field, "big") for field in plain]
+    if dynamic:
+        chain_id, nonce, priority, price, gas = numbers[:5]
+        fees = Fees(price, priority)
+    else:
+        nonce, price, gas = numbers[:3]
+        chain_id, fees = (numbers[6] - 35) // 2, Fees(price, None)
+    to, value, data = plain[-6], numbers[-5], plain[-4]
+    return Envelope(
+        chain_id, nonce, fees, gas, checksum(hexadecimal(to)) if to else "", value, data
+    )
 
 
 def split(signature: bytes) -> tuple[int, int, int]:

@@ -6,6 +6,7 @@ https://eips.ethereum.org/EIPS/eip-1559, https://ethereum.github.io/execution-ap
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from chains.evm.codec import integer
 from core.errors import Reason, Refused
@@ -13,6 +14,7 @@ from core.money import from_units, text
 from core.tokens import Token
 
 HISTORY_BLOCKS = 10
+TRANSFER_GAS = 21_000  # what a transfer of the coin takes; some rollups ask for a little more
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,54 @@ def legacy(gas_price: int, strategy: Strategy) -> Fees:
     return Fees(price=gas_price * (75 + strategy.headroom // 5) // 100, priority=None)
 
 
+def in_wei(amount: Decimal | None, field: str, native: Token) -> int | None:
+    """An amount of the coin in its smallest units; what is beyond its decimals is cut off. Refused
+    with FIELD_INVALID for what is no amount."""
+    if amount is None:
+        return None
+    if not amount.is_finite() or amount < 0:
+        raise Refused(
+            Reason.FIELD_INVALID,
+            f"{field}: {amount} is no amount of {native.symbol}",
+            {"field": field, "value": str(amount)},
+        )
+    return int(amount.scaleb(native.decimals))
+
+
+def explicit(price: int, priority: int | None, tip: int | None) -> Fees:
+    """A price that somebody named. `tip` is what a strategy would add where there are tips (None
+    elsewhere); `priority` is what was named instead."""
+    if tip is None:
+        return Fees(price=price, priority=None)
+    return Fees(price=price, priority=min(tip if priority is None else priority, price))
+
+
+def outbid(fees: Fees, standing: Fees) -> Fees:
+    """At least `fees`, and enough for nodes to let it take the place of `standing`.
+
+    Nodes ask for a tenth more of both prices (geth core/txpool/legacypool, Config.PriceBump; other
+    clients have the same), and for more than nothing where a tenth is none; an eighth is offered.
+    """
+    price = max(fees.price, _bumped(standing.price))
+    if standing.priority is None or fees.priority is None:
+        return Fees(price=price, priority=None)
+    priority = max(fees.priority, _bumped(standing.priority))
+    return Fees(price=max(price, priority), priority=priority)
+
+
+def _bumped(price: int) -> int:
+    return price + max(-(-price // 8), 1)
+
+
 def under_cap(
-    fees: Fees, gas_limit: int, base_fee: int | None, cap: int | None, native: Token
+    fees: Fees,
+    gas_limit: int,
+    base_fee: int | None,
+    cap: int | None,
+    native: Token,
+    least: int = 0,
 ) -> Fees:
-    """The fees, with headroom given up where the cap asks for it.
+    """The fees, with headroom given up where the cap asks for it, but not below a price of `least`.
 
     Refused with FEE_CAP_EXCEEDED when the cap does not cover the next block's price: an eighth
     above this base fee, plus the tip.
@@ -92,11 +138,13 @@ def under_cap(
         return fees
     affordable = cap // gas_limit
     if base_fee is not None and fees.priority is not None:
-        needed = base_fee + base_fee // 8 + fees.priority
+        needed = max(base_fee + base_fee // 8 + fees.priority, least)
         if affordable >= needed:
             return Fees(price=affordable, priority=fees.priority)
     else:
-        needed = fees.price
+        needed = least or fees.price
+        if affordable >= needed:
+            return Fees(price=affordable, priority=None)
     wanted = text(from_units(needed * gas_limit, native.decimals))
     limit = text(from_units(cap, native.decimals))
     raise Refused(

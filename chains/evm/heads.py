@@ -17,7 +17,7 @@ from chains.evm.codec import integer, quantity
 from chains.evm.model import Block, BlockCallback
 from chains.evm.rpc import RpcPool
 from chains.nodes import parsed
-from core.errors import CambistError
+from core.errors import CambistError, Reason
 
 _KEPT = 512  # blocks whose hashes are remembered
 _DEEPEST = 128  # a longer gap or fork starts anew
@@ -89,6 +89,14 @@ class HeadTracker:
         """Asks for the head once; raises CambistError."""
         wire = await self._rpc.call("eth_getBlockByNumber", ["latest", False])
         await self.accept(_parse(wire), polled=True)
+
+    async def known(self) -> Block:
+        """The head, asked for when none was seen yet; raises CambistError."""
+        if self.head is None:
+            await self.poll()
+        if self.head is None:
+            raise CambistError(Reason.NODE_UNAVAILABLE, "the chain's head is not known yet")
+        return self.head
 
     async def _poll_for_ever(self) -> None:
         turns = 0

@@ -12,13 +12,23 @@ from chains.evm.codec import checksum, is_address
 from chains.evm.heads import HeadTracker
 from chains.evm.model import Block, Call, CallError, Log, Receipt, TransactionPlan
 from chains.evm.prepare import simulate
+from chains.evm.replacing import Replacer
 from chains.evm.rpc import RpcPool
 from chains.evm.sender import TransactionSender
 from chains.evm.watcher import TransactionWatcher
 from core.accounts import Balance
 from core.clock import SECOND, Clock
 from core.errors import Reason, Refused
-from core.ports import Condition, FeeOptions, Health, NetworkInfo, Signer, TransactionLog
+from core.ports import (
+    Allowance,
+    Condition,
+    FeeEstimate,
+    FeeOptions,
+    Health,
+    NetworkInfo,
+    Signer,
+    TransactionLog,
+)
 from core.tokens import Token
 from core.transactions import Transaction
 
@@ -39,13 +49,14 @@ class EvmNetwork:
         log: TransactionLog,
         poll: float | None = None,  # float: seconds
         timeout: float = 10.0,  # float: seconds, of one request
+        private_urls: Sequence[str] = (),
     ) -> None:
         self._info = info
         self._clock = clock
         interval = poll or min(max(info.block_time / SECOND / 4, 0.05), 3.0)  # float: seconds
         http = [url for url in urls if url.startswith("http")]
         push = [url for url in urls if url.startswith("ws")]
-        self.rpc = RpcPool(http, info.chain_id, clock, timeout, info.id)
+        self.rpc = RpcPool(http, info.chain_id, clock, timeout, info.id, private_urls)
         self._heads = HeadTracker(self.rpc, interval, push)
         self._watcher = TransactionWatcher(
             info, self.rpc, self._heads, log, clock, tick=interval * 4
@@ -53,6 +64,7 @@ class EvmNetwork:
         self._sender = TransactionSender(
             info, self.rpc, self._heads, self._watcher, signer, log, clock
         )
+        self._replacer = Replacer(info, self.rpc, self._heads, self._watcher, self._sender, log)
         self._reader = reading.Reader(self.rpc)
         self._tokens: dict[str, Token] = {}
         self._started = clock.now()
@@ -149,6 +161,27 @@ class EvmNetwork:
         """Ours as it is followed; anybody's as the chain has it."""
         known = self._watcher.get(hash.lower())
         return known or await self._reader.transaction(self._info, hash, self.height)
+
+    # -- core.ports.Replaceable, core.ports.Priced, core.ports.Allowing
+
+    async def speed_up(self, hash: str, request: str, fees: FeeOptions) -> Transaction:
+        """The same transaction once more, at a price for which nodes let it take the place."""
+        return await self._replacer.speed_up(hash, request, fees)
+
+    async def cancel(self, hash: str, request: str, fees: FeeOptions) -> Transaction:
+        """A transaction that does nothing, in the place of a pending one."""
+        return await self._replacer.cancel(hash, request, fees)
+
+    async def estimate_fees(self) -> Sequence[FeeEstimate]:
+        """Slow, normal and fast, after the latest block."""
+        head = await self._heads.known()
+        return await self._sender.prices.estimates(head, self._info.native)
+
+    async def allowances(
+        self, owner: str, tokens: Sequence[Token], spenders: Sequence[str]
+    ) -> Sequence[Allowance]:
+        """Those above zero, at one block where Multicall3 is deployed."""
+        return await self._reader.allowances(self._address(owner, "owner"), tokens, spenders)
 
     # -- for the DEXs
 

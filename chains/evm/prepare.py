@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chains.evm.codec import hexadecimal, integer, quantity, unhex
-from chains.evm.fees import Fees, under_cap, with_margin
+from chains.evm.fees import Fees, in_wei, under_cap, with_margin
 from chains.evm.model import Block, TransactionPlan
 from chains.evm.nonces import Counts, NonceLedger, agreed
 from chains.evm.prices import GasPrices
@@ -15,7 +15,6 @@ from chains.nodes import Answer, NodeError, parsed
 from core.errors import CambistError, Reason, Refused
 from core.money import from_units, text
 from core.ports import FeeOptions, NetworkInfo
-from core.tokens import Token
 
 _COUNT_TIMEOUT = 3.0  # float: seconds; a node that is slower has no say in the nonce
 
@@ -82,7 +81,7 @@ async def prepare(
     ledger: NonceLedger,
 ) -> Prepared:
     """Simulates and prices a plan. Raises Refused, or CambistError when no node answers."""
-    fees = await prices.fees(options.strategy, head)
+    fees = await prices.offer(options, head, info.native)
     asked = ledger.asked()
     wire = call_object(plan)
     questions: list[tuple[str, list[Any]]] = [
@@ -99,10 +98,11 @@ async def prepare(
             raise refusal(answer, info.id) from answer
     gas_limit = plan.gas_limit
     if gas_limit is None:
-        gas_limit = with_margin(_number(estimate[0]), bool(plan.data)) + plan.gas_reserve
+        gas_limit = with_margin(number(estimate[0]), bool(plan.data)) + plan.gas_reserve
     native = info.native
-    fees = under_cap(fees, gas_limit, head.base_fee, _cap(options, native), native)
-    _afford(_number(balance), plan.value + fees.price * gas_limit, info)
+    cap = in_wei(options.max_fee, "max_fee", native)
+    fees = under_cap(fees, gas_limit, head.base_fee, cap, native)
+    afford(number(balance), plan.value + fees.price * gas_limit, info)
     return Prepared(fees, gas_limit, _agree([[latest, pending], *others], asked))
 
 
@@ -115,28 +115,16 @@ async def _others(rpc: RpcPool, sender: str) -> list[list[Answer]]:
     return await rpc.ask_all(_counts(sender), _COUNT_TIMEOUT) if len(rpc.nodes) > 1 else []
 
 
-def _cap(options: FeeOptions, native: Token) -> int | None:
-    """The cap in wei; what is beyond the coin's decimals is cut off."""
-    if options.max_fee is None:
-        return None
-    if not options.max_fee.is_finite() or options.max_fee < 0:
-        raise Refused(
-            Reason.FIELD_INVALID,
-            f"max_fee: {options.max_fee} is no amount of {native.symbol}",
-            {"field": "max_fee", "value": str(options.max_fee)},
-        )
-    return int(options.max_fee.scaleb(native.decimals))
-
-
 def _agree(answers: list[list[Answer]], asked: int) -> Counts:
     """What most nodes say; a node without a pool of its own may not know "pending"."""
-    used = [_number(row[0]) for row in answers if not isinstance(row[0], NodeError)]
-    pending = [_number(row[1]) for row in answers if not isinstance(row[1], NodeError)]
-    latest = agreed(used) if used else _number(answers[0][0])
+    used = [number(row[0]) for row in answers if not isinstance(row[0], NodeError)]
+    pending = [number(row[1]) for row in answers if not isinstance(row[1], NodeError)]
+    latest = agreed(used) if used else number(answers[0][0])
     return Counts(latest, agreed(pending) if pending else latest, asked)
 
 
-def _afford(balance: int, needed: int, info: NetworkInfo) -> None:
+def afford(balance: int, needed: int, info: NetworkInfo) -> None:
+    """Refused with INSUFFICIENT_BALANCE where a balance (wei) does not cover what is needed."""
     if balance >= needed:
         return
     has, needs = (text(from_units(wei, info.native.decimals)) for wei in (balance, needed))
@@ -147,5 +135,6 @@ def _afford(balance: int, needed: int, info: NetworkInfo) -> None:
     )
 
 
-def _number(answer: Answer) -> int:
+def number(answer: Answer) -> int:
+    """A quantity; NodeError for a node's own error, and for what is none."""
     return parsed(integer, answer, "number")

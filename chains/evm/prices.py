@@ -1,14 +1,19 @@
 """What gas costs now: asked once a block, whatever number of transactions want to know."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from chains.evm.codec import integer, quantity
 from chains.evm.fees import (
     HISTORY_BLOCKS,
     PERCENTILES,
+    STRATEGIES,
+    TRANSFER_GAS,
     Fees,
     dynamic,
+    explicit,
+    in_wei,
     legacy,
     strategy_of,
     typical_tip,
@@ -16,6 +21,10 @@ from chains.evm.fees import (
 from chains.evm.model import Block
 from chains.evm.rpc import RpcPool
 from chains.nodes import NodeError, parsed
+from core.errors import Reason, Refused
+from core.money import from_units
+from core.ports import FeeEstimate, FeeOptions
+from core.tokens import Token
 
 
 class GasPrices:
@@ -26,8 +35,37 @@ class GasPrices:
         self._block = ""
         self._answers: list[Any] = []
 
+    async def offer(self, options: FeeOptions, head: Block, native: Token) -> Fees:
+        """What to offer after the block `head`: a strategy's, or as named. Raises CambistError."""
+        price = in_wei(options.unit_price, "unit_price", native)
+        priority = in_wei(options.priority_price, "priority_price", native)
+        if price is None and priority is not None:
+            raise Refused(
+                Reason.FIELD_INVALID,
+                "priority_price: a tip is part of a price; name unit_price as well",
+                {"field": "priority_price"},
+            )
+        usual = await self.fees(options.strategy, head)
+        return usual if price is None else explicit(price, priority, usual.priority)
+
+    async def estimates(self, head: Block, native: Token) -> list[FeeEstimate]:
+        """What each strategy would offer after the block `head`. Raises CambistError."""
+        estimates = []
+        for name in STRATEGIES:
+            fees = await self.fees(name, head)
+            estimates.append(
+                FeeEstimate(
+                    strategy=name,
+                    transfer_fee=from_units(fees.price * TRANSFER_GAS, native.decimals),
+                    unit_price=from_units(fees.price, native.decimals),
+                    priority_price=_coins(fees.priority, native),
+                    base_price=_coins(head.base_fee, native),
+                )
+            )
+        return estimates
+
     async def fees(self, name: str, head: Block) -> Fees:
-        """What to offer after the block `head`. Raises CambistError."""
+        """What to offer after the block `head` with a strategy. Raises CambistError."""
         strategy = strategy_of(name)
         if self._block != head.hash:
             self._answers = await self._rpc.batch(_questions(head))
@@ -50,3 +88,7 @@ def _questions(head: Block) -> list[tuple[str, list[Any]]]:
         ("eth_feeHistory", [quantity(HISTORY_BLOCKS), "latest", PERCENTILES]),
         ("eth_maxPriorityFeePerGas", []),
     ]
+
+
+def _coins(wei: int | None, native: Token) -> Decimal | None:
+    return None if wei is None else from_units(wei, native.decimals)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chains.evm import erc20, model, multicall
-from chains.evm.abi import text_at, uint_at
+from chains.evm.abi import WORD, text_at, uint_at
 from chains.evm.codec import checksum, hexadecimal, integer, is_hash, quantity, unhex
 from chains.evm.lifecycle import Observation, follow
 from chains.evm.look import as_receipt
@@ -15,10 +15,11 @@ from chains.nodes import Answer, NodeError, parsed
 from core.accounts import Balance
 from core.errors import CambistError, Reason, Refused
 from core.money import from_units
-from core.ports import NetworkInfo
+from core.ports import Allowance, NetworkInfo
 from core.tokens import Token
 from core.transactions import Transaction, TransactionStatus
 
+_AGGREGATE_LIMIT = 500  # reads in one call: what public nodes let a call cost is enough for it
 _AGGREGATE_FROM = 3  # calls; for fewer a batch costs no more
 _TOO_WIDE = ("range", "too many", "more than", "limit", "response size")
 
@@ -84,6 +85,25 @@ class Reader:
                 for token, answer in zip(tokens, await self._rpc.batch(questions), strict=True)
             ]
         return [_amount(token, result) for token, result in zip(tokens, results, strict=True)]
+
+    async def allowances(
+        self, owner: str, tokens: Sequence[Token], spenders: Sequence[str]
+    ) -> list[Allowance]:
+        """Those above zero, in as few reads as may be. A contract that does not answer as tokens do
+        allows nothing that could be shown, and is left out."""
+        pairs = [
+            (token, spender) for token in tokens for spender in spenders if not token.is_native
+        ]
+        found = []
+        for start in range(0, len(pairs), _AGGREGATE_LIMIT):
+            part = pairs[start : start + _AGGREGATE_LIMIT]
+            answers = await self.multicall(
+                [Call(token.address, erc20.allowance(owner, spender)) for token, spender in part]
+            )
+            for (token, spender), answer in zip(part, answers, strict=True):
+                if isinstance(answer, bytes) and len(answer) == WORD and uint_at(answer):
+                    found.append(Allowance(token, checksum(spender), uint_at(answer)))
+        return found
 
     async def token(self, network: str, address: str) -> Token:
         """TOKEN_NOT_FOUND unless the contract tells its decimals and symbol."""

@@ -34,9 +34,11 @@ class RpcPool:
         clock: Clock,
         timeout: float = 10.0,  # float: seconds for aiohttp
         network: str = "",
+        private: Sequence[str] = (),
     ) -> None:
         self.network = network or f"chain {chain_id}"
         self.nodes = [Node(url) for url in urls]
+        self.private = [Node(url) for url in private]
         self.chain_id = chain_id
         self._clock = clock
         self._timeout = timeout
@@ -85,10 +87,12 @@ class RpcPool:
             raise self._unavailable()
         return answers
 
-    async def broadcast(self, raw: bytes) -> Outcome:
-        """Sends a raw transaction to every node, whatever is thought of it; returns as soon as one
-        has taken it, while the rest are still being told. Never raises."""
-        tasks = [asyncio.create_task(self._tell(node, raw)) for node in self.nodes]
+    async def broadcast(self, raw: bytes, private: bool = False) -> Outcome:
+        """Sends a raw transaction to every node, whatever is thought of it, or to every private one
+        and to nobody else; returns as soon as one has taken it, while the rest are still being
+        told. Never raises."""
+        tell, nodes = (self._whisper, self.private) if private else (self._tell, self.nodes)
+        tasks = [asyncio.create_task(tell(node, raw)) for node in nodes]
         self._stragglers.update(tasks)
         for task in tasks:
             task.add_done_callback(self._stragglers.discard)
@@ -101,10 +105,20 @@ class RpcPool:
 
     async def _tell(self, node: Node, raw: bytes) -> Answer | NodeTrouble:
         try:
-            request = ("eth_sendRawTransaction", [hexadecimal(raw)])
-            return (await self._ask(node, [request], None))[0]
+            return (await self._ask(node, [_send(raw)], None))[0]
         except NodeTrouble as trouble:
             return trouble
+
+    async def _whisper(self, node: Node, raw: bytes) -> Answer | NodeTrouble:
+        """To a private node, which need not answer anything else, such as for its chain id. The
+        chain id is in what is signed: on another chain it means nothing."""
+        try:
+            answer = (await self._post(node, [_send(raw)], self._timeout))[0]
+        except NodeTrouble as trouble:
+            node.failed(trouble, self._clock.monotonic())
+            return trouble
+        node.succeeded()
+        return answer
 
     async def _anywhere(self, calls: list[Request]) -> list[Answer]:
         answers: list[Answer] | None = None
@@ -205,6 +219,10 @@ class RpcPool:
             {"network": self.network, "nodes": troubles[:1000]},
             retry_after=min(waits) if waits else None,
         )
+
+
+def _send(raw: bytes) -> Request:
+    return "eth_sendRawTransaction", [hexadecimal(raw)]
 
 
 def _note_head(node: Node, params: list[Any], answer: Answer) -> None:

@@ -2,18 +2,24 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
 
 from chains.evm.codec import hexadecimal, keccak
-from chains.evm.envelope import Envelope, signer_of
+from chains.evm.envelope import Envelope
+from chains.evm.fees import Fees
 from chains.evm.heads import HeadTracker
 from chains.evm.model import TransactionPlan
 from chains.evm.nonces import NonceLedger
 from chains.evm.prepare import Prepared, prepare
 from chains.evm.prices import GasPrices
+from chains.evm.rivals import standing
+from chains.evm.routes import routed
 from chains.evm.rpc import RpcPool
+from chains.evm.signing import signed
 from chains.evm.watcher import TransactionWatcher
 from core.clock import Clock
-from core.errors import CambistError, Reason, Refused
 from core.ports import FeeOptions, NetworkInfo, Signer, TransactionLog
 from core.transactions import Transaction, TransactionStatus
 
@@ -40,7 +46,7 @@ class TransactionSender:
         self._signer = signer
         self._log = log
         self._clock = clock
-        self._prices = GasPrices(rpc)
+        self.prices = GasPrices(rpc)
         self._ledgers: dict[str, NonceLedger] = {}
         self._running: set[asyncio.Task[Transaction]] = set()
         watcher.on_end = self._settle
@@ -54,16 +60,14 @@ class TransactionSender:
         earlier = await self._earlier(plan)
         if earlier is not None:
             return earlier
-        if self._heads.head is None:
-            await self._heads.poll()
-        if self._heads.head is None:
-            raise CambistError(Reason.NODE_UNAVAILABLE, "the chain's head is not known yet")
-        ledger = self._ledger(plan.sender)
-        prepared = await prepare(
-            self._rpc, self._info, plan, options, self._heads.head, self._prices, ledger
-        )
-        # A caller that goes away must not leave a transaction half sent.
-        task = asyncio.create_task(self._commit(plan, prepared, ledger))
+        plan = replace(plan, details=routed(plan.details, options.route, self._rpc))
+        head, ledger = await self._heads.known(), self.ledger(plan.sender)
+        prepared = await prepare(self._rpc, self._info, plan, options, head, self.prices, ledger)
+        return await self.unhurt(self._commit(plan, prepared, ledger))
+
+    async def unhurt(self, work: Coroutine[Any, Any, Transaction]) -> Transaction:
+        """Runs to its end also when its caller goes away: nothing may be left half sent."""
+        task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._done)
         return await asyncio.shield(task)
@@ -87,30 +91,25 @@ class TransactionSender:
             earlier = await self._earlier(plan)
             if earlier is not None:
                 return earlier
-            transaction = await self._sign(plan, prepared, ledger.next(prepared.counts))
+            nonce = ledger.next(prepared.counts)
+            transaction = await self.sign(plan, prepared.fees, prepared.gas_limit, nonce)
             await self._watcher.adopt(transaction)
         return await self._watcher.broadcast(transaction.hash)
 
-    async def _sign(self, plan: TransactionPlan, prepared: Prepared, nonce: int) -> Transaction:
+    async def sign(
+        self, plan: TransactionPlan, fees: Fees, gas_limit: int, nonce: int
+    ) -> Transaction:
+        """A plan with all its numbers, signed; nothing is journaled or sent yet."""
         envelope = Envelope(
             chain_id=self._info.chain_id,
             nonce=nonce,
-            fees=prepared.fees,
-            gas_limit=prepared.gas_limit,
+            fees=fees,
+            gas_limit=gas_limit,
             to=plan.to,
             value=plan.value,
             data=plan.data,
         )
-        digest = envelope.digest()
-        signature = await self._signer.sign("evm", plan.sender, digest)
-        try:
-            raw, found = envelope.signed(signature), signer_of(digest, signature)
-        except ValueError as error:
-            raise Refused(
-                Reason.INTERNAL, f"the signer's answer is no signature: {error}"
-            ) from error
-        if found != plan.sender:
-            raise Refused(Reason.INTERNAL, f"the signer signed for {found}, not for {plan.sender}")
+        raw = await signed(self._signer, plan.sender, envelope)
         now = self._clock.now()
         return Transaction(
             network=self._info.id,
@@ -128,19 +127,19 @@ class TransactionSender:
         )
 
     async def _earlier(self, plan: TransactionPlan) -> Transaction | None:
-        """The intent's live transaction, or its last one."""
+        """The intent's live transaction; else the one that was included, else its last one."""
         found = [
             self._watcher.get(one.hash) or one
             for one in await self._log.by_intent(self._info.id, plan.intent)
             if one.purpose == plan.purpose
         ]
-        live = [one for one in found if not one.is_final]
-        return (live or found)[-1] if found else None
+        return max(found, key=standing, default=None)
 
-    def _ledger(self, address: str) -> NonceLedger:
+    def ledger(self, address: str) -> NonceLedger:
+        """The nonces of a signer."""
         return self._ledgers.setdefault(address, NonceLedger(lambda: self._watcher.nonces(address)))
 
     def _settle(self, transaction: Transaction) -> None:
         used = (TransactionStatus.FINAL, TransactionStatus.REVERTED, TransactionStatus.REPLACED)
         if transaction.status in used and transaction.nonce is not None:
-            self._ledger(transaction.address).settle(transaction.nonce)
+            self.ledger(transaction.address).settle(transaction.nonce)

@@ -15,10 +15,13 @@ from chains.evm.broadcast import Verdict
 from chains.evm.heads import HeadTracker
 from chains.evm.lifecycle import follow
 from chains.evm.look import Look, Observer
+from chains.evm.rivals import REPLACED_BY, is_superseded, is_twin, outdone, rivals, standing
+from chains.evm.routes import is_private
 from chains.evm.rpc import RpcPool
 from chains.evm.survey import Survey
+from chains.evm.waiting import wait_included
 from core.clock import MILLISECOND, Clock
-from core.errors import CambistError, Reason, Rejected, Unconfirmed
+from core.errors import CambistError, Reason, Rejected
 from core.ports import NetworkInfo, TransactionLog
 from core.transactions import Transaction, TransactionStatus
 
@@ -26,9 +29,6 @@ _SOON = 100 * MILLISECOND  # between broadcasts of what no node has taken yet
 _PAUSE = 500 * MILLISECOND  # at least, between broadcasts of what a node has lost
 _REMEMBERED = 1024  # final transactions kept in memory for questions
 _FRESH = frozenset({TransactionStatus.SIGNED, TransactionStatus.REORGANISED})
-_ON_CHAIN = frozenset(
-    {TransactionStatus.INCLUDED, TransactionStatus.FINAL, TransactionStatus.REVERTED}
-)
 _log = logging.getLogger(__name__)
 
 TransactionCallback = Callable[[Transaction], None]
@@ -108,11 +108,21 @@ class TransactionWatcher:
         followed = self._followed.get(hash)
         return followed.transaction if followed else self._ended.get(hash)
 
+    def rivals(self, transaction: Transaction) -> list[Transaction]:
+        """Those with the nonce of a transaction that are not final, oldest first."""
+        return rivals(transaction, self._live())
+
     async def adopt(self, transaction: Transaction) -> None:
         """Journals a signed transaction; from now on it is followed and its nonce is taken."""
         await self._log.save(transaction)
         self._followed[transaction.hash] = _Followed(transaction)
         self._tell(transaction)
+
+    async def note_replacement(self, original: str, replacement: Transaction) -> None:
+        """Writes at a transaction which one is to take its place."""
+        followed = self._followed.get(original)
+        if followed is not None:
+            await self._apply(followed, lambda current: [_pointing(current, replacement)])
 
     async def broadcast(self, hash: str) -> Transaction:
         """The first broadcast. Rejected if every node refused it as invalid: then it is in no
@@ -120,7 +130,7 @@ class TransactionWatcher:
         followed = self._followed[hash]
         transaction = followed.transaction
         followed.broadcast_time = self._clock.monotonic()
-        result = await self._rpc.broadcast(transaction.raw)
+        result = await self._rpc.broadcast(transaction.raw, is_private(transaction))
         now = self._clock.now()
         if result.verdict is Verdict.REFUSED and not await self._known(hash):
             dropped = replace(
@@ -149,37 +159,15 @@ class TransactionWatcher:
         return followed.transaction
 
     async def wait_included(self, hash: str, timeout: float) -> Transaction:  # float: seconds
-        """Returns once the transaction is in a block, or has ended otherwise. Unconfirmed after
-        `timeout`: it is still followed."""
-        current = self.get(hash)
-        if current is None:
-            raise CambistError(
-                Reason.TRANSACTION_NOT_FOUND,
-                f"no transaction of ours is {hash[:80]!r}",
-                {"hash": hash[:80], "network": self._info.id},
-            )
-        done: asyncio.Future[Transaction] = asyncio.get_running_loop().create_future()
-
-        def notice(one: Transaction) -> None:
-            if one.hash == hash and (one.is_final or one.status in _ON_CHAIN) and not done.done():
-                done.set_result(one)
-
-        unsubscribe = self.subscribe(notice)
-        notice(current)
-        try:
-            return await asyncio.wait_for(done, timeout)
-        except TimeoutError as error:
-            raise Unconfirmed(
-                Reason.OUTCOME_UNKNOWN,
-                f"transaction {hash} was not included within {timeout} s; it is still followed",
-                {"hash": hash, "network": self._info.id},
-            ) from error
-        finally:
-            unsubscribe()
+        """Returns once the transaction, or one that took its place and does the same, is in a
+        block, or once it has ended otherwise. Unconfirmed after `timeout`."""
+        return await wait_included(
+            hash, self._info.id, self.get, self._twin, self.subscribe, timeout
+        )
 
     async def check(self) -> None:
         """One look at everything pending; raises CambistError when no node answers."""
-        looks = await self._observer.look([one.transaction for one in self._followed.values()])
+        looks = await self._observer.look(self._live())
         for look in looks:
             followed = self._followed.get(look.transaction.hash)
             if followed is not None:
@@ -200,17 +188,31 @@ class TransactionWatcher:
                 self._clock.now(),
             ),
         )
-        if look.missing and not followed.transaction.is_final:
+        if followed.transaction.is_final:
+            await self._outdo(followed.transaction)
+        elif look.missing:
             await self._again(followed)
+
+    async def _outdo(self, winner: Transaction) -> None:
+        """Ends those whose nonce a transaction has used for good."""
+        for rival in self.rivals(winner):
+
+            def end(current: Transaction) -> list[Transaction]:
+                return outdone(current, winner, self._clock.now())
+
+            await self._apply(self._followed[rival.hash], end)
 
     async def _again(self, followed: _Followed) -> None:
         """Broadcasts the same bytes again, but not more often than blocks come."""
+        if is_superseded(followed.transaction, self._live()):
+            return
         now, last = self._clock.monotonic(), followed.broadcast_time
         pause = _SOON if followed.transaction.status in _FRESH else self._pause
         if last is not None and now - last < pause:
             return
         followed.broadcast_time = now
-        result = await self._rpc.broadcast(followed.transaction.raw)
+        raw, private = followed.transaction.raw, is_private(followed.transaction)
+        result = await self._rpc.broadcast(raw, private)
         _log.info(
             "transaction %s broadcast again: %s", followed.transaction.hash, result.verdict.name
         )
@@ -249,6 +251,15 @@ class TransactionWatcher:
         for callback in self._callbacks:
             loop.call_soon(callback, transaction)
 
+    def _live(self) -> list[Transaction]:
+        return [one.transaction for one in self._followed.values()]
+
+    def _twin(self, transaction: Transaction) -> Transaction | None:
+        """What does the same in a transaction's place: of several the one that tells most."""
+        known = (*self._live(), *self._ended.values())
+        twins = (one for one in known if one.hash != transaction.hash and is_twin(transaction, one))
+        return max(twins, key=standing, default=None)
+
     async def _known(self, hash: str) -> bool:
         """Whether any node knows a transaction; a doubt counts as yes."""
         try:
@@ -260,8 +271,10 @@ class TransactionWatcher:
     async def _run(self) -> None:
         while True:
             # The tick matters only while something is pending: nothing else needs looking.
+            # Not wait_for: before Python 3.12 it loses a cancel that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._tick if self._followed else None)
+                async with asyncio.timeout(self._tick if self._followed else None):
+                    await self._wake.wait()
             self._wake.clear()
             if not self._followed:
                 self._survey.clear()
@@ -270,3 +283,8 @@ class TransactionWatcher:
                 await self.check()
             except CambistError as error:
                 _log.info("pending transactions of %s not seen: %s", self._info.id, error.reason)
+
+
+def _pointing(transaction: Transaction, replacement: Transaction) -> Transaction:
+    details = {**transaction.details, REPLACED_BY: replacement.hash}
+    return replace(transaction, details=details, update_time=replacement.create_time)

@@ -93,7 +93,8 @@ class TransactionBook:
         waiters = self._waiters.setdefault(hash, set())
         waiters.add(future)
         try:
-            return await asyncio.wait_for(future, timeout)
+            async with asyncio.timeout(timeout):
+                return await future
         except TimeoutError:
             known = self.get(hash) or known
             message = f"{hash} was not seen in a block in {timeout} s; it is sent and followed on"

@@ -220,7 +220,9 @@ class Tracker:
                 self._note(Health.DEGRADED, f"{type(error).__name__}: see the log")
             self.book.news.clear()
             try:
-                await asyncio.wait_for(self.book.news.wait(), self._pause())
+                # Not wait_for: before Python 3.12 it loses a cancel that comes with the event.
+                async with asyncio.timeout(self._pause()):
+                    await self.book.news.wait()
             except TimeoutError:
                 continue
 

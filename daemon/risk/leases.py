@@ -116,7 +116,9 @@ class Leases:
             )  # float: seconds
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), _RETRY if failed else wait)
+                # Not wait_for: before Python 3.12 it loses a cancel that comes with the event.
+                async with asyncio.timeout(_RETRY if failed else wait):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 
