@@ -251,6 +251,14 @@ class ExchangeVenue:
         """The rate-limit budgets and what is used of them."""
         return self.limiter.usage()
 
+    async def connecting(self, stream: StreamSpec, credentials: Credentials | None = None) -> None:
+        """Takes what a connection costs from the budgets, once there is room. Raises Refused
+        when that takes too long, and while the venue has banned us."""
+        if stream.connect:
+            scope = account_scope(credentials)
+            permit = await self.limiter.acquire(stream.connect, scope, commands.Priority.QUERY)
+            permit.landed({})
+
     def fault(self, what: str, error: BaseException) -> None:
         """Something of the venue's could not be understood: loud for a minute, in `condition`."""
         self.conditions.fault("format", wire.protocol_error(self.spec.id, what, error).message)
@@ -278,6 +286,7 @@ class ExchangeVenue:
         await self._topics.remove(upstream)
 
     async def _stream_token(self, stream: StreamSpec) -> str:
+        await self.connecting(stream)
         if stream.token is None:
             return ""
         return await self.caller.call(stream.token, self.scope())

@@ -88,6 +88,7 @@ class EntryStream:
     async def token(self) -> str:
         """Waits until instruments are known, then gets what the stream asks for."""
         await self._market.loaded.wait()
+        await self._market.connecting(self._stream, self._credentials)
         if self._stream.token is not None:
             self._token = await self._market.caller.call(
                 self._stream.token, self._scope, self._credentials

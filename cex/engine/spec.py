@@ -251,6 +251,7 @@ class StreamSpec:
     quiet: int = 15 * SECOND
     silence: int = 40 * SECOND
     inflate: Callable[[bytes], bytes] | None = None  # for binary frames
+    connect: Mapping[str, int] = field(default_factory=dict)  # what connecting takes from pools
     max_topics: int = 200
     topics_per_frame: int = 100
     frame_interval: int = SECOND // 4  # ns between our frames

@@ -99,6 +99,7 @@ class UserStream:
             self._market.offset.reset()
             await self._market.caller.synchronize()
             self._resynchronize = False
+        await self._market.connecting(self._spec.stream, self._credentials)
         command = self._spec.stream.token
         if command is None:
             return ""

@@ -409,6 +409,7 @@ def topics(make: Any) -> Any:
 SIGNER = QuerySigner("X-MBX-APIKEY", receive_window=5000)
 POOLS = (  # of an address: weight and requests; of an account: orders that nothing has filled yet
     Pool("weight", 6000, 60 * SECOND), Pool("requests", 300_000, 300 * SECOND),
+    Pool("connections", 300, 300 * SECOND),
     Pool("orders_10s", 100, 10 * SECOND, account=True),
     Pool("orders_1d", 200_000, DAY, account=True))
 USAGE = {
@@ -495,11 +496,14 @@ CHANNELS = {
         f"kline_{INTERVALS[interval]}",
         readers.candle_stream(lambda raw: decode_candle(kline_of(raw)), WORDS)(interval))])),
 }
+CONNECT = {"connections": 1}
 STREAM = spec.StreamSpec(  # five of our frames a second; 1024 topics would be allowed
     host="stream", path="/stream", route=route_market, subscribe=write("SUBSCRIBE"),
-    unsubscribe=write("UNSUBSCRIBE"), max_topics=200, frame_interval=SECOND // 4)
+    unsubscribe=write("UNSUBSCRIBE"), connect=CONNECT, max_topics=200, frame_interval=SECOND // 4)
 PRIVATE = spec.PrivateSpec(
-    spec.StreamSpec(host="ws_api", path="/ws-api/v3", route=route_account, opening=(log_in,)),
+    spec.StreamSpec(
+        host="ws_api", path="/ws-api/v3", route=route_account, opening=(log_in,),
+        connect={**CONNECT, "weight": 2}),
     {"executionReport": parse_execution, "outboundAccountPosition": parse_position,
      # The position event that comes along has the new amounts; order lists we do not place.
      "balanceUpdate": lambda payload, scope: (), "externalLockUpdate": lambda payload, scope: (),

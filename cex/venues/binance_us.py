@@ -62,6 +62,7 @@ def user_path(session: Session) -> str:
 
 POOLS = (
     Pool("weight", 1200, 60 * SECOND), Pool("requests", 5000, 300 * SECOND),
+    Pool("connections", 300, 300 * SECOND),
     Pool("orders_10s", 50, 10 * SECOND, account=True),
     Pool("orders_1d", 160_000, DAY, account=True))
 NAMED = KeySigner("X-MBX-APIKEY")  # listen keys are asked for without a signature

@@ -523,6 +523,7 @@ def read_wallets(frame: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
 SIGNER = HeaderSigner("X-BAPI-", receive_window=5000)
 POOLS = (  # of an address, whatever it asks for; of an account: each kind, in any second
     Pool("requests", 600, 5 * SECOND, window=Window.ROLLING, shared=True),
+    Pool("connections", 500, 300 * SECOND, window=Window.ROLLING, shared=True),
     *(Pool(name, limit, SECOND, account=True, window=Window.ROLLING)
       for name, limit in (("create", 20), ("create_batch", 20), ("amend", 10), ("cancel", 20),
                           ("cancel_all", 20), ("orders", 50), ("history", 50), ("fills", 50),
@@ -607,13 +608,14 @@ CHANNELS = {
 def ping(now: int) -> bytes:
     return b'{"op":"ping"}'
 
+CONNECT = {"connections": 1}
 STREAM = spec.StreamSpec(  # ten topics a frame are allowed for spot
     host="stream", path="/v5/public/spot", route=route, subscribe=write("subscribe"),
-    unsubscribe=write("unsubscribe"), ping=ping, topics_per_frame=10)
+    unsubscribe=write("unsubscribe"), connect=CONNECT, ping=ping, topics_per_frame=10)
 PRIVATE = spec.PrivateSpec(
     spec.StreamSpec(
         host="stream", path="/v5/private", route=route, opening=(log_in,),
-        subscribe=write("subscribe"), ping=ping),
+        subscribe=write("subscribe"), connect=CONNECT, ping=ping),
     {"order": rows_of("spot", read_order), "execution": rows_of("spot", read_execution),
      "wallet": read_wallets})
 ENTRY = spec.OrderEntry(
@@ -622,7 +624,8 @@ ENTRY = spec.OrderEntry(
         ask.Cancel: "order.cancel", ask.Replace: "order.amend"},
     write=write_order,
     stream=spec.StreamSpec(
-        host="stream", path="/v5/trade", route=route_entry, opening=(log_in_to_trade,), ping=ping))
+        host="stream", path="/v5/trade", route=route_entry, opening=(log_in_to_trade,),
+        connect=CONNECT, ping=ping))
 COMMON = (
     *rules(
         ("10000 10016 10019", Reason.VENUE_UNAVAILABLE), ("10014", Reason.OUTCOME_UNKNOWN),

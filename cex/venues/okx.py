@@ -598,6 +598,7 @@ def pool(name: str, limit: int, account: bool = True) -> Pool:
     return Pool(name, limit, 2 * SECOND, account, spec.Window.ROLLING, shared=True)
 
 POOLS = (  # each endpoint has its own, of an address or of an account; some for each instrument
+    Pool("connections", 3, SECOND, window=spec.Window.ROLLING, shared=True),
     *(pool(name, limit, account=False) for name, limit in {
         "time": 10, "instruments": 20, "book": 40, "ticker": 20, "trades": 100, "candles": 40,
         "old_candles": 20}.items()),
@@ -705,7 +706,7 @@ CHANNELS = {
 PUBLIC = spec.StreamSpec(  # three of our frames a second, 480 an hour; cut after 30 s of silence
     host="stream", path="/ws/v5/public", route=route, subscribe=write("subscribe", "instId"),
     unsubscribe=write("unsubscribe", "instId"), ping=lambda now: b"ping",
-    frame_interval=SECOND // 2)
+    connect={"connections": 1}, frame_interval=SECOND // 2)
 PRIVATE = spec.PrivateSpec(
     replace(PUBLIC, path="/ws/v5/private", opening=(log_in,),
             subscribe=write("subscribe", "instType")),

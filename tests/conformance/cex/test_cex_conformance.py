@@ -261,8 +261,11 @@ def test_capabilities_are_operations_and_channels_that_exist(name: str) -> None:
     calls = {"replace": commands.Replace, "fills": commands.ListFills, "fees": commands.GetFees}
     for capability, kind in calls.items():
         assert (kind in spec.operations) == (capability in declared)
-    for pool in {rule_pool for rule in spec.errors for rule_pool in rule.pools}:
-        assert pool in {known.name for known in spec.pools}
+    pools = {rule_pool for rule in spec.errors for rule_pool in rule.pools}
+    entry = [spec.entry.stream] if spec.entry and spec.entry.stream else []
+    for stream in (*spec.streams.values(), spec.private.stream, *entry):
+        pools |= {name.partition("/")[0] for name in stream.connect}
+    assert pools <= {known.name for known in spec.pools}
 
 
 @pytest.mark.parametrize("name", VENUES)

@@ -9,11 +9,12 @@ from cex.engine.account import ExchangeAccount
 from cex.engine.credentials import Credentials
 from cex.engine.gate import Gates
 from cex.engine.market import ExchangeVenue
+from cex.engine.spec import Pool
 from cex.venues.binance import VENUE
 from core.clock import SECOND, SystemClock
 from core.errors import CambistError, Reason, Refused, Unconfirmed
 from core.orders import OrderStatus
-from core.ports import Health, RateLimitUsage
+from core.ports import Channel, Health, RateLimitUsage
 from tests.integration.cex.conftest import REQUEST
 from tests.support.binance_server import BinanceServer, error
 from tests.support.local_exchange import Answer, LocalExchange
@@ -69,6 +70,25 @@ async def test_a_ban_silences_all_products_of_the_host(way: str) -> None:
         assert len(exchange.requests) == sent
         for venue in venues:
             await venue.stop()
+
+
+async def test_connections_are_metered_too() -> None:
+    pools = [p for p in VENUE.pools if p.name != "connections"]
+    spec = replace(VENUE, pools=(*pools, Pool("connections", 1, 3600 * SECOND)))
+    async with LocalExchange() as exchange:
+        server = BinanceServer(exchange)
+        venue = ExchangeVenue(spec, SystemClock(), server.hosts)
+        await venue.start()
+        await exchange.until(venue.loaded.is_set, "the instruments")
+        instrument = venue.instruments["BTC-USDT"]
+        await venue.subscribe(Channel.BOOK, instrument, lambda event: None)
+        await exchange.until(lambda: server.market_sockets, "the stream")
+        server.market_sockets[0].drop()
+        await exchange.until(lambda: "rate limit" in venue.condition.reason, "the refusal")
+        assert venue.condition.health is Health.DEGRADED
+        assert told(venue)["connections", "ip"].used == 1
+        assert server.market_sockets == []
+        await venue.stop()
 
 
 async def test_a_refusal_by_the_venue_itself_is_no_ban() -> None:
