@@ -110,10 +110,11 @@ class _Side:
         # written out here is called some hundred thousand times a second.
         for price, quantity in rows:
             key, text = known.get(price) or self._learn(price)
-            if not _PLAIN(quantity):
-                raise _refused(quantity)
-            if quantity[-1] == "0" and "." in quantity:
-                quantity = quantity.rstrip("0").rstrip(".")
+            if quantity != "0":  # which is often, and needs no look
+                if not _PLAIN(quantity):
+                    raise _refused(quantity)
+                if quantity[-1] == "0" and "." in quantity:
+                    quantity = quantity.rstrip("0").rstrip(".")
             if quantity != "0":
                 if text not in quantities:
                     at = bisect_left(self.keys, key)
