@@ -35,12 +35,38 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """A pool that a part of a swap goes through. `fee` is the pool's, as a fraction."""
+
+    venue: str
+    pool: str
+    token_in: Token
+    token_out: Token
+    fee: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A part of a swap: how much goes which way. Amounts in units of the swap's two tokens;
+    `guaranteed` as in a quote, for this part."""
+
+    units_in: int
+    units_out: int
+    guaranteed: int
+    hops: tuple[Hop, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """What a swap would give at a block.
 
     `exact_in` tells which amount is fixed. `guaranteed` is the least out (exact in) or the most in
     (exact out) that the transaction will accept. `price` is amount out for one unit in, fees
-    included; `price_impact` is a fraction against the pool's mid price, fee excluded.
+    included; `price_impact` is a fraction against the pools' mid prices, fees excluded.
+
+    `legs` are the parts, executed by one transaction to the router of the venue `executor`, which
+    is the contract `spender`. `gas` is an estimate of what the swap takes, `gas_cost` its worth in
+    units of the token that is not fixed (out for exact in); None where that is not known.
     """
 
     id: str
@@ -59,6 +85,11 @@ class Quote:
     block: int
     create_time: int
     expire_time: int
+    legs: tuple[Leg, ...] = ()
+    executor: str = ""
+    spender: str = ""
+    gas: int = 0
+    gas_cost: int | None = None
 
 
 class SwapVenue(Venue, Protocol):

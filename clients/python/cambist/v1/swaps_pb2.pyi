@@ -118,6 +118,90 @@ class RequiredApproval(_message.Message):
 Global___RequiredApproval: _TypeAlias = RequiredApproval  # noqa: Y015
 
 @_typing.final
+class SwapHop(_message.Message):
+    """A pool that a part of a swap goes through."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VENUE_FIELD_NUMBER: _builtins.int
+    POOL_FIELD_NUMBER: _builtins.int
+    TOKEN_IN_FIELD_NUMBER: _builtins.int
+    TOKEN_OUT_FIELD_NUMBER: _builtins.int
+    FEE_FIELD_NUMBER: _builtins.int
+    venue: _builtins.str
+    """The pool's venue."""
+    pool: _builtins.str
+    """The pool's address."""
+    token_in: _builtins.str
+    """The token that goes in, by address; the wrapped one for the native coin."""
+    token_out: _builtins.str
+    """The token that comes out, by address; the wrapped one for the native coin."""
+    fee: _builtins.str
+    """The pool's fee, as a fraction."""
+    def __init__(
+        self,
+        *,
+        venue: _builtins.str = ...,
+        pool: _builtins.str = ...,
+        token_in: _builtins.str = ...,
+        token_out: _builtins.str = ...,
+        fee: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fee", b"fee", "pool", b"pool", "token_in", b"token_in", "token_out", b"token_out", "venue", b"venue"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SwapHop: _TypeAlias = SwapHop  # noqa: Y015
+
+@_typing.final
+class SwapLeg(_message.Message):
+    """A part of a swap that goes its own way. All parts are one transaction."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHARE_FIELD_NUMBER: _builtins.int
+    AMOUNT_IN_FIELD_NUMBER: _builtins.int
+    AMOUNT_OUT_FIELD_NUMBER: _builtins.int
+    GUARANTEED_FIELD_NUMBER: _builtins.int
+    HOPS_FIELD_NUMBER: _builtins.int
+    share: _builtins.str
+    """How much of the fixed amount it is, as a fraction."""
+    @_builtins.property
+    def amount_in(self) -> _chains_pb2.TokenAmount:
+        """What goes in."""
+
+    @_builtins.property
+    def amount_out(self) -> _chains_pb2.TokenAmount:
+        """What comes out."""
+
+    @_builtins.property
+    def guaranteed(self) -> _chains_pb2.TokenAmount:
+        """The least that comes out of it (exact in) or the most that goes into it (exact out)."""
+
+    @_builtins.property
+    def hops(self) -> _containers.RepeatedCompositeFieldContainer[Global___SwapHop]:
+        """The pools, in the order in which they are passed."""
+
+    def __init__(
+        self,
+        *,
+        share: _builtins.str = ...,
+        amount_in: _chains_pb2.TokenAmount | None = ...,
+        amount_out: _chains_pb2.TokenAmount | None = ...,
+        guaranteed: _chains_pb2.TokenAmount | None = ...,
+        hops: _abc.Iterable[Global___SwapHop] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "guaranteed", b"guaranteed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "guaranteed", b"guaranteed", "hops", b"hops", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SwapLeg: _TypeAlias = SwapLeg  # noqa: Y015
+
+@_typing.final
 class Quote(_message.Message):
     """What a swap would give at a block."""
 
@@ -138,6 +222,10 @@ class Quote(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REQUIRED_APPROVAL_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    LEGS_FIELD_NUMBER: _builtins.int
+    EXECUTOR_FIELD_NUMBER: _builtins.int
+    GAS_FIELD_NUMBER: _builtins.int
+    GAS_COST_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
     venue: _builtins.str
@@ -154,6 +242,10 @@ class Quote(_message.Message):
     """The block that it is of."""
     plan: _builtins.str
     """The plan in words."""
+    executor: _builtins.str
+    """The venue whose router executes it."""
+    gas: _builtins.int
+    """An estimate of the gas that it takes."""
     @_builtins.property
     def amount_in(self) -> _chains_pb2.TokenAmount:
         """What goes in."""
@@ -182,6 +274,16 @@ class Quote(_message.Message):
     def required_approval(self) -> Global___RequiredApproval:
         """What the wallet must approve first; absent when nothing, or when no wallet was named."""
 
+    @_builtins.property
+    def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___SwapLeg]:
+        """The parts, each with its way."""
+
+    @_builtins.property
+    def gas_cost(self) -> _chains_pb2.TokenAmount:
+        """What that gas is worth now: in the token that comes out (exact in) or goes in (exact out).
+        Absent when it is not known.
+        """
+
     def __init__(
         self,
         *,
@@ -200,10 +302,14 @@ class Quote(_message.Message):
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         required_approval: Global___RequiredApproval | None = ...,
         plan: _builtins.str = ...,
+        legs: _abc.Iterable[Global___SwapLeg] | None = ...,
+        executor: _builtins.str = ...,
+        gas: _builtins.int = ...,
+        gas_cost: _chains_pb2.TokenAmount | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "create_time", b"create_time", "expire_time", b"expire_time", "guaranteed", b"guaranteed", "required_approval", b"required_approval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "create_time", b"create_time", "expire_time", b"expire_time", "gas_cost", b"gas_cost", "guaranteed", b"guaranteed", "required_approval", b"required_approval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "block", b"block", "create_time", b"create_time", "expire_time", b"expire_time", "guaranteed", b"guaranteed", "id", b"id", "mode", b"mode", "plan", b"plan", "pools", b"pools", "price", b"price", "price_impact", b"price_impact", "required_approval", b"required_approval", "slippage", b"slippage", "venue", b"venue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "block", b"block", "create_time", b"create_time", "executor", b"executor", "expire_time", b"expire_time", "gas", b"gas", "gas_cost", b"gas_cost", "guaranteed", b"guaranteed", "id", b"id", "legs", b"legs", "mode", b"mode", "plan", b"plan", "pools", b"pools", "price", b"price", "price_impact", b"price_impact", "required_approval", b"required_approval", "slippage", b"slippage", "venue", b"venue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
