@@ -173,8 +173,9 @@ class BookSync:
             bids, asks = self.book.apply(message.bids, message.asks)
         if self._trim:
             for side, gone in zip((bids, asks), self.book.trim(self._trim), strict=True):
-                side[0].extend(gone)
-                side[1].extend("0" for _ in gone)
+                if gone:
+                    side[0].extend(gone)
+                    side[1].extend("0" for _ in gone)
         self.sequence = message.last
         self.event_time = message.event_time
         self.receive_time = received
