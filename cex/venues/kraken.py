@@ -6,9 +6,11 @@ https://docs.kraken.com: REST (/0/…), websocket v2, trading and REST limits, e
 # Set by hand: a venue's tables are read beside its documentation. Wire structs keep its spelling.
 # fmt: off
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from operator import add
 from typing import Any
 from zlib import crc32
 
@@ -160,10 +162,14 @@ class RawLevel(Wire, gc=False):
 
 class RawBook(Wire, gc=False):
     symbol: str
-    bids: list[RawLevel]
-    asks: list[RawLevel]
+    bids: Raw
+    asks: Raw
     checksum: int | None = None
     timestamp: Raw = NONE
+
+class BookFrame(Wire, gc=False):
+    type: str
+    data: list[RawBook]
 
 class Head(Wire):
     symbol: str
@@ -208,8 +214,8 @@ class StreamFee(Wire):
 
 decode_envelope, decode_frame = decoder(RawEnvelope), decoder(Frame)
 decode_items, decode_head, decode_order = decoder(list[Raw]), decoder(Head), decoder(RawOrder)
-decode_books, decode_subscription = decoder(list[RawBook]), decoder(Subscription)
-decode_orders = decoder(dict[str, RawOrder])
+decode_books, decode_levels = decoder(BookFrame), decoder(list[RawLevel])
+decode_orders, decode_subscription = decoder(dict[str, RawOrder]), decoder(Subscription)
 change_of, fees_of = member("change", Raw, NONE), member("fees", list[StreamFee], [])
 
 def result(type_: Any) -> Any:
@@ -445,10 +451,11 @@ def failure_of(errors: Sequence[str]) -> Failure:
 # -- streams ---------------------------------------------------------------------------------------
 
 def route(frame: bytes) -> Iterable[Routed]:
+    if frame.startswith(b'{"channel":"book"'):  # nearly all are
+        return route_books(frame)
     raw = decode_frame(frame)
     if raw.channel == "book":
-        whole = lookup({"snapshot": True, "update": False}, raw.type, "kind of message")
-        return [(f"book {book.symbol}", (book, whole)) for book in decode_books(raw.data)]
+        return route_books(frame)
     if raw.channel in ("trade", "ticker", "ohlc"):
         items = [(decode_head(item), item) for item in decode_items(raw.data)]
         return [(f"{raw.channel}{head.interval or ''} {head.symbol}", item) for head, item in items]
@@ -464,6 +471,13 @@ def route(frame: bytes) -> Iterable[Routed]:
         return (Nack(str(raw.req_id), *raw.error.partition(":")[::2]),)
     told = decode_subscription(raw.result)
     return (Ack(f"{raw.method} {told.channel}{told.interval or ''} {told.symbol}".strip()),)
+
+def route_books(frame: bytes) -> Sequence[Routed]:
+    raw = decode_books(frame)
+    whole = lookup(WHOLE, raw.type, "kind of message")
+    return [(f"book {book.symbol}", (book, whole)) for book in raw.data]
+
+WHOLE = {"snapshot": True, "update": False}
 
 def answer(raw: Frame) -> Sequence[Routed]:
     """As REST would write it. A token that is no longer valid needs a new connection."""
@@ -501,21 +515,32 @@ def write_order(
              "params": {**params, "token": session.token}, "req_id": session.id}
     return Outgoing(wire.encode(frame), (f"order {session.id}",))
 
+LEVELS = re.compile(r'\{"price":([0-9.]+),"qty":([0-9.]+)\}').findall
+
+def levels(raw: Raw) -> list[tuple[str, str]]:
+    """Numbers as the venue wrote them. As it writes today, the expression finds them in a fifth of
+    the time that decoding takes."""
+    told = str(raw, "utf-8")
+    if told == "[]":
+        return []
+    found = LEVELS(told)
+    if len(found) == told.count("{"):
+        return found
+    return [(spelled(level.price), spelled(level.qty)) for level in decode_levels(raw)]
+
 def spelled(raw: Raw) -> str:
-    """A number as the venue wrote it, bare or quoted, without an exponent."""
-    told = str(raw, "ascii")
-    if '"' in told or "e" in told or "E" in told:
-        return format(Decimal(told.strip('"')), "f")
-    return told
+    """A number, bare or quoted, without an exponent."""
+    return format(Decimal(str(raw, "ascii").strip('"')), "f")
 
 def read_book(payload: Any, instrument: Instrument, received: int) -> Iterable[BookMessage]:
     """A snapshot as large as a depth that is offered was cut to it."""
     raw, whole = payload
-    bids, asks = ([(spelled(r.price), spelled(r.qty)) for r in s] for s in (raw.bids, raw.asks))
-    size = max(len(bids), len(asks)) if whole else 0
-    return (BookMessage(
-        bids, asks, whole=whole, checksum=raw.checksum, event_time=wire.rfc3339(raw.timestamp),
-        depth=size if size in DEPTHS else 0),)
+    message = BookMessage(
+        levels(raw.bids), levels(raw.asks), whole=whole, checksum=raw.checksum,
+        event_time=wire.rfc3339(raw.timestamp))
+    if whole and (size := max(len(message.bids), len(message.asks))) in DEPTHS:
+        message.depth = size
+    return (message,)
 
 class Digits(dict[str, str]):
     """Canonical numbers with so many decimals, as the checksum wants them: without the point and
@@ -538,12 +563,24 @@ def checksum_for(instrument: Instrument) -> Callable[[Any], int]:
         Digits(-int(step.as_tuple().exponent)).__getitem__
         for step in (instrument.price_tick, instrument.quantity_step))
 
+    def side() -> Callable[[Any], bytes]:
+        known: Any = None
+        spelled = b""
+
+        def text_of(levels: Any) -> bytes:
+            nonlocal known, spelled
+            if levels != known:  # most changes are on the other side, or farther away
+                known = levels
+                spelled = "".join(map(add, map(prices, levels[0]), map(sizes, levels[1]))).encode()
+            return spelled
+
+        return text_of
+
+    of_bids, of_asks = side(), side()
+
     def checksum(book: Any) -> int:
         bids, asks = book.snapshot(10)
-        parts = [""] * 2 * (len(asks[0]) + len(bids[0]))
-        parts[::2] = map(prices, asks[0] + bids[0])
-        parts[1::2] = map(sizes, asks[1] + bids[1])
-        return crc32("".join(parts).encode())
+        return crc32(of_bids(bids), crc32(of_asks(asks)))
 
     return checksum
 
@@ -753,6 +790,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.PlaceOrders: Operation(
         "POST", "/0/private/AddOrderBatch", result(RawMany), parse_many_placed, encode_many,
         lambda command: {
+            **CALL,
             f"trading/{command.orders[0].instrument.venue_symbol}": -(-len(command.orders) // 2)},
         signed=True, layout=spec.Layout.JSON),
     ask.Preview: Operation(

@@ -150,3 +150,23 @@ def test_any_book_has_the_checksum_of_its_text(
     (message,) = messages(frame, made)
     assert sync.message(message, 1) is not None
     assert sync.state is BookState.LIVE, sync.reason
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"price":0.5657,"qty":0.00000012}',
+        '{"price": 0.5657, "qty": 1.2E-7}',
+        '{"price":"0.5657","qty":"0.00000012"}',
+        '{"qty":1.2e-7,"price":0.5657}',
+        '{"price":0.5657,"qty":0.00000012,"orders":3}',
+    ],
+)
+def test_a_number_means_the_same_however_it_is_spelled(row: str) -> None:
+    frame = (
+        '{"type":"update","channel":"book","data":[{"symbol":"MATIC/USD","bids":[' + row + "],"
+        '"asks":[ ],"checksum":1,"timestamp":"2026-10-06T17:35:55.440295Z"}]}'
+    )
+    (message,) = messages(frame.encode(), INSTRUMENTS["MATIC-USD"])
+    assert message.bids == [("0.5657", "0.00000012")]
+    assert message.asks == []
