@@ -45,6 +45,7 @@ class Dialect:
     peer: Callable[[Any], Any] = lambda frame: frame
     depth: int = 1000
     bare: str = ""  # ccxt's symbol, where it is not base and quote
+    contract: str = "1"  # base units of one, where quantities are in contracts
 
 
 def session(dialect: Dialect, played: Recording, count: int) -> tuple[Book, list[Any]]:
@@ -108,12 +109,12 @@ def _bybit(kind: str, number: int, bids: Any, asks: Any) -> Any:
         "cts": _TIME + number}  # fmt: skip
 
 
-def _okx(action: str, number: int, bids: Any, asks: Any) -> Any:
+def _okx(symbol: str, action: str, number: int, bids: Any, asks: Any) -> Any:
     sides = [[[*row, "0", "1"] for row in rows] for rows in (bids, asks)]
     data = {
         "asks": sides[1], "bids": sides[0], "ts": str(_TIME + number), "checksum": 0,
         "seqId": number, "prevSeqId": number - 1 if action == "update" else -1}  # fmt: skip
-    arg = {"channel": "books", "instId": "NKN-USDT"}
+    arg = {"channel": "books", "instId": symbol}
     return {"arg": arg, "action": action, "data": [data]}
 
 
@@ -178,6 +179,15 @@ _BYBIT = (
     lambda number, change, after: _bybit("delta", number, change.bids, change.asks),
     lambda book: _bybit("snapshot", book.number, book.bids, book.asks),
 )
+
+
+def _okx_of(symbol: str) -> tuple[Write, Callable[[Book], Any]]:
+    return (
+        lambda number, change, after: _okx(symbol, "update", number, change.bids, change.asks),
+        lambda book: _okx(symbol, "snapshot", book.number, book.bids, book.asks),
+    )
+
+
 _SPOT = "wss://local/v5/public/spot"
 DIALECTS = (
     Dialect(
@@ -194,9 +204,10 @@ DIALECTS = (
         "bybit_perpetual", "bybit", "NKNUSDT", "wss://local/v5/public/linear", *_BYBIT, depth=200,
         bare="NKN/USDT:USDT"),
     Dialect(
-        "okx", "okx", "NKN-USDT", "wss://local/ws/v5/public",
-        lambda number, change, after: _okx("update", number, change.bids, change.asks),
-        lambda book: _okx("snapshot", book.number, book.bids, book.asks), depth=400),
+        "okx", "okx", "NKN-USDT", "wss://local/ws/v5/public", *_okx_of("NKN-USDT"), depth=400),
+    Dialect(
+        "okx_perpetual", "okx", "NKN-USDT-SWAP", "wss://local/ws/v5/public",
+        *_okx_of("NKN-USDT-SWAP"), depth=400, bare="NKN/USDT:USDT", contract="0.01"),
     Dialect(
         "kraken", "kraken", "NKN/USDT", "wss://local/v2",
         lambda number, change, after: _kraken("update", change.bids, change.asks, after()),

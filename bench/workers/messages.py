@@ -38,8 +38,9 @@ def ours(dialect: Dialect, book: Book, encode: bool) -> Contender:
     assert channel.book is not None
     kind, tick, step = InstrumentKind[spec.kind.name], Decimal("0.00001"), Decimal("0.00000001")
     instrument = Instrument(
-        spec.id, "NKN-USDT", dialect.symbol, kind, "NKN", "USDT", "USDT", tick, step
-    )
+        spec.id, "NKN-USDT", dialect.symbol, kind, "NKN", "USDT", "USDT", tick, step,
+        contract_size=Decimal(dialect.contract),
+    )  # fmt: skip
     clock = SystemClock()
 
     def told(event: Any) -> None:

@@ -6,14 +6,14 @@ A contract is `Instrument.contract_size` base units; our side knows base units o
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
-from functools import lru_cache, singledispatch
+from functools import singledispatch
 from typing import Any
 
 from cex.engine.messages import BookMessage
 from cex.engine.spec import MarketParser, MarketValue
+from cex.engine.wire import Level
 from core.instruments import Instrument
 from core.market import Candle, Ticker, Trade
-from core.money import text
 from core.orders import Fill, Order, OrderReport
 
 
@@ -69,18 +69,19 @@ def _(value: Candle, size: Decimal) -> Candle:
     return replace(value, volume=value.volume * size)
 
 
-@lru_cache(maxsize=65_536)
-def _scaled(quantity: str, size: Decimal) -> str:
-    # Cached because quantities of a book recur: a busy one has thousands of them a second.
-    return text(Decimal(quantity) * size)
-
-
 @in_base.register
 def _(value: BookMessage, size: Decimal) -> BookMessage:
-    if size != 1:
-        value.bids = [(price, _scaled(quantity, size)) for price, quantity in value.bids]
-        value.asks = [(price, _scaled(quantity, size)) for price, quantity in value.asks]
+    value.bids, value.asks = (
+        [(price, f"{Decimal(quantity) * size:f}") for price, quantity in rows]
+        for rows in (value.bids, value.asks)
+    )
     return value
+
+
+def rows_in_base(levels: Iterable[Level], size: Decimal) -> list[tuple[str, str]]:
+    """As cex.engine.wire.rows, with quantities in base units. There are thousands a second; the
+    book makes canonical numbers of them."""
+    return [(level.price, f"{Decimal(level.quantity) * size:f}") for level in levels]
 
 
 def stream_in_base(parser: MarketParser) -> MarketParser:

@@ -83,7 +83,7 @@ class RawInstrument(Wire):
 class RawBook(Wire, gc=False):
     bids: list[wire.Level]
     asks: list[wire.Level]
-    ts: Raw
+    ts: str
     checksum: int = 0
     seqId: int = 0
     prevSeqId: int = 0
@@ -162,6 +162,13 @@ class Argument(Wire):
     instId: str = ""
     instType: str = ""
 
+class BookFrame(Wire):
+    """There are many a second: decoded at one go."""
+
+    arg: Argument
+    action: str
+    data: list[RawBook]
+
 class Frame(Wire):
     event: str = ""
     arg: Argument | None = None
@@ -176,7 +183,7 @@ def listed(type_: Any) -> Any:
     return holding("data", list_of(type_))
 
 decode_status, decode_items = decoder(RawStatus), decoder(list[RawItem])
-decode_frame, decode_books = decoder(Frame), decoder(list[RawBook])
+decode_frame, decode_books = decoder(Frame), decoder(BookFrame)
 decode_tickers, decode_trades = decoder(list_of(RawTicker)), decoder(list_of(RawTrade))
 decode_candles, decode_executions = decoder(list_of(RawCandle)), decoder(list_of(RawExecution))
 decode_accounts, decode_detail = decoder(list[RawAccount]), decoder(RawDetail)
@@ -237,11 +244,11 @@ def parse_instrument(raw: RawInstrument, venue: str) -> Instrument:
         status=InstrumentStatus.TRADING if raw.state == "live" else InstrumentStatus.HALTED,
         venue_code="" if raw.instIdCode is None else str(raw.instIdCode))
 
-def parse_book(raw: RawBook, whole: bool) -> BookMessage:
+def parse_book(raw: RawBook, whole: bool, rows: Any = wire.rows) -> BookMessage:
     """A checksum of zero is none: since 2026-06-23 the venue sends no other."""
     return BookMessage(
-        wire.rows(raw.bids), wire.rows(raw.asks), raw.seqId, 0, raw.prevSeqId,
-        milliseconds(raw.ts), whole, checksum=raw.checksum or None)
+        rows(raw.bids), rows(raw.asks), raw.seqId, 0, raw.prevSeqId, int(raw.ts) * MILLISECOND,
+        whole, checksum=raw.checksum or None)
 
 def parse_report(raw: shapes.OrderShape) -> OrderReport:
     """A market order placed elsewhere may count its quantity in quote: it is never taken over."""
@@ -500,13 +507,15 @@ def next_page(command: Any, page: Page[Any]) -> Any:
 def route(frame: bytes) -> Iterable[Routed]:
     if frame == b"pong":
         return ()
+    if frame.startswith(b'{"arg":{"channel":"books"'):
+        return route_books(frame)
     raw = decode_frame(frame)
     if raw.id.startswith("order"):
         return (Answer(raw.id, 200, frame),)  # or a refusal of the whole: written the same way
     if not raw.event:
         if raw.arg is None:
             raise ValueError("neither data nor an answer")
-        return ((topic_of(raw.arg), raw),)
+        return route_books(frame) if raw.arg.channel == "books" else ((topic_of(raw.arg), raw),)
     if raw.event in ("subscribe", "unsubscribe") and raw.arg is not None:
         return (Ack(f"{raw.event} {topic_of(raw.arg)}"),)
     if raw.event == "login" and raw.code == "0":
@@ -518,6 +527,10 @@ def route(frame: bytes) -> Iterable[Routed]:
     if raw.event == "channel-conn-count":
         return ()
     raise ValueError(f"unknown event {raw.event[:60]!r}")
+
+def route_books(frame: bytes) -> Iterable[Routed]:
+    raw = decode_books(frame)
+    return ((f"books:{raw.arg.instId}", raw),)
 
 def topic_of(arg: Argument) -> str:
     """An account's topics are by kind, the public ones by instrument."""
@@ -575,8 +588,8 @@ def checksum(book: Any, size: Decimal | None = None) -> int:
     value = crc32(":".join(turns).encode())
     return value - (value >> 31 << 32)
 
-def read_books(payload: Frame, instrument: Instrument, received: int) -> Iterable[BookMessage]:
-    return [parse_book(raw, payload.action == "snapshot") for raw in decode_books(payload.data)]
+def read_books(payload: BookFrame, instrument: Instrument, received: int) -> Iterable[BookMessage]:
+    return [parse_book(raw, payload.action == "snapshot") for raw in payload.data]
 
 def each(decode: Callable[[Raw], Any], make: Any) -> spec.MarketParser:
     def read(payload: Frame, instrument: Instrument, received: int) -> Iterable[Any]:

@@ -19,11 +19,26 @@ from msgspec import Raw
 
 from cex.engine import commands as ask
 from cex.engine import parse, readers, spec
-from cex.engine.contracts import in_base, in_contracts, reply_in_base, stream_in_base
-from cex.engine.messages import Ask, FundingChange
+from cex.engine.contracts import (
+    in_base,
+    in_contracts,
+    reply_in_base,
+    rows_in_base,
+    stream_in_base,
+)
+from cex.engine.messages import Ask, BookMessage, FundingChange
 from cex.engine.parse import Page
 from cex.engine.spec import Operation, Scope, rules
-from cex.engine.wire import Wire, decoder, lookup, milliseconds, number, optional, positive
+from cex.engine.wire import (
+    Level,
+    Wire,
+    decoder,
+    lookup,
+    milliseconds,
+    number,
+    optional,
+    positive,
+)
 from cex.venues import okx
 from cex.venues.okx import linear, listed, pool, symbol_of
 from core.accounts import Balance, FundingPayment, MarginMode, Position, PositionMode, PositionSide
@@ -306,6 +321,14 @@ def each_counted(of: spec.TopicsOf) -> spec.TopicsOf:
     return lambda instrument, interval: {
         topic: stream_in_base(parser) for topic, parser in of(instrument, interval).items()}
 
+def read_books(
+    payload: okx.BookFrame, instrument: Instrument, received: int
+) -> Iterable[BookMessage]:
+    size, whole = instrument.contract_size, payload.action == "snapshot"
+    def rows(levels: list[Level]) -> list[tuple[str, str]]:
+        return rows_in_base(levels, size)
+    return [okx.parse_book(raw, whole, rows) for raw in payload.data]
+
 def read_tickers(payload: okx.Frame, instrument: Instrument, received: int) -> Iterable[Ticker]:
     return [untold(parse.ticker(raw, okx.WORDS, instrument, received))
             for raw in okx.decode_tickers(payload.data)]
@@ -370,7 +393,7 @@ CHANNELS = {
     **{channel: replace(of, topics=each_counted(of.topics))
        for channel, of in okx.CHANNELS.items()},
     Channel.BOOK: spec.ChannelSpec(
-        each_counted(okx.CHANNELS[Channel.BOOK].topics),
+        okx.topics("books", read_books),
         book=replace(okx.BOOK, checksum=None, checksum_for=checksum_for)),
     Channel.TICKER: spec.ChannelSpec(each_counted(okx.topics("tickers", read_tickers))),
     Channel.FUNDING: spec.ChannelSpec(funding_topics),

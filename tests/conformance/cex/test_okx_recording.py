@@ -19,7 +19,6 @@ from cex.venues.okx import VENUE
 from core.books import OrderBook
 from core.instruments import Instrument
 from core.market import BookSnapshot, BookState, Ticker, Trade
-from core.money import text
 from core.ports import Channel
 from tests.support import corpus
 from tests.support.cex_fixtures import is_book, load, plain
@@ -140,8 +139,8 @@ def test_recorded_books_of_contracts_are_kept_in_base_units() -> None:
                 continue
             for message in parser(item[1], instrument, 1):
                 assert is_book(message)
-                assert [quantity for _, quantity in message.bids] == [
-                    text(Decimal(quantity) / 100) for _, quantity in plain_books[reproduced].bids
+                assert [Decimal(quantity) for _, quantity in message.bids] == [
+                    Decimal(quantity) / 100 for _, quantity in plain_books[reproduced].bids
                 ]
                 sync.message(message, 1)
                 assert sync.state is BookState.LIVE, sync.reason

@@ -83,9 +83,9 @@ def test_a_book_keeps_prices_and_removals() -> None:
     (message,) = stream_in_base(parser)(b"", btc(), 1)
     assert isinstance(message, BookMessage)
     assert (message.bids, message.asks) == (
-        [("100.5", "0.07"), ("100", "0")],
-        [("101", "12.5")],
-    )
+        [("100.5", "0.07"), ("100", "0.00")],
+        [("101", "12.50")],
+    )  # the book makes canonical numbers of them
 
 
 def test_pages_keep_their_cursors() -> None:
