@@ -98,7 +98,7 @@ class FundingPayment:
     payment_id: str  # The venue's id of it.
     amount: Decimal  # Received is positive.
     asset: str  # What it was paid in.
-    rate: Decimal  # The rate.
+    rate: Decimal | None  # The rate, where the venue tells it.
     event_time: datetime | None  # When.
 
 

@@ -351,7 +351,7 @@ class FundingPayment(_message.Message):
     asset: _builtins.str
     """What it was paid in."""
     rate: _builtins.str
-    """The rate."""
+    """The rate; empty where the venue does not tell it."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When."""
