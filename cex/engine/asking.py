@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any
 
 from cex.engine.commands import Command
+from core.clock import SECOND
 from core.errors import CambistError
 from core.ports import AccountReport
 
@@ -21,10 +22,13 @@ class Asking:
         ask: Callable[[Command[Any]], Awaitable[Sequence[AccountReport]]],
         tell: Callable[[AccountReport], None],
         failed: Callable[[CambistError], None],
+        pause: int = 0,
     ) -> None:
+        """`pause` (ns) lies between two questions of a kind."""
         self._ask = ask
         self._tell = tell
         self._failed = failed
+        self._pause = pause
         self._tasks: dict[Hashable, asyncio.Task[None]] = {}
         self._again: dict[Hashable, Command[Any]] = {}
 
@@ -50,6 +54,8 @@ class Asking:
                         self._tell(value)
                 except CambistError as error:
                     self._failed(error)
+                if self._pause:
+                    await asyncio.sleep(self._pause / SECOND)  # float: asyncio's unit
                 following = self._again.pop(kind, None)
         finally:
             del self._tasks[kind]

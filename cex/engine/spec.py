@@ -334,11 +334,13 @@ AccountParser = Callable[[Any, Scope], Iterable[AccountValue]]
 @dataclass(frozen=True, slots=True)
 class PrivateSpec:
     """An account's stream: its topics and their parsers; "" is the parser of all other topics.
-    `beside` are further connections, where the venue spreads its topics over several."""
+    `beside` are further connections, where the venue spreads its topics over several. `ask_pause`
+    is the least time (ns) from one Ask to the next of its kind, where budgets are small."""
 
     stream: StreamSpec
     topics: Mapping[str, AccountParser]
     beside: Sequence["PrivateSpec"] = ()
+    ask_pause: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ class UserStream:
         self._told = False  # what was last said: connected or not
         self._faulted = 0
         self._resynchronize = False  # the venue found our time wrong
-        self._asking = Asking(self._answers, tell, self._unanswered)
+        self._asking = Asking(self._answers, tell, self._unanswered, spec.ask_pause)
         self.connection = Connection(
             f"{market.spec.id} account {account}",
             spec.stream,

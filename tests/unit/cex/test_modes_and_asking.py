@@ -1,6 +1,7 @@
 """Position and margin modes, and questions that a stream's message only hints at."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -15,6 +16,7 @@ from cex.engine.modes import Modes
 from cex.engine.spec import Operation, VenueSpec
 from cex.engine.user_stream import Joined
 from core.accounts import MarginMode, Position, PositionMode, PositionSide
+from core.clock import SECOND
 from core.errors import CambistError, Reason, Refused
 from core.orders import OrderRequest, OrderType, Side
 from core.ports import AccountReport, StreamState
@@ -136,6 +138,23 @@ async def test_what_is_hinted_at_meanwhile_is_asked_once_more() -> None:
         while len(told) < 2:  # noqa: ASYNC110 - bounded
             await asyncio.sleep(0)
     assert (asked, told, failures) == (2, [answer, answer], [])
+
+
+async def test_questions_of_a_kind_keep_their_distance() -> None:
+    asked: list[Command[Any]] = []
+
+    async def ask(command: Command[Any]) -> Sequence[AccountReport]:
+        asked.append(command)
+        return []
+
+    asking = Asking(ask, lambda value: None, lambda error: None, pause=SECOND // 20)
+    began = time.monotonic_ns()
+    async with asyncio.timeout(10):
+        while len(asked) < 3:
+            asking.want(commands.GetBalances())
+            await asyncio.sleep(0)
+    assert time.monotonic_ns() - began >= SECOND // 10
+    asking.stop()
 
 
 async def test_a_question_that_fails_is_told_and_may_be_asked_again() -> None:
