@@ -866,7 +866,8 @@ STREAM = spec.StreamSpec(
     frame_interval=SECOND // 20)
 PRIVATE = spec.PrivateSpec(
     replace(STREAM, host="account", token=ask.GetToken()),
-    {"executions": parse_executions, "balances": parse_ledger})
+    {"executions": parse_executions, "balances": parse_ledger},
+    ask_pause=4 * SECOND)  # three quarters of the calls that the lowest tier has
 ERRORS = (
     # An order with our id may be there already, perhaps the very one; a cancel may be on its way.
     *rules(("EOrder EGeneral", Reason.OUTCOME_UNKNOWN, "cl_ord_id"),

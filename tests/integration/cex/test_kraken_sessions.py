@@ -20,7 +20,7 @@ from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
 from cex.venues.kraken import VENUE
 from core.accounts import Balance
-from core.clock import SystemClock
+from core.clock import SECOND, SystemClock
 from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
 from core.market import BookDelta, BookSnapshot, BookState, Candle
 from core.orders import (
@@ -168,7 +168,9 @@ async def kraken() -> AsyncIterator[Kraken]:
         exchange.on("GET /0/public/AssetPairs", result(PAIRS))
         exchange.on("POST /0/private/BalanceEx", result({"ZUSD": {"balance": "1000"}}))
         hosts = {"rest": exchange.http, "stream": exchange.ws, "account": exchange.ws}
-        market = ExchangeVenue(VENUE, SystemClock(), hosts)
+        assert VENUE.private is not None
+        private = replace(VENUE.private, ask_pause=SECOND // 5)
+        market = ExchangeVenue(replace(VENUE, private=private), SystemClock(), hosts)
         account = ExchangeAccount("main", market, Credentials("key", SECRET))
         made = Kraken(exchange, market, account)
         exchange.on("POST /0/private/GetWebSocketsToken", made.token)
