@@ -42,7 +42,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Capability, Channel, VenueKind
+from core.ports import Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -129,18 +129,12 @@ class RawOrder(Wire):
     time_in_force: str = "gtc"
     reason: str | None = None
 
-class RawMyTrade(Wire):
-    ordertxid: str
-    pair: str
-    time: Raw
-    type: str
-    price: Raw
-    vol: Raw
-    fee: Raw
-    maker: bool = False
+RawMyTrade = shape(shapes.FillShape, {
+    "venue_order_id": "ordertxid", "symbol": "pair", "time": "time", "side": "type",
+    "price": "price", "quantity": "vol", "fee": "fee", "maker": "maker?"})
 
 class RawHistory(Wire):
-    trades: dict[str, RawMyTrade]
+    trades: dict[str, RawMyTrade]  # type: ignore[valid-type]
     count: int | None = None
 
 class RawBalance(Wire):
@@ -407,11 +401,8 @@ def parse_fills(raw: Any, command: ask.ListFills, scope: Scope) -> Page[Fill]:
     """The trades of all instruments, newest first; fees are told in quote."""
     instrument, names, page = command.instrument, names_of(command.instrument), raw.value
     fills = [
-        parse.fill(shapes.FillShape(
-            trade_id=name, venue_order_id=told.ordertxid, side=told.type, price=told.price,
-            quantity=told.vol, fee=told.fee, fee_asset=instrument.quote, maker=told.maker,
-            time=told.time), WORDS, scope, instrument)
-        for name, told in page.trades.items() if told.pair in names]
+        replace(parse.fill(told, WORDS, scope, instrument), trade_id=id, fee_asset=instrument.quote)
+        for id, told in page.trades.items() if told.symbol in names]
     seen = int(command.cursor or 0) + len(page.trades)
     more = len(page.trades) >= PAGE and (page.count is None or seen < page.count)
     return Page(fills, str(seen) if more else "")
@@ -679,16 +670,13 @@ def id_of(order: Order, name: str = "txid") -> dict[str, Any]:
     return {name: order.venue_order_id} if order.venue_order_id else {
         "cl_ord_id": order.client_order_id}
 
-def encode_amend(command: ask.Replace) -> dict[str, Any]:
+def encode_amend(name: str, spell: Callable[[Decimal], Any], yes: Any) -> Any:
     """In place; the quantity counts what is filled."""
-    post = command.order.request.time_in_force is TimeInForce.POST_ONLY
-    return {**id_of(command.order), "order_qty": text(command.quantity),
-            "limit_price": text(command.price), **({"post_only": "true"} if post else {})}
-
-def encode_amend_order(command: ask.Replace) -> dict[str, Any]:
-    post = command.order.request.time_in_force is TimeInForce.POST_ONLY
-    return {**id_of(command.order, "order_id"), "order_qty": exact(command.quantity),
-            "limit_price": exact(command.price), **({"post_only": True} if post else {})}
+    def params(command: ask.Replace) -> dict[str, Any]:
+        post = command.order.request.time_in_force is TimeInForce.POST_ONLY
+        return {**id_of(command.order, name), "order_qty": spell(command.quantity),
+                "limit_price": spell(command.price), **({"post_only": yes} if post else {})}
+    return params
 
 def lists_of(orders: Iterable[Order], name: str, ours: str) -> dict[str, list[str]]:
     """Ids of the venue's and of ours, each in its list."""
@@ -810,8 +798,8 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         "POST", "/0/private/CancelAllOrdersAfter", result(dict[str, Any]), nothing,
         lambda command: {"timeout": -(-command.timeout // SECOND)}, CALL, signed=True),
     ask.Replace: Operation(
-        "POST", "/0/private/AmendOrder", result(RawAmended), parse_amended, encode_amend,
-        cost_at=aged(AMEND, calls=1, trading=1), signed=True),
+        "POST", "/0/private/AmendOrder", result(RawAmended), parse_amended,
+        encode_amend("txid", text, "true"), cost_at=aged(AMEND, calls=1, trading=1), signed=True),
     ask.GetOrder: Operation(
         "POST", order_path, result(dict[str, Raw]), parse_found,
         lambda command: id_of(command.order),
@@ -846,7 +834,8 @@ ENTRY = spec.OrderEntry(  # over the account's stream, and from the same counter
             OPERATIONS[ask.Cancel],
             params=lambda command: lists_of([command.order], "order_id", "cl_ord_id")),
         ask.Replace: replace(
-            OPERATIONS[ask.Replace], params=encode_amend_order, cost_at=aged(AMEND, trading=1)),
+            OPERATIONS[ask.Replace], params=encode_amend("order_id", exact, True),
+            cost_at=aged(AMEND, trading=1)),
         ask.CancelOrders: replace(
             OPERATIONS[ask.CancelOrders], params=encode_batch_cancel, cost={})})
 CHANNELS = {
@@ -911,11 +900,6 @@ VENUE = spec.VenueSpec(
     order_types=frozenset({
         *((OrderType.LIMIT, time) for time in TimeInForce),
         *((kind, TimeInForce.GTC) for kind in TYPE_WORDS), (OrderType.MARKET, TimeInForce.IOC)}),
-    capabilities=frozenset({
-        Capability.ORDER_BOOK, Capability.TRADES, Capability.TICKER, Capability.CANDLES,
-        Capability.LIMIT, Capability.MARKET, Capability.STOP, Capability.POST_ONLY, Capability.IOC,
-        Capability.FOK, Capability.REPLACE, Capability.CANCEL_ALL, Capability.FILLS,
-        Capability.BALANCES, Capability.FEES}),
     client_id=ClientIdRule(length=18),  # a longer one must be a UUID, which has two spellings
     # The matching engine refuses what is older than five seconds, and REST what a later request
     # has overtaken; what is new may be missing from the lists for a moment.
