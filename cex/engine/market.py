@@ -6,6 +6,7 @@ from functools import reduce
 
 from cex.engine import checks, commands, feeds, funding, wire
 from cex.engine.caller import Caller, account_scope
+from cex.engine.capable import capabilities
 from cex.engine.clock_offset import ClockOffset
 from cex.engine.condition import Conditions
 from cex.engine.credentials import Credentials
@@ -25,7 +26,6 @@ from core.errors import Reason, Refused
 from core.instruments import Instrument
 from core.market import BookSnapshot, BookState, Candle, Funding, Ticker, Trade
 from core.ports import (
-    Capability,
     Channel,
     Condition,
     Feed,
@@ -75,7 +75,7 @@ class ExchangeVenue:
             spec.id,
             spec.name,
             spec.kind,
-            spec.capabilities,
+            capabilities(spec),
             "",
             spec.documentation,
             spec.standing,
@@ -220,7 +220,7 @@ class ExchangeVenue:
 
     async def funding(self, instrument: Instrument) -> Funding:
         """See core.ports.Venue."""
-        if Capability.FUNDING not in self.spec.capabilities:
+        if Channel.FUNDING not in self.spec.channels:
             raise self._unsupported("no funding")
         command = commands.GetFunding(instrument, self.offset.now())
         parts = await self.caller.parts(command, self.scope())

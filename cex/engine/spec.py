@@ -24,7 +24,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Capability, Channel, Standing, VenueKind
+from core.ports import Channel, Standing, VenueKind
 
 C = TypeVar("C", bound=Command[Any])
 R = TypeVar("R")
@@ -384,7 +384,6 @@ class VenueSpec:
     usage: Callable[[Mapping[str, str]], Mapping[str, int]]  # reply headers -> used, by pool
     intervals: Mapping[int, str]  # candles: seconds -> the venue's word
     order_types: frozenset[tuple[OrderType, TimeInForce]]
-    capabilities: frozenset[Capability]
     client_id: ClientIdRule
     settle_time: int  # ns; see core.ports.Account.settle_time
     entry: OrderEntry | None = None

@@ -27,7 +27,7 @@ from core.ids import ClientIdRule
 from core.instruments import Instrument, InstrumentKind, InstrumentStatus
 from core.money import ZERO, text
 from core.orders import Fill, OrderRequest, OrderStatus, OrderType, Side, TimeInForce
-from core.ports import Capability, Channel, VenueKind
+from core.ports import Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -550,11 +550,6 @@ VENUE = spec.VenueSpec(
         (OrderType.LIMIT, TimeInForce.POST_ONLY), (OrderType.MARKET, TimeInForce.GTC),
         (OrderType.MARKET, TimeInForce.IOC), (OrderType.STOP_MARKET, TimeInForce.GTC),
         (OrderType.TAKE_PROFIT_MARKET, TimeInForce.GTC)}),
-    capabilities=frozenset({
-        Capability.ORDER_BOOK, Capability.TRADES, Capability.TICKER, Capability.CANDLES,
-        Capability.LIMIT, Capability.MARKET, Capability.STOP, Capability.POST_ONLY, Capability.IOC,
-        Capability.FOK, Capability.REPLACE, Capability.CANCEL_ALL, Capability.FILLS,
-        Capability.BALANCES, Capability.FEES}),
     client_id=ClientIdRule(length=32),
     # A request is turned away five seconds after its timestamp, which may be a second ahead; one
     # that got through is answered by the matching engine within ten.

@@ -61,7 +61,7 @@ from core.instruments import Instrument, InstrumentKind, InstrumentStatus
 from core.market import Ticker
 from core.money import ZERO, text
 from core.orders import Fill, Order, OrderReport, OrderStatus, OrderType, TimeInForce
-from core.ports import Capability, Channel, VenueKind
+from core.ports import Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -693,9 +693,6 @@ VENUE = replace(
         *((kind, time) for kind in LIMITS for time in TimeInForce),
         *((kind, TimeInForce.GTC) for kind in TYPES if kind not in LIMITS),
         (OrderType.MARKET, TimeInForce.IOC)}),
-    capabilities=binance.VENUE.capabilities | {
-        Capability.FUNDING, Capability.REDUCE_ONLY, Capability.POSITIONS, Capability.LEVERAGE,
-        Capability.MARGIN_MODE, Capability.POSITION_MODE, Capability.FUNDING_PAYMENTS},
     standing_since="2026-09-15",
     standing_evidence="its documentation is maintained, and announces changes weeks ahead")
 TESTNET = replace(

@@ -39,7 +39,7 @@ from core.instruments import Instrument, InstrumentKind, InstrumentStatus
 from core.market import Funding
 from core.money import ZERO, text
 from core.orders import Order, OrderType, TimeInForce
-from core.ports import Capability, Channel, VenueKind
+from core.ports import Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -279,10 +279,7 @@ VENUE = replace(
           (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT)
           for time in bybit.TIMES),
         (OrderType.MARKET, TimeInForce.GTC), (OrderType.MARKET, TimeInForce.IOC),
-        (OrderType.STOP_MARKET, TimeInForce.GTC), (OrderType.TAKE_PROFIT_MARKET, TimeInForce.GTC)}),
-    capabilities=bybit.VENUE.capabilities | {
-        Capability.FUNDING, Capability.STOP, Capability.REDUCE_ONLY, Capability.POSITIONS,
-        Capability.LEVERAGE})
+        (OrderType.STOP_MARKET, TimeInForce.GTC), (OrderType.TAKE_PROFIT_MARKET, TimeInForce.GTC)}))
 TESTNET = replace(
     VENUE, id="bybit_perpetual_testnet", name="Bybit perpetuals test network",
     hosts=bybit.TESTNET.hosts)

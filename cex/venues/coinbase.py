@@ -41,7 +41,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Capability, Channel, VenueKind
+from core.ports import Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -772,11 +772,6 @@ VENUE = spec.VenueSpec(
         (OrderType.LIMIT, GTC), (OrderType.LIMIT, IOC), (OrderType.LIMIT, FOK),
         (OrderType.LIMIT, TimeInForce.POST_ONLY), (OrderType.MARKET, GTC), (OrderType.MARKET, IOC),
         (OrderType.STOP_LIMIT, GTC), (OrderType.TAKE_PROFIT_LIMIT, GTC)}),
-    capabilities=frozenset({
-        Capability.ORDER_BOOK, Capability.TRADES, Capability.TICKER, Capability.CANDLES,
-        Capability.LIMIT, Capability.MARKET, Capability.STOP, Capability.POST_ONLY, Capability.IOC,
-        Capability.FOK, Capability.REPLACE, Capability.CANCEL_ALL, Capability.FILLS,
-        Capability.BALANCES, Capability.FEES}),
     client_id=ClientIdRule(length=32),
     # A token is good for half a minute (it could be two); then the matching engine's time.
     settle_time=45 * SECOND,

@@ -50,7 +50,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Capability, Channel, VenueKind
+from core.ports import Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -696,11 +696,6 @@ VENUE = spec.VenueSpec(
     order_types=frozenset({
         *((OrderType.LIMIT, time) for time in TIMES),
         *((OrderType.MARKET, time) for time in MARKET_TIMES)}),
-    capabilities=frozenset({
-        Capability.ORDER_BOOK, Capability.TRADES, Capability.TICKER, Capability.CANDLES,
-        Capability.LIMIT, Capability.MARKET, Capability.POST_ONLY, Capability.IOC, Capability.FOK,
-        Capability.REPLACE, Capability.CANCEL_ALL, Capability.FILLS, Capability.BALANCES,
-        Capability.FEES}),
     client_id=ClientIdRule(length=30, prefix="t-"),
     # What arrives five seconds late is turned away; then the matching engine's time.
     settle_time=VALID + 15 * SECOND,

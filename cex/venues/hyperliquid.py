@@ -44,7 +44,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Capability, Channel, VenueKind
+from core.ports import Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -855,11 +855,6 @@ VENUE = spec.VenueSpec(
     order_types=frozenset({
         *((OrderType.LIMIT, time) for time in TIMES.values()), (OrderType.MARKET, TimeInForce.GTC),
         (OrderType.MARKET, TimeInForce.IOC)}),
-    capabilities=frozenset({
-        Capability.ORDER_BOOK, Capability.TRADES, Capability.TICKER, Capability.CANDLES,
-        Capability.LIMIT, Capability.MARKET, Capability.POST_ONLY, Capability.IOC,
-        Capability.REPLACE, Capability.CANCEL_ALL, Capability.FILLS, Capability.BALANCES,
-        Capability.FEES}),
     client_id=ClientIdRule(length=34, prefix="0x", hexadecimal=True),
     # Ten seconds until an action has expired, the difference of our clocks, and the time in which
     # what is in a block can be asked for.

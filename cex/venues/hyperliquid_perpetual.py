@@ -30,7 +30,7 @@ from core.instruments import Instrument, InstrumentKind, InstrumentStatus
 from core.market import Funding, Ticker
 from core.money import ZERO
 from core.orders import Side, TimeInForce
-from core.ports import Capability, Channel, VenueKind
+from core.ports import Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -270,10 +270,7 @@ VENUE = replace(
     streams={"public": hyperliquid.STREAM, "funding": hyperliquid.STREAM}, channels=CHANNELS,
     private=PRIVATE, nonce=NonceRule(MILLISECOND, places=2, place=1),
     order_types=hyperliquid.VENUE.order_types | {
-        (kind, TimeInForce.GTC) for kind in hyperliquid.TYPES.values()},
-    capabilities=hyperliquid.VENUE.capabilities | {
-        Capability.FUNDING, Capability.STOP, Capability.REDUCE_ONLY, Capability.POSITIONS,
-        Capability.LEVERAGE, Capability.MARGIN_MODE, Capability.FUNDING_PAYMENTS})
+        (kind, TimeInForce.GTC) for kind in hyperliquid.TYPES.values()})
 TESTNET = replace(
     VENUE, id="hyperliquid_perpetual_testnet", name="Hyperliquid perpetuals test network",
     signer=hyperliquid.TESTNET.signer, entry=hyperliquid.TESTNET.entry,

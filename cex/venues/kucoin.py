@@ -40,7 +40,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Capability, Channel, VenueKind
+from core.ports import Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -612,10 +612,6 @@ VENUE = spec.VenueSpec(
     order_types=frozenset({
         *((OrderType.LIMIT, time) for time in TIMES),
         (OrderType.MARKET, TimeInForce.GTC), (OrderType.MARKET, TimeInForce.IOC)}),
-    capabilities=frozenset({
-        Capability.ORDER_BOOK, Capability.TRADES, Capability.TICKER, Capability.CANDLES,
-        Capability.LIMIT, Capability.MARKET, Capability.POST_ONLY, Capability.IOC, Capability.FOK,
-        Capability.CANCEL_ALL, Capability.FILLS, Capability.BALANCES, Capability.FEES}),
     credentials=frozenset({"api_key", "secret", "passphrase"}),
     client_id=ClientIdRule(length=32),
     # A request is turned away five seconds after its timestamp; then the matching engine's time.

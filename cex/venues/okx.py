@@ -53,7 +53,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Capability, Channel, VenueKind
+from core.ports import Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -757,11 +757,6 @@ VENUE = spec.VenueSpec(
     channels=CHANNELS, private=PRIVATE, entry=ENTRY, signer=SIGNER, failure=parse_failure,
     errors=ERRORS, pools=POOLS, usage=lambda headers: {}, intervals=INTERVALS,
     order_types=frozenset({*TYPE_WORDS, *((kind, TimeInForce.GTC) for kind in STOPS)}),
-    capabilities=frozenset({
-        Capability.ORDER_BOOK, Capability.TRADES, Capability.TICKER, Capability.CANDLES,
-        Capability.LIMIT, Capability.MARKET, Capability.STOP, Capability.POST_ONLY, Capability.IOC,
-        Capability.FOK, Capability.REPLACE, Capability.CANCEL_ALL, Capability.FILLS,
-        Capability.BALANCES, Capability.FEES}),
     credentials=frozenset({"api_key", "secret", "passphrase"}),
     client_id=ClientIdRule(length=32),
     # A request is turned away half a minute after its timestamp; then the matching engine's time.

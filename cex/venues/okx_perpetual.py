@@ -48,7 +48,7 @@ from core.instruments import Instrument, InstrumentKind, InstrumentStatus
 from core.market import Ticker
 from core.money import ZERO, text
 from core.orders import Order
-from core.ports import Capability, Channel, VenueKind
+from core.ports import Channel, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -417,8 +417,5 @@ ERRORS = (
 VENUE = replace(
     okx.VENUE, id="okx_perpetual", name="OKX perpetuals", kind=VenueKind.PERPETUAL,
     operations=OPERATIONS, channels=CHANNELS, private=PRIVATE, errors=ERRORS, pools=POOLS,
-    margin_by_order=True, leverage_by_side=True,
-    capabilities=okx.VENUE.capabilities | {
-        Capability.FUNDING, Capability.REDUCE_ONLY, Capability.POSITIONS, Capability.LEVERAGE,
-        Capability.MARGIN_MODE, Capability.POSITION_MODE, Capability.FUNDING_PAYMENTS})
+    margin_by_order=True, leverage_by_side=True)
 VENUES = (VENUE, okx.demo(VENUE, "wspap"))

@@ -252,15 +252,8 @@ def test_every_error_rule_has_a_case(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VENUES)
-def test_capabilities_are_operations_and_channels_that_exist(name: str) -> None:
+def test_budgets_that_are_named_exist(name: str) -> None:
     spec = load(name).spec
-    streams = {Channel.BOOK: "order_book", Channel.TRADES: "trades", Channel.TICKER: "ticker"}
-    declared = {capability.value for capability in spec.capabilities}
-    for channel, capability in streams.items():
-        assert (channel in spec.channels) == (capability in declared)
-    calls = {"replace": commands.Replace, "fills": commands.ListFills, "fees": commands.GetFees}
-    for capability, kind in calls.items():
-        assert (kind in spec.operations) == (capability in declared)
     pools = {rule_pool for rule in spec.errors for rule_pool in rule.pools}
     entry = [spec.entry.stream] if spec.entry and spec.entry.stream else []
     for stream in (*spec.streams.values(), spec.private.stream, *entry):
