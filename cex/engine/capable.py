@@ -1,6 +1,6 @@
 """What a venue can do, as its tables tell."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cex.engine import commands
@@ -46,7 +46,7 @@ _TIMES = {  # of a limit order
 
 def capabilities(spec: VenueSpec) -> frozenset[Capability]:
     """All of them."""
-    tables: list[tuple[Mapping[Any, Capability], set[Hashable]]] = [
+    tables: list[tuple[Mapping[Any, Capability], set[Any]]] = [
         (_OPERATIONS, set(spec.operations)),
         (_CHANNELS, set(spec.channels)),
         (_TYPES, {kind for kind, _ in spec.order_types}),
