@@ -196,47 +196,15 @@ class PoolVenue:
         first, second = self.lookup.erc20(token_in), self.lookup.erc20(token_out)
         states = await self.finder.of_tokens(first, second)
         with of_venue(self.spec.id):
-            routed = self.reach.best(asked)
-        now, block_time = self.clock.now(), self.network.info.block_time
-        return quote_route(self.spec.id, routed, request, now, block_time)
-
-    async def asked(self, request: QuoteRequest) -> Asked:
-        """What is asked of the pools, once those are known that may be a part of a route. Refused
-        with BOOK_NOT_LIVE, or when nothing is known and the chain cannot be asked."""
-        first, second = self.lookup.erc20(request.token_in), self.lookup.erc20(request.token_out)
-        check_ends(first, second)
-        self.reach.check_live()
-        await self._scout(first, second)
-        return Asked(first.address, second.address, request.units, request.exact_in)
-
-    async def _scout(self, first: Token, second: Token) -> None:
-        hubs = self.graph.hubs(MAX_HUBS)
-        try:
-            await self.finder.scout(first, second, hubs)
-            if not self.graph.ways(first.address, second.address):
-                await self.finder.scout(first, second, hubs, again=True)
-        except CambistError:
-            if not self.graph.ways(first.address, second.address):
-                raise
-
-    @property
-    def reach(self) -> Reach:
-        """What the router makes of the venue's own pools."""
-        if self._reach is None:
-            self._reach = Reach([self], self.wrapped, self.gas_price)
-        return self._reach
-
-    @property
-    def wrapped(self) -> str:
-        """The token that stands for the native coin in pools; "" where none is known."""
-        try:
-            return self.lookup.erc20(self.network.info.native).address
-        except Refused:
-            return ""
-
-    def on_refresh(self, callback: RefreshCallback) -> Unsubscribe:
-        """Calls back after every read of the pools."""
-        return self.states.subscribe(callback)
+            state = best(states, first, request)
+            return quote_pool(
+                self.spec.id,
+                state,
+                state.curve(first),
+                request,
+                self.clock.now(),
+                self.network.info.block_time,
+            )
 
     @property
     def spenders(self) -> Sequence[str]:
