@@ -527,6 +527,16 @@ class Allowing(Protocol):
         ...
 
 
+@runtime_checkable
+class Spending(Protocol):
+    """A venue whose contracts take tokens that their owners allow them."""
+
+    @property
+    def spenders(self) -> Sequence[str]:
+        """Those contracts."""
+        ...
+
+
 class Signer(Protocol):
     """The one place that signs; a keystore in the daemon or a service elsewhere."""
 
@@ -546,7 +556,7 @@ class TransactionSigner(Protocol):
     """A signer that wants to see what it signs: a service elsewhere, or a device."""
 
     async def sign_transaction(self, family: str, address: str, unsigned: bytes) -> bytes:
-        """EVM: `unsigned` is the serialized transaction whose Keccak-256 is to be signed, the answer
-        r, s and recovery id (65 bytes). Raises Refused as `Signer.sign`, and CambistError when the
-        service does not answer: nothing was sent then."""
+        """EVM: `unsigned` is the serialized transaction whose Keccak-256 is to be signed, the
+        answer r, s and recovery id (65 bytes). Raises Refused as `Signer.sign`, and CambistError
+        when the service does not answer: nothing was sent then."""
         ...

@@ -50,6 +50,7 @@ from daemon.accounts.keys import AccountKeys
 from daemon.accounts.locks import KeyLocks
 from daemon.accounts.passphrase import find
 from daemon.accounts.roster import Roster, paper_maker
+from daemon.approvals import Approvals
 from daemon.config import ConfigError, Settings, load
 from daemon.config.model import home
 from daemon.journal import Journal, SqliteStore
@@ -373,9 +374,16 @@ class Daemon:
             "TradingService": TradingService(registry, self._desk),
             "AccountService": AccountService(registry, self._wallets, self._desk, self._roster),
             "EventService": EventService(registry, journal, self._events, self._heartbeat),
-            "ChainService": ChainService(registry, self._tokens, journal),
+            "ChainService": ChainService(
+                registry, self._tokens, journal, self._wallets, self._risk.desk
+            ),
             "WalletService": WalletService(
-                registry, self._wallets, self._tokens, self._risk.desk, self._roster
+                registry,
+                self._wallets,
+                self._tokens,
+                self._risk.desk,
+                self._roster,
+                Approvals(registry, self._tokens, journal),
             ),
             "SandboxService": SandboxService(registry, lambda: self._bring_up.faults),
             "SwapService": swaps,
@@ -385,7 +393,14 @@ class Daemon:
                 self._keyring, self._guard, permissions(CONTRACT), self._listeners.connect_string
             ),
         }
-        self._guard.resolvers = resolvers(self._desk, swaps.venue_of, risk.of_lease, risk.of_halt)
+        self._guard.resolvers = resolvers(
+            self._desk,
+            swaps.venue_of,
+            risk.of_lease,
+            risk.of_halt,
+            journal.transactions.get,
+            self._wallets.name_of,
+        )
         return {
             service: built.get(name)
             for file in CONTRACT

@@ -9,10 +9,12 @@ from core.tokens import Token
 
 @dataclass(frozen=True, slots=True)
 class NetworkEntry:
-    """What a network is and where its nodes are. `urls` may hold http(s) and ws(s)."""
+    """What a network is and where its nodes are. `urls` may hold http(s) and ws(s); `private_urls`
+    take transactions and show them to block builders only."""
 
     info: NetworkInfo
     urls: tuple[str, ...]
+    private_urls: tuple[str, ...] = ()
 
 
 def evm(
@@ -26,6 +28,7 @@ def evm(
     explorer: str,
     urls: tuple[str, ...],
     testnet: bool = False,
+    private_urls: tuple[str, ...] = (),
 ) -> NetworkEntry:
     """An EVM network; times in ns, `finality_depth` in blocks."""
     coin = Token(id, "", native[0], 18, native[1])
@@ -42,7 +45,7 @@ def evm(
         block_time=block_time,
         finality_depth=finality_depth,
     )
-    return NetworkEntry(info, urls)
+    return NetworkEntry(info, urls, private_urls)
 
 
 def solana(

@@ -27,6 +27,8 @@ EVM: tuple[NetworkEntry, ...] = (
             "https://1rpc.io/eth",
             "wss://ethereum-rpc.publicnode.com",
         ),
+        # docs.flashbots.net (Flashbots Protect), docs.cow.fi (MEV Blocker)
+        private_urls=("https://rpc.flashbots.net/fast", "https://rpc.mevblocker.io/noreverts"),
     ),
     evm(
         "avalanche",

@@ -18,6 +18,10 @@ _PERCENTILE = {"slow": 25, "normal": 60, "fast": 90}
 # 30,000 units then costs 0.0003 SOL in priority. One bad sample must not empty a wallet.
 _DEFAULT_PRICE_CAP = 10_000_000
 _MICRO = 1_000_000
+MICRO_DECIMALS = 6  # prices are in millionths of a lamport
+MAX_PRICE = (1 << 64) - 1  # micro-lamports, what the instruction can hold
+# A transfer of the coin and the two instructions of its budget: 150 each.
+TRANSFER_UNITS = 450
 
 
 def strategies() -> Iterable[str]:

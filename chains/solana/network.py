@@ -20,7 +20,14 @@ from chains.solana.tracker import Tracker
 from core.accounts import Balance
 from core.clock import SECOND, Clock
 from core.errors import Reason, Refused
-from core.ports import Condition, FeeOptions, NetworkInfo, Signer, TransactionLog
+from core.ports import (
+    Condition,
+    FeeEstimate,
+    FeeOptions,
+    NetworkInfo,
+    Signer,
+    TransactionLog,
+)
 from core.tokens import Token
 from core.transactions import Transaction
 
@@ -144,6 +151,21 @@ class SolanaNetwork:
         known = self._tracker.book.get(hash)
         return known or await self._reader.transaction(hash)
 
+    # --- core.ports.Priced, core.ports.Replaceable --------------------------------------------
+
+    async def estimate_fees(self) -> Sequence[FeeEstimate]:
+        """Slow, normal and fast, from what was lately paid anywhere on the cluster. What a
+        transaction pays depends on the accounts that it writes to, which may be busier."""
+        return await self._sender.estimates()
+
+    async def speed_up(self, hash: str, request: str, fees: FeeOptions) -> Transaction:
+        """UNSUPPORTED_BY_VENUE, with the reason."""
+        raise self._irreplaceable(hash, "speed_up")
+
+    async def cancel(self, hash: str, request: str, fees: FeeOptions) -> Transaction:
+        """UNSUPPORTED_BY_VENUE, with the reason."""
+        raise self._irreplaceable(hash, "cancel")
+
     # --- besides ------------------------------------------------------------------------------
 
     async def holdings(self, address: str) -> Sequence[Balance]:
@@ -193,6 +215,16 @@ class SolanaNetwork:
         if target is not None and target.owner in mints.PROGRAMS:
             raise _invalid("to", f"{to} is a token account or a mint; give the wallet's address")
         return Pubkey.from_string(found.program)
+
+    def _irreplaceable(self, hash: str, what: str) -> Refused:
+        return Refused(
+            Reason.UNSUPPORTED_BY_VENUE,
+            "Solana's transactions have no nonce by which another could take their place, so a"
+            " second one would be a second effect; a pending one is included within a minute or so,"
+            " or ends as dropped when its blockhash expires: send the intent anew then, at a higher"
+            " price",
+            {"venue": self._info.id, "capability": what, "hash": hash[:100]},
+        )
 
     def _own(self, token: Token) -> None:
         if token.network != self._info.id:

@@ -5,6 +5,7 @@ import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 
 from solders.hash import Hash
 from solders.message import MessageV0, to_bytes_versioned
@@ -23,7 +24,7 @@ from chains.solana.wire import Blockhash, PriorityFee, Simulation, Valued
 from core.clock import Clock
 from core.errors import CambistError, Reason, Refused
 from core.money import from_units, text
-from core.ports import FeeOptions, NetworkInfo, Signer, TransactionLog
+from core.ports import FeeEstimate, FeeOptions, NetworkInfo, Signer, TransactionLog
 from core.transactions import Transaction, TransactionStatus
 
 _CONFIRMED = {"commitment": "confirmed"}
@@ -77,6 +78,13 @@ class TransactionSender:
         if options.strategy not in fee_rules.strategies():
             names = ", ".join(fee_rules.strategies())
             raise Refused(Reason.FIELD_INVALID, f"a fee strategy is one of {names}")
+        if options.route == "private" or options.priority_price is not None:
+            named = "route" if options.route == "private" else "priority_price"
+            raise Refused(
+                Reason.FIELD_INVALID,
+                f"{named}: Solana has neither private nodes here nor tips within a price",
+                {"field": named},
+            )
         # A task of its own: a caller that goes away must not leave a transaction that is journaled
         # but not followed, or an intent that a retry takes for unsent.
         task = asyncio.create_task(self._once(plan, options))
@@ -156,9 +164,32 @@ class TransactionSender:
             update_time=now,
         )
 
+    async def estimates(self) -> list[FeeEstimate]:
+        """What a transfer of the coin would cost with each strategy, where nobody else writes to
+        its accounts. Raises CambistError when no node tells."""
+        recent: Sequence[PriorityFee] = await self._pool.call(
+            "getRecentPrioritizationFees", [[]], list[PriorityFee]
+        )
+        decimals = self._info.native.decimals
+        found = []
+        for name in fee_rules.strategies():
+            price = fee_rules.unit_price([fee.prioritization_fee for fee in recent], name)
+            fee = fee_rules.total(1, fee_rules.TRANSFER_UNITS, price)
+            found.append(
+                FeeEstimate(
+                    strategy=name,
+                    transfer_fee=from_units(fee, decimals),
+                    unit_price=from_units(price, decimals + fee_rules.MICRO_DECIMALS),
+                )
+            )
+        return found
+
     async def _price(self, plan: Plan, options: FeeOptions) -> int:
-        """Micro-lamports a compute unit, from what was paid for the accounts that are written to.
-        Where a node does not tell, nothing is offered: the base fee alone is still valid."""
+        """Micro-lamports a compute unit: as was named, else from what was paid for the accounts
+        that are written to. Where a node does not tell, nothing is offered: the base fee alone is
+        still valid."""
+        if options.unit_price is not None:
+            return self._named(options.unit_price)
         written = {str(plan.sender)}
         for step in plan.instructions:
             written.update(str(account.pubkey) for account in step.accounts if account.is_writable)
@@ -171,6 +202,17 @@ class TransactionSender:
         except (CambistError, NodeError):
             return 0
         return fee_rules.unit_price([fee.prioritization_fee for fee in recent], options.strategy)
+
+    def _named(self, price: Decimal) -> int:
+        """A price in the coin as micro-lamports; what is finer is cut off."""
+        decimals = self._info.native.decimals + fee_rules.MICRO_DECIMALS
+        if not price.is_finite() or not 0 <= price.scaleb(decimals) <= fee_rules.MAX_PRICE:
+            raise Refused(
+                Reason.FIELD_INVALID,
+                f"unit_price: {price} is no price of a compute unit in {self._info.native.symbol}",
+                {"field": "unit_price"},
+            )
+        return int(price.scaleb(decimals))
 
     def _budget(self, plan: Plan, simulated: Simulation, price: int, options: FeeOptions) -> Budget:
         units = fee_rules.unit_limit(simulated.units_consumed or programs.MAX_COMPUTE_UNITS)

@@ -39,6 +39,13 @@ class SpeedName(StrEnum):
     FAST = "fast"
 
 
+class RouteName(StrEnum):
+    """Who gets to see a transaction before it is in a block."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
 VENUE = typer.Argument(metavar="VENUE", help="Such as paper.", autocompletion=venues)
 INSTRUMENT = typer.Argument(
     metavar="INSTRUMENT", help="Such as ETH-USDC.", autocompletion=instruments
@@ -103,6 +110,18 @@ RequestId = Annotated[
     ),
 ]
 Speed = Annotated[SpeedName | None, typer.Option("--speed", help="How soon to be included.")]
+Route = Annotated[
+    RouteName | None,
+    typer.Option("--route", help="Who sees it before it is in a block."),
+]
+UnitPrice = Annotated[
+    str,
+    typer.Option(
+        "--unit-price",
+        metavar="PRICE",
+        help="The most for a unit of gas or computing, in the native coin, instead of a speed.",
+    ),
+]
 MaxFee = Annotated[
     str, typer.Option("--max-fee", metavar="AMOUNT", help="The most to pay, in the native coin.")
 ]

@@ -38,7 +38,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "Times:times",
         "Delay:delay",
     ),
-    "FeeEstimate": ("Speed:strategy", "Transfer:transfer_fee", "Unit price:unit_price"),
+    "FeeEstimate": (
+        "Speed:strategy",
+        "Transfer:transfer_fee",
+        "Unit price:unit_price",
+        "Tip:priority_price",
+        "Base:base_price",
+    ),
     "Fill": (
         "Time:event_time",
         "Instrument:instrument",

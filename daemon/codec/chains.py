@@ -1,6 +1,7 @@
 """Networks, tokens and transactions: core <-> protobuf."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from cambist.v1 import chains_pb2 as pb
 from core import ports
@@ -13,11 +14,12 @@ from daemon.codec.venues import condition
 
 _FAMILIES = {"evm": pb.CHAIN_FAMILY_EVM, "solana": pb.CHAIN_FAMILY_SOLANA}
 _STRATEGIES = {
-    pb.FEE_STRATEGY_UNSPECIFIED: "normal",
     pb.FEE_STRATEGY_SLOW: "slow",
     pb.FEE_STRATEGY_NORMAL: "normal",
     pb.FEE_STRATEGY_FAST: "fast",
 }
+
+_ROUTES = {pb.ROUTE_UNSPECIFIED: "", pb.ROUTE_PUBLIC: "public", pb.ROUTE_PRIVATE: "private"}
 
 
 def family(name: str) -> pb.ChainFamily.ValueType:
@@ -67,12 +69,32 @@ def units_of(amount: str, value: Token, field: str) -> int:
     return units
 
 
-def fee_options(message: pb.FeeOptions) -> ports.FeeOptions:
-    """How much a transaction may cost."""
+def fee_options(message: pb.FeeOptions, usual: str = "normal") -> ports.FeeOptions:
+    """How much a transaction may cost; `usual` is the strategy where none is named."""
+    strategy = message.strategy
+    named = strategy != pb.FEE_STRATEGY_UNSPECIFIED
     return ports.FeeOptions(
-        strategy=_STRATEGIES[message.strategy],
-        max_fee=parse(message.max_fee) if message.max_fee else None,
+        strategy=_STRATEGIES[strategy] if named else usual,
+        max_fee=_amount(message.max_fee),
+        unit_price=_amount(message.unit_price),
+        priority_price=_amount(message.priority_price),
+        route=_ROUTES[message.route],
     )
+
+
+def fee_estimate(value: ports.FeeEstimate) -> pb.FeeEstimate:
+    """A fee at one speed."""
+    return pb.FeeEstimate(
+        strategy=next(number for number, name in _STRATEGIES.items() if name == value.strategy),
+        transfer_fee=text(value.transfer_fee),
+        unit_price=text(value.unit_price),
+        priority_price=text_or_none(value.priority_price) or "",
+        base_price=text_or_none(value.base_price) or "",
+    )
+
+
+def _amount(number: str) -> Decimal | None:
+    return parse(number) if number else None
 
 
 def network(value: ports.Network) -> pb.Network:

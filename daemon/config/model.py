@@ -130,6 +130,11 @@ class NetworkSettings(Section):
         le=100_000,
         description="After how many blocks a transaction counts as final; -1: what the table has.",
     )
+    private_urls: list[str] = Field(
+        default_factory=list,
+        description="Nodes that pass transactions to block builders and to nobody else, for "
+        "requests that ask for the private route; empty: those of Cambist's table, if any.",
+    )
 
 
 class AccountSettings(Section):

@@ -77,7 +77,14 @@ class Live:
         from dex.venue import PoolVenue
         from dex.venues import SPECS
 
-        network = EvmNetwork(entry.info, urls, parts.clock, signer, transactions)
+        network = EvmNetwork(
+            entry.info,
+            urls,
+            parts.clock,
+            signer,
+            transactions,
+            private_urls=settings.private_urls or list(entry.private_urls),
+        )
         await parts.add_network(network)
         for spec in SPECS.values():
             if spec.deployment.network == id_:

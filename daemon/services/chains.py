@@ -1,21 +1,34 @@
 """ChainService: networks, tokens, transactions."""
 
 from cambist.v1 import chains_pb2 as pb
+from core.errors import Reason, Refused
+from core.ports import Network, Priced, Replaceable
 from core.transactions import Transaction
 from daemon.codec import chains as codec
 from daemon.journal import Journal
 from daemon.registry import Registry
+from daemon.risk import RiskDesk
 from daemon.rpc.paging import decode_token, encode_token, page_size, paginate
 from daemon.tokens import Tokens
+from daemon.wallets import Wallets
 
 
 class ChainService:
     """Reads networks; our transactions come from the journal."""
 
-    def __init__(self, registry: Registry, tokens: Tokens, journal: Journal) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        tokens: Tokens,
+        journal: Journal,
+        wallets: Wallets,
+        risk: RiskDesk,
+    ) -> None:
         self._registry = registry
         self._tokens = tokens
         self._journal = journal
+        self._wallets = wallets
+        self._risk = risk
 
     async def list_networks(self, request: pb.ListNetworksRequest) -> pb.ListNetworksResponse:
         """The networks, by id."""
@@ -99,5 +112,49 @@ class ChainService:
             next_page_token=encode_token(scope, position) if position else "",
         )
 
+    async def estimate_fees(self, request: pb.EstimateFeesRequest) -> pb.EstimateFeesResponse:
+        """Slow, normal and fast, as the latest blocks were."""
+        network = self._registry.network(request.network)
+        if not isinstance(network, Priced):
+            raise _unsupported(network, "fees", "it does not tell what transactions cost")
+        return pb.EstimateFeesResponse(
+            estimates=[codec.fee_estimate(one) for one in await network.estimate_fees()]
+        )
+
+    async def speed_up_transaction(
+        self, request: pb.SpeedUpTransactionRequest
+    ) -> pb.SpeedUpTransactionResponse:
+        """The same once more at a higher price. What may not be sent may not be hurried."""
+        network = self._replaceable(request.network)
+        known = await self._journal.transactions.get(request.network, request.hash.lower())
+        account = self._wallets.name_of(known.network, known.address)
+        self._risk.admit_transaction(account, known.details.get("venue", ""))
+        fees = codec.fee_options(request.fees, usual="fast")
+        made = await network.speed_up(request.hash, request.request_id, fees)
+        return pb.SpeedUpTransactionResponse(transaction=self._encode(made))
+
+    async def cancel_transaction(
+        self, request: pb.CancelTransactionRequest
+    ) -> pb.CancelTransactionResponse:
+        """Nothing in its place; also while trading is halted."""
+        network = self._replaceable(request.network)
+        fees = codec.fee_options(request.fees, usual="fast")
+        made = await network.cancel(request.hash, request.request_id, fees)
+        return pb.CancelTransactionResponse(transaction=self._encode(made))
+
+    def _replaceable(self, id_: str) -> Replaceable:
+        network = self._registry.network(id_)
+        if not isinstance(network, Replaceable):
+            raise _unsupported(network, "replace", "its transactions cannot be replaced")
+        return network
+
     def _encode(self, transaction: Transaction) -> pb.Transaction:
         return codec.transaction(transaction, self._journal.transactions.infos)
+
+
+def _unsupported(network: Network, capability: str, why: str) -> Refused:
+    return Refused(
+        Reason.UNSUPPORTED_BY_VENUE,
+        f"{network.info.id}: {why}",
+        {"venue": network.info.id, "capability": capability},
+    )

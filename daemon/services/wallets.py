@@ -7,6 +7,7 @@ from chains.wallets.store import StoreState
 from core.money import parse
 from core.ports import Network
 from daemon.accounts.roster import Roster
+from daemon.approvals import Approvals
 from daemon.codec import accounts as accounts_codec
 from daemon.codec import chains as codec
 from daemon.codec.chains import family, family_name, fee_options, units_of
@@ -34,10 +35,12 @@ class WalletService:
         tokens: Tokens,
         risk: RiskDesk,
         roster: Roster,
+        approvals: Approvals,
     ) -> None:
         self._registry = registry
         self._risk = risk
         self._roster = roster
+        self._approvals = approvals
         self._wallets = wallets
         self._tokens = tokens
 
@@ -178,6 +181,23 @@ class WalletService:
             owner, token, units, request.request_id, fee_options(request.fees)
         )
         return pb.ApproveResponse(transaction=codec.transaction(sent))
+
+    async def list_approvals(self, request: pb.ListApprovalsRequest) -> pb.ListApprovalsResponse:
+        """Above zero: known tokens and those that were approved from here, to the contracts of the
+        network's venues and to those that were approved from here."""
+        network = self._registry.network(request.network)
+        _, owner = self._wallets.resolve(network, request.wallet)
+        found = await self._approvals.of(network, owner)
+        page, token = paginate(
+            found,
+            lambda one: (
+                f"{one.venue}/{one.amount.token.symbol}/{one.amount.token.address}/{one.spender}"
+            ),
+            f"approvals/{request.network}/{request.wallet}",
+            request.page_size,
+            request.page_token,
+        )
+        return pb.ListApprovalsResponse(allowances=page, next_page_token=token)
 
     def _admit(self, network: Network, wallet: str, venue: str = "") -> None:
         """Raises HALTED or PERMISSION_DENIED."""

@@ -23,6 +23,7 @@ from cambist.errors import (
     ProtocolError,
     Unauthentic,
 )
+from cambist.fees import FeeOptions
 from cambist.pages import Pages
 from cambist.reasons import (
     Aborted,
@@ -81,6 +82,7 @@ from cambist.reasons import (
     TokenAmbiguous,
     TokenNotFound,
     TokenRootNotFound,
+    TransactionFinal,
     TransactionNotFound,
     TransactionReverted,
     Unauthenticated,
@@ -152,6 +154,7 @@ from cambist.types import (
     RateLimit,
     RequiredApproval,
     RiskLimit,
+    Route,
     Scope,
     Side,
     Standing,
@@ -208,6 +211,7 @@ __all__ = [
     "FaultKind",
     "FeeCapExceeded",
     "FeeEstimate",
+    "FeeOptions",
     "FeeRates",
     "FeeStrategy",
     "FieldInvalid",
@@ -288,6 +292,7 @@ __all__ = [
     "ResumeTokenInvalid",
     "RiskLimit",
     "RiskLimitExceeded",
+    "Route",
     "Scope",
     "SecretsLocked",
     "SelfTrade",
@@ -312,6 +317,7 @@ __all__ = [
     "TokenRootNotFound",
     "Trade",
     "Transaction",
+    "TransactionFinal",
     "TransactionNotFound",
     "TransactionReverted",
     "TransactionStatus",

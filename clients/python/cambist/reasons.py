@@ -281,5 +281,9 @@ class AccountExists(AlreadyExists):
     """An account has this id already."""
 
 
+class TransactionFinal(FailedPrecondition):
+    """The transaction is in a block or has ended otherwise, so that nothing can take its place."""
+
+
 class SecretsLocked(FailedPrecondition):
     """The store of keys is locked."""

@@ -12,8 +12,11 @@ from daemon.cli.arguments import (
     Network,
     OnlyNetwork,
     RequestId,
+    Route,
+    RouteName,
     Speed,
     SpeedName,
+    UnitPrice,
     Yes,
 )
 from daemon.cli.groups import DefaultGroup
@@ -21,7 +24,7 @@ from daemon.cli.session import Session, command
 from daemon.cli.speech import confirm
 
 if TYPE_CHECKING:
-    from cambist import FeeStrategy, Transaction
+    from cambist import FeeOptions, FeeStrategy, Transaction
 
 Hash = Annotated[str, typer.Argument(metavar="HASH", help="Hash, or Solana's signature.")]
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The token's address.")]
@@ -49,6 +52,7 @@ def register(app: typer.Typer) -> None:
     command(transaction_group, "speed-up")(speed_up)
     command(transaction_group, "cancel")(cancel)
     app.add_typer(transaction_group, name="transaction", rich_help_panel=PANEL)
+    app.add_typer(transaction_group, name="tx", hidden=True)  # the short word for it
     command(app, "transactions", rich_help_panel=PANEL)(transactions)
     command(app, "gas", rich_help_panel=PANEL)(gas)
 
@@ -124,7 +128,9 @@ async def speed_up(
     network: Network,
     hash: Hash,
     speed: Speed = None,
+    unit_price: UnitPrice = "",
     max_fee: MaxFee = "",
+    route: Route = None,
     request_id: RequestId = "",
 ) -> None:
     """Replace a pending transaction by the same at a higher fee."""
@@ -132,7 +138,7 @@ async def speed_up(
         await session.client.chains.speed_up_transaction(
             network,
             hash,
-            strategy=strategy(speed),
+            strategy=fees(speed, unit_price, route),
             max_fee=max_fee or None,
             request_id=request_id or None,
         )
@@ -144,7 +150,9 @@ async def cancel(
     network: Network,
     hash: Hash,
     speed: Speed = None,
+    unit_price: UnitPrice = "",
     max_fee: MaxFee = "",
+    route: Route = None,
     yes: Yes = False,
     request_id: RequestId = "",
 ) -> None:
@@ -154,7 +162,7 @@ async def cancel(
         await session.client.chains.cancel_transaction(
             network,
             hash,
-            strategy=strategy(speed),
+            strategy=fees(speed, unit_price, route),
             max_fee=max_fee or None,
             request_id=request_id or None,
         )
@@ -182,3 +190,18 @@ def strategy(speed: SpeedName | None) -> "FeeStrategy | None":
     from cambist import FeeStrategy
 
     return None if speed is None else FeeStrategy[speed.name]
+
+
+def fees(
+    speed: SpeedName | None, unit_price: str, route: RouteName | None
+) -> "FeeOptions | FeeStrategy | None":
+    """All that the options say of a fee."""
+    if not unit_price and route is None:
+        return strategy(speed)
+    import cambist
+
+    return cambist.FeeOptions(
+        strategy=strategy(speed),
+        unit_price=unit_price or None,
+        route=None if route is None else cambist.Route[route.name],
+    )

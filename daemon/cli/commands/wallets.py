@@ -14,13 +14,15 @@ from daemon.cli.arguments import (
     MaxFee,
     Network,
     RequestId,
+    Route,
     Speed,
     TokenArgument,
+    UnitPrice,
     Venue,
     Wallet,
     Yes,
 )
-from daemon.cli.commands.chains import Wait, finished, strategy
+from daemon.cli.commands.chains import Wait, fees, finished, strategy
 from daemon.cli.resolve import wallet_for_venue, wallet_on
 from daemon.cli.secrets import read, secret
 from daemon.cli.session import Session, command
@@ -181,7 +183,9 @@ async def send(
     ] = "",
     wallet: Wallet = "",
     speed: Speed = None,
+    unit_price: UnitPrice = "",
     max_fee: MaxFee = "",
+    route: Route = None,
     yes: Yes = False,
     wait: Wait = False,
     request_id: RequestId = "",
@@ -195,7 +199,7 @@ async def send(
         amount,
         wallet=owner,
         token=token,
-        strategy=strategy(speed),
+        strategy=fees(speed, unit_price, route),
         max_fee=max_fee or None,
         request_id=request_id or None,
     )

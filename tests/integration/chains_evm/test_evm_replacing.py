@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,8 @@ async def test_a_sped_up_transfer_arrives_once_and_the_first_is_replaced_with_pr
             assert log.rows[first.hash].details["replaced_by"] == second.hash
             old, new = opened(first.raw), opened(second.raw)
             assert new.fees.price * 10 >= old.fees.price * 11
-            assert new.fees.priority is not None and old.fees.priority is not None
+            assert new.fees.priority is not None
+            assert old.fees.priority is not None
             assert new.fees.priority * 10 >= old.fees.priority * 11
             assert replace(new, fees=old.fees) == old
             await node.mine()
@@ -107,7 +109,7 @@ async def test_each_replacement_outbids_all_before_it() -> None:
                 # Always of the first: the one to be outbid is the highest, not the one named.
                 chain.append(await net.speed_up(chain[0].hash, f"r{n}", FeeOptions("slow")))
             prices = [opened(one.raw).fees for one in chain]
-            for lower, higher in zip(prices, prices[1:], strict=False):
+            for lower, higher in pairwise(prices):
                 assert higher.price * 10 >= lower.price * 11
                 assert (higher.priority or 0) * 10 >= (lower.priority or 0) * 11
             stopped = await net.cancel(chain[2].hash, "stop", FeeOptions("slow"))

@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cambist.convert import decode, optional_text
+from cambist.fees import FeeOptions
 from cambist.pages import Pages
 from cambist.v1 import chains_pb2
 
@@ -56,12 +57,17 @@ def new_request_id(given: str | None) -> str:
 
 
 def fee_options(
-    strategy: FeeStrategy | None, max_fee: Amount | None
+    strategy: FeeStrategy | FeeOptions | None, max_fee: Amount | None
 ) -> chains_pb2.FeeOptions | None:
     """None when the daemon's configuration decides everything."""
     if strategy is None and max_fee is None:
         return None
+    options = strategy if isinstance(strategy, FeeOptions) else FeeOptions(strategy)
+    named, route = options.strategy, options.route
     return chains_pb2.FeeOptions(
-        strategy=chains_pb2.FeeStrategy.ValueType(strategy.value) if strategy else None,
-        max_fee=optional_text(max_fee),
+        strategy=chains_pb2.FeeStrategy.ValueType(named.value) if named else None,
+        max_fee=optional_text(options.max_fee if max_fee is None else max_fee),
+        unit_price=optional_text(options.unit_price),
+        priority_price=optional_text(options.priority_price),
+        route=chains_pb2.Route.ValueType(route.value if route else 0),
     )

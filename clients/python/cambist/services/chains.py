@@ -12,6 +12,7 @@ from cambist.v1.chains_pb2_grpc import ChainServiceStub
 
 if TYPE_CHECKING:
     from cambist.convert import Amount
+    from cambist.fees import FeeOptions
     from cambist.pages import Pages
     from cambist.rpc import Rpc
 
@@ -109,7 +110,7 @@ class Chains(Service):
         network: str,
         hash: str,
         *,
-        strategy: FeeStrategy | None = None,
+        strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         request_id: str | None = None,
         timeout: float | None = None,
@@ -129,7 +130,7 @@ class Chains(Service):
         network: str,
         hash: str,
         *,
-        strategy: FeeStrategy | None = None,
+        strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         request_id: str | None = None,
         timeout: float | None = None,

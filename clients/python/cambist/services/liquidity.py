@@ -12,6 +12,7 @@ from cambist.v1.liquidity_pb2_grpc import LiquidityServiceStub
 
 if TYPE_CHECKING:
     from cambist.convert import Amount
+    from cambist.fees import FeeOptions
     from cambist.pages import Pages
     from cambist.rpc import Rpc
 
@@ -97,7 +98,7 @@ class Liquidity(Service):
         price_range: tuple[Amount, Amount] | None = None,
         position: str = "",
         slippage: Amount | None = None,
-        strategy: FeeStrategy | None = None,
+        strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         request_id: str | None = None,
         timeout: float | None = None,
@@ -121,7 +122,7 @@ class Liquidity(Service):
         *,
         wallet: str,
         slippage: Amount | None = None,
-        strategy: FeeStrategy | None = None,
+        strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         request_id: str | None = None,
         timeout: float | None = None,
@@ -145,7 +146,7 @@ class Liquidity(Service):
         position: str,
         *,
         wallet: str,
-        strategy: FeeStrategy | None = None,
+        strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         request_id: str | None = None,
         timeout: float | None = None,

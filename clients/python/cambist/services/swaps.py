@@ -13,6 +13,7 @@ from cambist.v1.swaps_pb2_grpc import SwapServiceStub
 
 if TYPE_CHECKING:
     from cambist.convert import Amount
+    from cambist.fees import FeeOptions
     from cambist.pages import Pages
     from cambist.rpc import Rpc
 
@@ -82,7 +83,7 @@ class Swaps(Service):
         quote: Quote | str,
         *,
         wallet: str,
-        strategy: FeeStrategy | None = None,
+        strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         deadline_seconds: int = 0,
         dry_run: bool = False,
@@ -112,7 +113,7 @@ class Swaps(Service):
         wallet: str,
         mode: SwapMode = SwapMode.EXACT_IN,
         slippage: Amount | None = None,
-        strategy: FeeStrategy | None = None,
+        strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         deadline_seconds: int = 0,
         dry_run: bool = False,

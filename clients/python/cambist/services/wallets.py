@@ -22,6 +22,7 @@ from cambist.v1.wallets_pb2_grpc import WalletServiceStub
 
 if TYPE_CHECKING:
     from cambist.convert import Amount
+    from cambist.fees import FeeOptions
     from cambist.pages import Pages
     from cambist.rpc import Rpc
 
@@ -148,7 +149,7 @@ class Wallets(Service):
         *,
         wallet: str,
         token: str = "",
-        strategy: FeeStrategy | None = None,
+        strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         request_id: str | None = None,
         timeout: float | None = None,
@@ -172,7 +173,7 @@ class Wallets(Service):
         amount: Amount,
         *,
         wallet: str,
-        strategy: FeeStrategy | None = None,
+        strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         request_id: str | None = None,
         timeout: float | None = None,
@@ -194,7 +195,7 @@ class Wallets(Service):
         amount: Amount,
         *,
         wallet: str,
-        strategy: FeeStrategy | None = None,
+        strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         request_id: str | None = None,
         timeout: float | None = None,
@@ -217,7 +218,7 @@ class Wallets(Service):
         amount: Amount,
         *,
         wallet: str,
-        strategy: FeeStrategy | None = None,
+        strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         request_id: str | None = None,
         timeout: float | None = None,

@@ -26,6 +26,16 @@ class FeeStrategy(WireEnum):
     FAST = 3  # In the next block.
 
 
+class Route(WireEnum):
+    """Who gets to see a transaction before it is in a block."""
+
+    UNKNOWN = 0
+    PUBLIC = 1  # Every node of the network: the open pool, where others can act on it first.
+    # The network's private nodes only, which pass it to block builders. It is not sent to public
+    # nodes until it is sped up or canceled on the public route.
+    PRIVATE = 2
+
+
 class TransactionStatus(WireEnum):
     """Where a transaction is in its life. Each final status rests on proof."""
 
@@ -109,4 +119,7 @@ class FeeEstimate:
 
     strategy: FeeStrategy  # How soon.
     transfer_fee: Decimal  # What a transfer of the native coin would cost, in the native coin.
-    unit_price: Decimal  # The price of a unit of gas or computing, in the native coin.
+    # The price of a unit of gas or computing, in the native coin: the most that would be paid.
+    unit_price: Decimal
+    priority_price: Decimal | None  # EVM: the tip within it; None where there are no tips.
+    base_price: Decimal | None  # EVM: what a unit costs in the latest block without a tip.
