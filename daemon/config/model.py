@@ -124,16 +124,16 @@ class NetworkSettings(Section):
         default_factory=list,
         description="RPC nodes, http(s) and ws(s); empty: the public ones of Cambist's table.",
     )
+    private_urls: list[str] = Field(
+        default_factory=list,
+        description="Nodes that pass transactions to block builders and to nobody else, for "
+        "requests that ask for the private route; empty: those of Cambist's table, if any.",
+    )
     finality_depth: int = Field(
         -1,
         ge=-1,
         le=100_000,
         description="After how many blocks a transaction counts as final; -1: what the table has.",
-    )
-    private_urls: list[str] = Field(
-        default_factory=list,
-        description="Nodes that pass transactions to block builders and to nobody else, for "
-        "requests that ask for the private route; empty: those of Cambist's table, if any.",
     )
 
 
