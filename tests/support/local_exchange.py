@@ -129,6 +129,7 @@ class LocalExchange:
         self.requests: list[Seen] = []
         self.sockets: list[Socket] = []
         self.on_frame: Callable[[Socket, bytes], None] = lambda socket, payload: None
+        self.otherwise: Handler = lambda seen: Answer(b"not scripted", 404)
         self.http = ""
         self.ws = ""
         self._handlers: dict[str, Handler] = {}
@@ -215,9 +216,7 @@ class LocalExchange:
         )
         self.requests.append(seen)
         self.changed()
-        handler = self._handlers.get(f"{seen.method} {seen.path}")
-        if handler is None:
-            return web.Response(status=404, body=b"not scripted")
+        handler = self._handlers.get(f"{seen.method} {seen.path}", self.otherwise)
         answer = handler(seen)
         if not isinstance(answer, Answer):
             answer = await answer
