@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import logging
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from chains.evm.abi import address_at
 from chains.evm.model import Call, CallError
@@ -13,7 +15,6 @@ from dex.lookup import TokenLookup
 from dex.network import PoolNetwork
 from dex.pool_state import PoolStates
 from dex.pools import PoolDirectory, PoolMarket, PoolState
-from dex.refusals import invalid
 from dex.spec import PoolVenueSpec
 
 _log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class PoolFinder:
         self._states = states
         self._unloaded: list[tuple[str, str, *tuple[int, ...]]] = []
         self._absent: dict[str, int] = {}
+        self._scouted: dict[tuple[str, str], int] = {}
+        self._scouts: set[asyncio.Task[None]] = set()
         self._loading: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -64,6 +67,10 @@ class PoolFinder:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
             self._loading = None
+        scouts = list(self._scouts)
+        for scout in scouts:
+            scout.cancel()
+        await asyncio.gather(*scouts, return_exceptions=True)
 
     def of_instrument(self, id: str) -> PoolMarket:
         """The pool of an instrument; Refused with INSTRUMENT_NOT_FOUND."""
@@ -82,44 +89,62 @@ class PoolFinder:
         address = self._lookup.address(text, "pool")
         return self._directory.at(address) or await self._discover(address)
 
-    async def of_tokens(self, token_a: Token, token_b: Token) -> list[PoolState]:
-        """The pools of two tokens, at least one. Asks the chain for those that were never heard
-        of; where others are known, not again for some blocks about what was not there."""
-        if token_a.address == token_b.address:
-            raise invalid(
-                "token_out",
-                token_b.symbol,
-                f"{token_a.symbol} against itself has no pool: wrap or unwrap it instead",
-            )
-        markets = self._directory.candidates(token_a, token_b)
-        known = [market for market in markets if self._states.known(market.address)]
+    async def scout(
+        self, token_a: Token, token_b: Token, hubs: Sequence[str], again: bool = False
+    ) -> None:
+        """Makes the pools known that may lie on a way between two tokens, by way of `hubs` too. The
+        chain is asked the first time; later, and now and then, behind the caller's back. `again`:
+        now, whatever was not there before. Raises CambistError when it cannot be asked."""
+        pair = token_a.address, token_b.address
         height = self._network.height
-        asked = [
-            market
-            for market in markets
-            if self._states.known(market.address) is None
-            and not (known and height - self._absent.get(market.address, -_FORGET) < _FORGET)
-        ]
-        found = [self._states.live(market) for market in known]
-        refusal: Refused | None = None
-        for market, state in zip(asked, await asyncio.gather(*map(self._try, asked)), strict=True):
-            if isinstance(state, Refused):
-                refusal = state
-                self._note_absent(market.address, height)
-            else:
-                found.append(state)
-        if not found:
-            assert refusal is not None  # a family has a place for every two tokens
-            raise refusal
-        return found
+        last = self._scouted.get(pair)
+        if last is not None and height - last < _FORGET and not again:
+            return
+        look = self._look(token_a, token_b, hubs, again)
+        if last is None or again:
+            await look
+            if len(self._scouted) >= _MOST_ABSENT:
+                self._scouted.clear()
+            self._scouted[pair] = height
+            return
+        self._scouted[pair] = height
+        task = asyncio.create_task(self._quietly(look))
+        self._scouts.add(task)
+        task.add_done_callback(self._scouts.discard)
 
-    async def _try(self, market: PoolMarket) -> PoolState | Refused:
+    async def _look(self, token_a: Token, token_b: Token, hubs: Sequence[str], again: bool) -> None:
+        """Takes in those pools between the tokens, and between each of them and a hub, that are
+        there."""
+        pairs = [(token_a, token_b)]
+        for hub in hubs:
+            if hub not in (token_a.address, token_b.address):
+                middle = await self._lookup.at(hub)
+                pairs += [(token_a, middle), (middle, token_b)]
+        unknown = {
+            market.address: market
+            for pair in pairs
+            for market in self._directory.candidates(*pair)
+            if self._states.known(market.address) is None
+            and (again or not self._is_absent(market.address))
+        }
+        markets = list(unknown.values())
+        if not markets:
+            return
+        height = self._network.height
+        for market, state in zip(markets, await self._states.read_all(markets), strict=True):
+            if state is None:
+                self._note_absent(market.address, height)
+            elif len(self._directory) < MAX_POOLS:
+                self._directory.add(market)
+
+    async def _quietly(self, look: Coroutine[Any, Any, None]) -> None:
         try:
-            return await self.state(market)
-        except Refused as refusal:
-            if refusal.reason is not Reason.POOL_NOT_FOUND:
-                raise
-            return refusal
+            await look
+        except CambistError as error:
+            _log.info("no new pools of %s looked for: %s", self._spec.id, error.message)
+
+    def _is_absent(self, address: str) -> bool:
+        return self._network.height - self._absent.get(address, -_FORGET) < _FORGET
 
     def _note_absent(self, address: str, height: int) -> None:
         self._absent[address] = height

@@ -53,7 +53,7 @@ class Executor:
             intent=plan.intent,
             purpose=SWAP,
             details=plan.details,
-            gas_reserve=self._family.gas_reserve * (len(plan.path) - 1),
+            gas_reserve=self._family.gas_reserve * plan.hops,
         )
         try:
             return await self._network.send(transaction, fees)

@@ -13,6 +13,7 @@ from core.transactions import Transaction
 from dex.families.constant_product_abi import decode_transfer
 from dex.families.curve import SwapLog
 from dex.pools import PoolMarket
+from dex.routing.plans import route_ends
 from dex.swap_logs import decode, is_swap
 
 
@@ -40,11 +41,29 @@ def realised(
     Of the two the one that is worse for the owner counts, so that a token cannot invent a gain.
     A native side has no Transfer events of the owner; there the pool's figures are the owner's.
     """
-    swap = _swap(receipt, market)
+    swap = _swap(receipt, market.address)
     zero_in = token_in.address == market.token0.address or (
         token_in.is_native and token_out.address == market.token1.address
     )
-    pool_in, pool_out = (swap.in0, swap.out1) if zero_in else (swap.in1, swap.out0)
+    return _owners(
+        receipt, owner, token_in, token_out, _pool_in(swap, zero_in), _pool_out(swap, zero_in)
+    )
+
+
+def realised_route(
+    receipt: Receipt, route: str, owner: str, token_in: Token, token_out: Token
+) -> Realised:
+    """The same of a swap over several pools: what the first ones received, the last ones sent.
+    `route` as the transaction remembers it; ValueError when a swap of it is missing."""
+    first, last = route_ends(route)
+    pools_in = sum(_pool_in(_swap(receipt, pool), zero_in) for pool, zero_in in first)
+    pools_out = sum(_pool_out(_swap(receipt, pool), zero_in) for pool, zero_in in last)
+    return _owners(receipt, owner, token_in, token_out, pools_in, pools_out)
+
+
+def _owners(
+    receipt: Receipt, owner: str, token_in: Token, token_out: Token, pool_in: int, pool_out: int
+) -> Realised:
     units_in, units_out = pool_in, pool_out
     if not token_in.is_native:
         units_in = max(pool_in, -_moved(receipt, owner, token_in))
@@ -53,11 +72,19 @@ def realised(
     return Realised(units_in, units_out)
 
 
-def _swap(receipt: Receipt, market: PoolMarket) -> SwapLog:
+def _pool_in(swap: SwapLog, zero_in: bool) -> int:
+    return swap.in0 if zero_in else swap.in1
+
+
+def _pool_out(swap: SwapLog, zero_in: bool) -> int:
+    return swap.out1 if zero_in else swap.out0
+
+
+def _swap(receipt: Receipt, pool: str) -> SwapLog:
     for log in receipt.logs:
-        if log.address == market.address and is_swap(log.topics):
+        if log.address == pool and is_swap(log.topics):
             return decode(log.topics, log.data)
-    raise ValueError(f"receipt {receipt.hash} has no swap of pool {market.address}")
+    raise ValueError(f"receipt {receipt.hash} has no swap of pool {pool}")
 
 
 def _moved(receipt: Receipt, owner: str, token: Token) -> int:
@@ -88,7 +115,12 @@ def fill(
     `fee` is the gas, in the native coin: the pool's fee is part of the price already.
     """
     token_in, token_out = tokens
-    real = realised(receipt, market, transaction.address, token_in, token_out)
+    route = transaction.details.get("way", "")
+    real = (
+        realised_route(receipt, route, transaction.address, token_in, token_out)
+        if route
+        else realised(receipt, market, transaction.address, token_in, token_out)
+    )
     side = Side.BUY if token_out.address == market.base.address else Side.SELL
     if market.base.address not in (token_in.address, token_out.address):  # base is the native side
         side = Side.BUY if token_out.is_native else Side.SELL
@@ -121,12 +153,17 @@ def fill(
             "gas_fee": text(gas),
             "gas_asset": native.symbol,
             "gas_used": str(receipt.gas_used),
-            "pool": market.address,
-            "pool_fee": text(market.fee.fraction),
+            **_pools(route, market),
             "block": str(receipt.block),
             "transaction": transaction.hash,
         },
     )
+
+
+def _pools(route: str, market: PoolMarket) -> dict[str, str]:
+    if route:
+        return {"way": route}
+    return {"pool": market.address, "pool_fee": text(market.fee.fraction)}
 
 
 def _promised(details: Mapping[str, str], side: Side, market: PoolMarket) -> dict[str, str]:

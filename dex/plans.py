@@ -6,6 +6,20 @@ from core.tokens import Token
 
 
 @dataclass(frozen=True, slots=True)
+class PlanLeg:
+    """A part of a swap that goes its own way: as the fields of that name in SwapPlan.
+
+    `by_reserves`: through pools of constant product, where the router reaches both kinds.
+    """
+
+    exact: int
+    limit: int
+    path: tuple[str, ...]
+    fees: tuple[int, ...]
+    by_reserves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SwapPlan:
     """A swap to be sent. `limit` is the least out (exact in) or the most in (exact out).
 
@@ -18,6 +32,10 @@ class SwapPlan:
 
     `measured` (exact in, constant product) asks for the least amount to be enforced on what
     arrives, for tokens that keep a part of each transfer.
+
+    `split`, where it is not empty, has the legs of a swap that goes by several ways, or by another
+    kind of pool than the router's own; `exact` and `limit` are then their sums, and `path` and
+    `fees` are of no account.
     """
 
     sender: str
@@ -33,6 +51,17 @@ class SwapPlan:
     details: dict[str, str] = field(default_factory=dict)
     fees: tuple[int, ...] = ()
     price_limit: int = 0
+    split: tuple[PlanLeg, ...] = ()
+
+    @property
+    def legs(self) -> tuple[PlanLeg, ...]:
+        """Each way with its amounts."""
+        return self.split or (PlanLeg(self.exact, self.limit, self.path, self.fees),)
+
+    @property
+    def hops(self) -> int:
+        """How many pools it passes."""
+        return sum(len(leg.path) - 1 for leg in self.legs)
 
     @property
     def most_in(self) -> int:
@@ -45,8 +74,13 @@ class SwapPlan:
         return int(self.details["quoted_in"])
 
     def limited_to(self, most_in: int) -> "SwapPlan":
-        """The same exact-out swap, for which at most so much may be taken."""
-        return replace(self, limit=most_in, details={**self.details, "guaranteed": str(most_in)})
+        """The same exact-out swap, for which at most so much may be taken; what is missing is taken
+        from its legs in proportion: they have the same slippage."""
+        if most_in >= self.limit:
+            return self
+        details = {**self.details, "guaranteed": str(most_in)}
+        split = tuple(replace(leg, limit=leg.limit * most_in // self.limit) for leg in self.split)
+        return replace(self, limit=most_in, split=split, details=details)
 
 
 @dataclass(frozen=True, slots=True)

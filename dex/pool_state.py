@@ -7,7 +7,7 @@ at that block, which a reorganisation repeats from the fork on.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chains.evm.model import Block
@@ -65,6 +65,7 @@ class PoolStates:
         self._lowest: int | None = None  # announced, and in no read yet
         self._told_live = False
         self.block = 0
+        self.base_fee = 0  # wei, of the latest block seen; 0 where there is none
         self.trouble = "no block was read yet"
 
     # -- life
@@ -157,6 +158,11 @@ class PoolStates:
 
     async def read(self, market: PoolMarket) -> PoolState | None:
         """Tracks a pool and reads it now; None when there is no pool at its address."""
+        (state,) = await self.read_all([market])
+        return state
+
+    async def read_all(self, markets: Sequence[PoolMarket]) -> list[PoolState | None]:
+        """The same for several, in one read."""
         height = self._network.height
         if height == 0:
             raise Refused(
@@ -164,13 +170,16 @@ class PoolStates:
                 "the chain was not reached yet; try again in a moment",
                 {"network": self._network.info.id},
             )
-        (answer,) = await self._reader.read([market], height)
-        newer = self._states.get(market.address)
-        if newer is None or newer.block < height:
-            self._apply(market, answer, height)
-        if market.address not in self._missing:
-            self.track(market)
-        return self._states.get(market.address)
+        answers = await self._reader.read(markets, height)
+        for market, answer in zip(markets, answers, strict=True):
+            newer = self._states.get(market.address)
+            if newer is None or newer.block < height:
+                self._apply(market, answer, height)
+            if market.address not in self._missing:
+                self.track(market)
+            elif market.address not in self._tracked:
+                del self._missing[market.address]  # a question that was asked in vain
+        return [self._states.get(market.address) for market in markets]
 
     def _apply(self, market: PoolMarket, answer: Content | str, block: int) -> bool:
         """Takes an answer in; whether the pool is not as before."""
@@ -189,6 +198,7 @@ class PoolStates:
             self._hashes.pop(number, None)
         self._times[block.number] = block.timestamp * 1_000_000_000
         self._hashes[block.number] = block.hash
+        self.base_fee = block.base_fee or 0
         while len(self._times) > _KEPT_TIMES:
             oldest, _ = self._times.popitem(last=False)
             self._hashes.pop(oldest, None)

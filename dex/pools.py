@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core.instruments import Instrument, InstrumentKind
-from core.swaps import Pool
+from core.swaps import Hop, Pool
 from core.tokens import Token
 from dex.families.constant_product_abi import sort_tokens
 from dex.families.curve import Content, Curve, FeeRate
@@ -183,6 +183,14 @@ class PoolDirectory:
         )
         return PoolMarket(
             *(place.address, token0, token1, base_is_0, place.fee, instrument, place.spacing)
+        )
+
+    def between(self, token_a: Token, token_b: Token, hops: Sequence[Hop]) -> PoolMarket:
+        """What a swap is told as a trade of: its pool's market, or the market of the two tokens
+        where it goes through several pools; that one has the tokens' addresses for its own."""
+        known = self.at(hops[0].pool) if len(hops) == 1 else None
+        return known or self.market(
+            token_a, token_b, Place("-".join(_pair(token_a, token_b)), FeeRate(1, 1))
         )
 
     def _places(self, token_a: Token, token_b: Token) -> Sequence[Place]:

@@ -1,15 +1,11 @@
-"""Quotes: what a swap would give, from a pool's state in memory. Pure."""
+"""Quotes: what may be asked for, what a price is, how long a quote is good for. Pure."""
 
-import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from core.errors import Reason, Refused
 from core.swaps import Quote
 from core.tokens import Token
-from dex.families.curve import Curve, largest_in, least_out, price_impact
-from dex.pools import PoolState
 from dex.refusals import invalid
 
 # A quote is good for a few blocks, but at least as long as a person or a slow bot needs.
@@ -42,61 +38,19 @@ def check_request(request: QuoteRequest) -> None:
         raise invalid("token_out", symbol, f"both tokens are {symbol}; name two different ones")
 
 
-def amounts(curve: Curve, request: QuoteRequest) -> tuple[int, int]:
-    """Units in and units out; Refused when the pool cannot do it."""
-    if request.exact_in:
-        return request.units, curve.amount_out(request.units)
-    return curve.amount_in(request.units), request.units
+def check_ends(token_in: Token, token_out: Token) -> None:
+    """The same for the tokens that stand in the pools."""
+    if token_in.address == token_out.address:
+        raise invalid(
+            "token_out",
+            token_out.symbol,
+            f"{token_in.symbol} against itself has no pool: wrap or unwrap it instead",
+        )
 
 
-def best(states: Sequence[PoolState], token_in: Token, request: QuoteRequest) -> PoolState:
-    """The pool that gives most, or takes least; raises the first one's refusal when none can."""
-    found: PoolState | None = None
-    reached = 0
-    refusal: Refused | None = None
-    for state in states:
-        try:
-            units_in, units_out = amounts(state.curve(token_in), request)
-        except Refused as error:
-            refusal = refusal or error
-            continue
-        better = units_out > reached if request.exact_in else units_in < reached
-        if found is None or better:
-            found, reached = state, units_out if request.exact_in else units_in
-    if found is not None:
-        return found
-    assert refusal is not None  # there is at least one state
-    raise refusal
-
-
-def quote(
-    venue: str, state: PoolState, curve: Curve, request: QuoteRequest, now: int, block_time: int
-) -> Quote:
-    """A quote over one pool, `curve` being the pool in the direction of the swap."""
-    units_in, units_out = amounts(curve, request)
-    if request.exact_in:
-        guaranteed = least_out(units_out, request.slippage)
-    else:
-        guaranteed = largest_in(units_in, request.slippage)
-    shift = request.token_in.decimals - request.token_out.decimals
-    return Quote(
-        id=secrets.token_hex(8),
-        venue=venue,
-        network=request.token_in.network,
-        token_in=request.token_in,
-        token_out=request.token_out,
-        exact_in=request.exact_in,
-        units_in=units_in,
-        units_out=units_out,
-        guaranteed=guaranteed,
-        slippage=request.slippage,
-        price=price(units_out, units_in, shift),
-        price_impact=price_impact(curve, units_in, units_out),
-        pools=(state.market.address,),
-        block=state.block,
-        create_time=now,
-        expire_time=now + max(_BLOCKS * block_time, _SHORTEST),
-    )
+def validity(block_time: int) -> int:
+    """How long a quote is good for, in ns."""
+    return max(_BLOCKS * block_time, _SHORTEST)
 
 
 def price(over: int, under: int, shift: int) -> Decimal:

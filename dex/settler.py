@@ -9,7 +9,6 @@ from chains.evm.model import Block, Receipt
 from core.errors import CambistError
 from core.orders import Fill, OrderReport
 from core.ports import TransactionLog
-from core.tokens import Token
 from core.transactions import Transaction, TransactionStatus
 from dex.execution import SWAP
 from dex.fills import fill
@@ -141,18 +140,22 @@ class Settler:
         return ended(transaction)
 
     async def _fill(self, transaction: Transaction, receipt: Receipt, time: int) -> Fill:
-        market = await self._venue.finder.at(transaction.details["pool"])
+        details = transaction.details
         native = self._venue.network.info.native
-
-        def token(key: str) -> Token:
-            address = transaction.details[key]
-            return market.token(address) if address else native
-
+        give, take = [
+            await self._venue.lookup.at(details[key]) if details[key] else native
+            for key in ("token_in", "token_out")
+        ]
+        if details.get("way"):
+            ends = self._venue.lookup.erc20(give), self._venue.lookup.erc20(take)
+            market = self._venue.directory.between(*ends, ())
+        else:
+            market = await self._venue.finder.at(details["pool"])
         return fill(
             transaction,
             receipt,
             market,
-            (token("token_in"), token("token_out")),
+            (give, take),
             native,
             self._venue.spec.id,
             self._account,

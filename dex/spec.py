@@ -68,6 +68,7 @@ class Deployment:
     quoter: str = ""
     positions: str = ""  # the position manager
     deployer: str = ""  # what creates the pools, where it is not the factory
+    pair_factory: str = ""  # of constant product: the router reaches its pairs in the same call
 
 
 @dataclass(frozen=True, slots=True)

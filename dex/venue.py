@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from core.clock import Clock
-from core.errors import Reason, Refused
+from core.errors import CambistError, Reason, Refused
 from core.instruments import Instrument
 from core.market import BookSnapshot, Candle, Funding, Ticker, Trade
 from core.ports import (
@@ -26,15 +26,19 @@ from dex.discovery import PoolFinder
 from dex.execution import Executor
 from dex.family import family_of
 from dex.feeds import PoolViews, StateFeed, TradeFeed
+from dex.gas_price import GasPrice
 from dex.lookup import TokenLookup
-from dex.network import PoolNetwork
-from dex.plans import SwapPlan
-from dex.pool_state import PoolStates
+from dex.network import PoolNetwork, Unsubscribe
+from dex.pool_state import PoolStates, RefreshCallback
 from dex.pools import PoolDirectory, PoolMarket
 from dex.providing import Providing
-from dex.quoting import QuoteRequest, best, check_fresh, check_request
-from dex.quoting import quote as quote_pool
+from dex.quoting import QuoteRequest, check_ends, check_fresh, check_request
+from dex.reach import MAX_HUBS, Reach
 from dex.refusals import invalid, of_venue
+from dex.routing.graph import Graph
+from dex.routing.plans import route_details, swap_plan
+from dex.routing.quotes import quote as quote_route
+from dex.routing.search import Asked
 from dex.spec import PoolVenueSpec
 from dex.swap_events import SwapEvents
 
@@ -82,6 +86,9 @@ class PoolVenue:
         self.finder = PoolFinder(
             spec, self.family, network, self.directory, self.lookup, self.states
         )
+        self.graph = Graph(spec.id, self.directory, self.states.known)
+        self.gas_price = GasPrice(network, self.states, clock)
+        self._reach: Reach | None = None
         spender = self.family.liquidity_spender(spec)
         self._liquidity_allowances = (
             self.allowances if spender == spec.deployment.router else Allowances(network, spender)
@@ -133,6 +140,7 @@ class PoolVenue:
         self.finder.start()
 
     async def stop(self) -> None:
+        await self.gas_price.stop()
         await self.finder.stop()
         await self.swaps.stop()
         await self.states.stop()
@@ -191,20 +199,53 @@ class PoolVenue:
     async def quote(
         self, token_in: Token, token_out: Token, units: int, exact_in: bool, slippage: Decimal
     ) -> Quote:
+        """The best way through the venue's own pools: over several where that is better, and by
+        several at once where its router can do that."""
         request = QuoteRequest(token_in, token_out, units, exact_in, slippage)
         check_request(request)
-        first, second = self.lookup.erc20(token_in), self.lookup.erc20(token_out)
-        states = await self.finder.of_tokens(first, second)
+        asked = await self.asked(request)
         with of_venue(self.spec.id):
-            state = best(states, first, request)
-            return quote_pool(
-                self.spec.id,
-                state,
-                state.curve(first),
-                request,
-                self.clock.now(),
-                self.network.info.block_time,
-            )
+            routed = self.reach.best(asked)
+        now, block_time = self.clock.now(), self.network.info.block_time
+        return quote_route(self.spec.id, routed, request, now, block_time)
+
+    async def asked(self, request: QuoteRequest) -> Asked:
+        """What is asked of the pools, once those are known that may be a part of a route. Refused
+        with BOOK_NOT_LIVE, or when nothing is known and the chain cannot be asked."""
+        first, second = self.lookup.erc20(request.token_in), self.lookup.erc20(request.token_out)
+        check_ends(first, second)
+        self.reach.check_live()
+        await self._scout(first, second)
+        return Asked(first.address, second.address, request.units, request.exact_in)
+
+    async def _scout(self, first: Token, second: Token) -> None:
+        hubs = self.graph.hubs(MAX_HUBS)
+        try:
+            await self.finder.scout(first, second, hubs)
+            if not self.graph.ways(first.address, second.address):
+                await self.finder.scout(first, second, hubs, again=True)
+        except CambistError:
+            if not self.graph.ways(first.address, second.address):
+                raise
+
+    @property
+    def reach(self) -> Reach:
+        """What the router makes of the venue's own pools."""
+        if self._reach is None:
+            self._reach = Reach([self], self.wrapped, self.gas_price)
+        return self._reach
+
+    @property
+    def wrapped(self) -> str:
+        """The token that stands for the native coin in pools; "" where none is known."""
+        try:
+            return self.lookup.erc20(self.network.info.native).address
+        except Refused:
+            return ""
+
+    def on_refresh(self, callback: RefreshCallback) -> Unsubscribe:
+        """Calls back after every read of the pools."""
+        return self.states.subscribe(callback)
 
     @property
     def spenders(self) -> Sequence[str]:
@@ -236,36 +277,29 @@ class PoolVenue:
         self, quote: Quote, owner: str, intent: str, deadline: int, fees: FeeOptions
     ) -> Transaction:
         """`deadline` in ns; 0 for the venue's default."""
-        if quote.venue != self.spec.id:
+        if quote.executor != self.spec.id:
             raise Refused(
                 Reason.QUOTE_NOT_FOUND,
-                f"the quote is of {quote.venue}, not of {self.spec.id}",
+                f"the quote is for the router of {quote.executor or quote.venue}, not of "
+                f"{self.spec.id}",
                 {"quote": quote.id},
             )
         check_fresh(quote, self.clock.now())
-        market = await self.finder.at(quote.pools[0])
-        first, second = self.lookup.erc20(quote.token_in), self.lookup.erc20(quote.token_out)
-        plan = SwapPlan(
+        tokens = quote.legs[0].hops[0].token_in, quote.legs[0].hops[-1].token_out
+        market = self.directory.between(*tokens, [hop for leg in quote.legs for hop in leg.hops])
+        plan = swap_plan(
+            quote,
+            self.spec,
             sender=self.lookup.address(owner, "owner"),
-            token_in=quote.token_in,
-            token_out=quote.token_out,
-            exact_in=quote.exact_in,
-            exact=quote.units_in if quote.exact_in else quote.units_out,
-            limit=quote.guaranteed,
-            path=(first.address, second.address),
-            fees=(market.fee.pips,),
             intent=intent,
             deadline=deadline or self.deadline(),
-            measured=not self.is_trusted(market),
-            details=self.details(market, quote.token_in, quote.token_out)
-            | {
-                "kind": "swap",
-                "quoted_in": str(quote.units_in),
-                "quoted_out": str(quote.units_out),
-                "guaranteed": str(quote.guaranteed),
-                "exact_in": "1" if quote.exact_in else "0",
-                "quoted_block": str(quote.block),
-            },
+            measured=not all(
+                self.directory.listed_at(token.address)
+                for leg in quote.legs
+                for hop in leg.hops
+                for token in (hop.token_in, hop.token_out)
+            ),
+            details=self.details(market, quote.token_in, quote.token_out) | route_details(quote),
         )
         return await self.executor.send(plan, fees)
 

@@ -10,7 +10,7 @@ from core.ports import NetworkInfo
 from core.tokens import Token
 
 NETWORK = "ethereum_local"
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)

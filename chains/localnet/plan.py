@@ -139,7 +139,7 @@ def build(deployer: str, code: Callable[[str], bytes], ours: Callable[[str], byt
 
     v2 = fill(uniswap, "WETH", UNISWAP_POOLS), fill(pangolin, "WAVAX", PANGOLIN_POOLS)
     weth = tokens["WETH"].address
-    uniswap_v3 = plan_v3.deploy_uniswap(create, call, code, weth)
+    uniswap_v3 = plan_v3.deploy_uniswap(create, call, code, weth, uniswap[0])
     pancakeswap_v3 = plan_v3.deploy_pancakeswap(create, code, ours, weth)
     contracts = Contracts(
         tuple(tokens.values()),

@@ -142,14 +142,18 @@ def first_sqrt_price(units0: int, units1: int) -> int:
     return isqrt((units1 << 192) // units0)
 
 
-def deploy_uniswap(create: Create, call: Call, code: Code, wrapped: str) -> V3Deployment:
-    """Factory, router, quoter and position manager; no pool yet."""
+def deploy_uniswap(
+    create: Create, call: Call, code: Code, wrapped: str, pair_factory: str
+) -> V3Deployment:
+    """Factory, quoter, position manager, and the router that passes pools of both kinds; no pool
+    yet. `pair_factory` is that of Uniswap V2."""
     factory = create(code("uniswap_v3_factory"), _BIG_GAS)
     call(factory, selector("enableFeeAmount(uint24,int24)") + uint_word(100) + uint_word(1), 0)
     arguments = address_word(factory) + address_word(wrapped)
-    router = create(code("uniswap_v3_router") + arguments, _BIG_GAS)
     quoter = create(code("uniswap_v3_quoter") + arguments, _BIG_GAS)
     positions = create(code("uniswap_v3_positions") + arguments + bytes(32), _BIG_GAS)
+    known = b"".join(map(address_word, (pair_factory, factory, positions, wrapped)))
+    router = create(code("uniswap_router_02") + known, _BIG_GAS)
     hash = "0x" + keccak(code("uniswap_v3_pool")).hex()
     return V3Deployment(factory, factory, router, quoter, positions, hash, wrapped, {})
 

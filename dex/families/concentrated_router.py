@@ -8,7 +8,7 @@ its multicall (https://github.com/Uniswap/swap-router-contracts).
 from chains.evm.abi import WORD, address_word, selector, tail, uint_word
 from chains.evm.codec import unhex
 from dex.families.concentrated_abi import batch
-from dex.plans import RouterCall, SwapPlan
+from dex.plans import PlanLeg, RouterCall, SwapPlan
 from dex.spec import RouterKind
 
 # Who receives while the router still has something to do with it: itself.
@@ -27,13 +27,13 @@ def encoded_path(path: tuple[str, ...], fees: tuple[int, ...]) -> bytes:
 
 
 def router_call(plan: SwapPlan, kind: RouterKind) -> RouterCall:
-    """The router's functions for a swap: the swap itself, and what native coins need besides."""
+    """The router's functions for a swap: each leg, and what native coins need besides."""
     native_in, native_out = plan.token_in.is_native, plan.token_out.is_native
     deadline = plan.deadline // 1_000_000_000
     partial = plan.price_limit != 0
     least = plan.limit if plan.exact_in else plan.exact
     recipient = _ROUTER[kind] if native_out else plan.sender
-    calls = [_swap(plan, kind, recipient, deadline)]
+    calls = [_leg(plan, leg, kind, recipient, deadline) for leg in plan.legs]
     if native_out:
         words = uint_word(0 if partial else least) + address_word(plan.sender)
         calls.append(selector("unwrapWETH9(uint256,address)") + words)
@@ -45,23 +45,33 @@ def router_call(plan: SwapPlan, kind: RouterKind) -> RouterCall:
     return RouterCall(calls[0] if len(calls) == 1 else batch(calls, None), value)
 
 
-def _swap(plan: SwapPlan, kind: RouterKind, recipient: str, deadline: int) -> bytes:
+def _leg(plan: SwapPlan, leg: PlanLeg, kind: RouterKind, recipient: str, deadline: int) -> bytes:
+    if leg.by_reserves:
+        return _through_pairs(leg, plan.exact_in, recipient)
     until = [uint_word(deadline)] if kind is RouterKind.SWAP_ROUTER else []
-    limit = plan.limit
+    limit = leg.limit
     if plan.price_limit and plan.exact_in:
         limit = 0  # what a part of the swap gives is guarded by the price alone
     direction = "Input" if plan.exact_in else "Output"
     deadline_type = ",uint256" if until else ""
-    if len(plan.fees) == 1:
-        words = [address_word(plan.path[0]), address_word(plan.path[1]), uint_word(plan.fees[0])]
+    if len(leg.fees) == 1:
+        words = [address_word(leg.path[0]), address_word(leg.path[1]), uint_word(leg.fees[0])]
         words += [address_word(recipient), *until]
-        words += [uint_word(plan.exact), uint_word(limit), uint_word(plan.price_limit)]
+        words += [uint_word(leg.exact), uint_word(limit), uint_word(plan.price_limit)]
         types = f"(address,address,uint24,address{deadline_type},uint256,uint256,uint160)"
         return selector(f"exact{direction}Single({types})") + b"".join(words)
-    path, fees = plan.path, plan.fees
+    path, fees = leg.path, leg.fees
     if not plan.exact_in:  # the contract goes from what comes out to what goes in
         path, fees = path[::-1], fees[::-1]
-    words = [address_word(recipient), *until, uint_word(plan.exact), uint_word(limit)]
+    words = [address_word(recipient), *until, uint_word(leg.exact), uint_word(limit)]
     head = uint_word(WORD) + uint_word(WORD * (len(words) + 1)) + b"".join(words)
     types = f"(bytes,address{deadline_type},uint256,uint256)"
     return selector(f"exact{direction}({types})") + head + tail(encoded_path(path, fees))
+
+
+def _through_pairs(leg: PlanLeg, exact_in: bool, recipient: str) -> bytes:
+    """SwapRouter02's way through pools of constant product; its multicall has the deadline."""
+    name = "swapExactTokensForTokens" if exact_in else "swapTokensForExactTokens"
+    words = [uint_word(leg.exact), uint_word(leg.limit), uint_word(4 * WORD)]
+    words += [address_word(recipient), uint_word(len(leg.path)), *map(address_word, leg.path)]
+    return selector(f"{name}(uint256,uint256,address[],address)") + b"".join(words)

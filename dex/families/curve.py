@@ -4,11 +4,13 @@ Amounts are integers of a token's smallest unit. Prices are ratios of units, (nu
 denominator), both positive.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
 Ratio = tuple[int, int]
+_IMPACT_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +102,32 @@ class Content(Protocol):
         ...
 
 
-def price_impact(curve: Curve, units_in: int, units_out: int) -> Decimal:
-    """How much less comes out than at the mid price, as a fraction, with the fee taken out first.
+def price_impact(ways: Sequence[tuple[int, Sequence[Curve]]], units_out: int) -> Decimal:
+    """How much less comes out than at the mid prices, as a fraction, with the fees taken out first.
+    `ways`: what goes in, and the pools that it passes.
 
     Rounded half-even to 18 decimals. Only the truncation to whole units can make it negative, by
-    less than a unit: that is reported as zero.
+    less than a unit a pool: that is reported as zero.
     """
-    over, under = curve.mid
-    ideal = Decimal(units_in * curve.fee.kept * over) / Decimal(under * curve.fee.whole)
-    impact = (1 - Decimal(units_out) / ideal).quantize(Decimal(1).scaleb(-18))
-    return max(impact, Decimal(0))
+    over, under = 0, 1
+    for units_in, curves in ways:
+        top, bottom = units_in, 1
+        for curve in curves:
+            mid, fee = curve.mid, curve.fee
+            top *= mid[0] * fee.kept
+            bottom *= mid[1] * fee.whole
+        over, under = over * bottom + top * under, under * bottom
+    lost = over - units_out * under
+    if lost <= 0:
+        return Decimal(0)
+    return Decimal(_halved(lost * 10**_IMPACT_DIGITS, over)).scaleb(-_IMPACT_DIGITS)
+
+
+def _halved(over: int, under: int) -> int:
+    """The quotient, rounded half-even."""
+    quotient, rest = divmod(over, under)
+    twice = 2 * rest
+    return quotient + (twice > under or (twice == under and quotient % 2 == 1))
 
 
 def least_out(units_out: int, slippage: Decimal) -> int:

@@ -12,8 +12,15 @@ def local_specs(contracts: Contracts, network: str) -> tuple[PoolVenueSpec, ...]
     return (
         _spec(PROTOCOLS["uniswap_v2"], contracts.uniswap_v2, contracts, network),
         _spec(PROTOCOLS["pangolin"], contracts.pangolin, contracts, network),
-        _spec_v3(PROTOCOLS["uniswap_v3"], contracts.uniswap_v3, contracts, network),
-        _spec_v3(PROTOCOLS["pancakeswap_v3"], contracts.pancakeswap_v3, contracts, network),
+        _spec_v3(
+            *(PROTOCOLS["uniswap_v3"], contracts.uniswap_v3, contracts, network),
+            RouterKind.SWAP_ROUTER_02,
+            contracts.uniswap_v2.factory,
+        ),
+        _spec_v3(
+            *(PROTOCOLS["pancakeswap_v3"], contracts.pancakeswap_v3, contracts, network),
+            RouterKind.SWAP_ROUTER,
+        ),
     )
 
 
@@ -38,7 +45,12 @@ def _spec(
 
 
 def _spec_v3(
-    protocol: Protocol, deployed: V3Deployment, contracts: Contracts, network: str
+    protocol: Protocol,
+    deployed: V3Deployment,
+    contracts: Contracts,
+    network: str,
+    router_kind: RouterKind,
+    pair_factory: str = "",
 ) -> PoolVenueSpec:
     by_symbol = {token.symbol: token.address for token in contracts.tokens}
     fees: dict[tuple[str, str], list[int]] = {}
@@ -53,7 +65,8 @@ def _spec_v3(
         pools=tuple((first, second, *tiers) for (first, second), tiers in fees.items()),
         wrapped=deployed.wrapped,
         init_code_hash=bytes.fromhex(deployed.init_code_hash.removeprefix("0x")),
-        router_kind=RouterKind.SWAP_ROUTER,
+        router_kind=router_kind,
+        pair_factory=pair_factory,
         quoter=deployed.quoter,
         positions=deployed.positions,
         deployer=deployed.deployer,

@@ -18,7 +18,10 @@ PROTOCOL = Protocol(
 
 
 def _first(
-    network: str, pools: tuple[tuple[str, str, *tuple[int, ...]], ...], confirmations: int
+    network: str,
+    pools: tuple[tuple[str, str, *tuple[int, ...]], ...],
+    confirmations: int,
+    pair_factory: str = "",
 ) -> Deployment:
     """The networks of the first days, where all addresses are the same."""
     return Deployment(
@@ -29,6 +32,7 @@ def _first(
         positions="0xC36442b4a4522E871399CD717aBDD847Ab11FE88",
         pools=pools,
         confirmations=confirmations,
+        pair_factory=pair_factory,
     )
 
 
@@ -50,6 +54,8 @@ DEPLOYMENTS = (
             (_DAI, _USDC, 100),
         ),
         confirmations=2,
+        # factoryV2 of the router: Uniswap V2's.
+        pair_factory="0x5C69bEe701ef814a2B6a3EDD4B1652CB9cc5aA6f",
     ),
     _first(
         "arbitrum",

@@ -59,6 +59,8 @@ async def test_a_quote_makes_no_request_and_says_its_block() -> None:
     async with deployed() as (node, contracts), proxy(node.url) as watched:
         async with connected(node, contracts, urls=[watched.url]) as world:
             weth, usdc = world.token("WETH"), world.token("USDC")
+            # The first of two tokens asks which pools they have.
+            await world.uniswap.quote(weth, usdc, 10**18, True, HALF_PERCENT)
             asked = len(watched.asked)
             for _ in range(200):
                 quote = await world.uniswap.quote(weth, usdc, 10**18, True, HALF_PERCENT)
@@ -147,8 +149,9 @@ async def test_a_pool_that_is_not_in_the_table_is_found_by_its_address_and_by_it
         assert sorted((pool.reserve0, pool.reserve1)) == [2 * 10**8, 120_000 * 10**6]
         assert "WBTC-USDC" in world.uniswap.instruments
         assert address in {known.address for known in await world.uniswap.pools()}
+        # The fees of two pools on the other way are more than its better price.
         quote = await world.uniswap.quote(
-            world.token("WBTC"), world.token("USDC"), 10**6, True, HALF_PERCENT
+            world.token("WBTC"), world.token("USDC"), 10**4, True, HALF_PERCENT
         )
         assert quote.pools == (address,)
 

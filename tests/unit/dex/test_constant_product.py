@@ -69,10 +69,10 @@ def test_guarantees_round_in_the_traders_favour() -> None:
 
 
 def test_price_impact_leaves_the_fee_out() -> None:
-    small = price_impact(CURVE, ETHER // 100, cp.amount_out(CURVE, ETHER // 100))
+    small = price_impact([(ETHER // 100, [CURVE])], cp.amount_out(CURVE, ETHER // 100))
     assert Decimal("0.000009") < small < Decimal("0.00001")
     half = 1_000 * ETHER
-    assert price_impact(CURVE, half, cp.amount_out(CURVE, half)) > Decimal("0.49")
+    assert price_impact([(half, [CURVE])], cp.amount_out(CURVE, half)) > Decimal("0.49")
 
 
 def test_most_in_is_the_last_unit_within_the_limit() -> None:

@@ -1,0 +1,115 @@
+"""What one router contract can do in one transaction, and the best that it can do."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from core.errors import Reason, Refused
+from dex.gas_price import GasPrice
+from dex.pool_state import PoolStates
+from dex.routing import gas
+from dex.routing.graph import Graph
+from dex.routing.quotes import Routed
+from dex.routing.search import Asked, Failures, Leg, best_single, may_pay, split
+from dex.spec import FamilyName, PoolVenueSpec
+
+MAX_HUBS = 4
+
+
+class Source(Protocol):
+    """A venue whose pools may be a part of a route."""
+
+    @property
+    def spec(self) -> PoolVenueSpec: ...
+
+    @property
+    def states(self) -> PoolStates: ...
+
+    @property
+    def graph(self) -> Graph: ...
+
+
+class Reach:
+    """The pools that the router of `sources[0]` passes. Only a router with a multicall splits a
+    swap: those of concentrated liquidity."""
+
+    def __init__(self, sources: Sequence[Source], wrapped: str, price: GasPrice) -> None:
+        self._sources = tuple(sources)
+        self._spec = sources[0].spec
+        self._wrapped = wrapped
+        self._price = price
+        self._splits = self._spec.protocol.family is FamilyName.CONCENTRATED
+        self._families = {one.spec.id: one.spec.protocol.family for one in sources}
+        self._worths: dict[str, tuple[int, int, gas.Worth | None]] = {}
+
+    def best(self, asked: Asked) -> Routed:
+        """The best route; Refused when there is none, or the pools are not current."""
+        live = self._live()
+        graphs = [source.graph for source in live]
+        block = min(source.states.block for source in live)
+        token = asked.token_out if asked.exact_in else asked.token_in
+        worth = self._worth(token, graphs, block)
+        value = worth or gas.NOTHING
+
+        def cost(legs: Sequence[Leg]) -> int:
+            return value.of(gas.units(legs, self._families))
+
+        failures = Failures()
+        single, rate = best_single(graphs, asked, cost, failures)
+        if rate == 0:
+            raise self._no_way(asked)
+        legs = None if single is None else [single]
+        if self._splits and may_pay(asked, single, rate, cost):
+            parts = split(graphs, asked, cost, failures)
+            if parts is not None and (
+                legs is None or asked.score(parts, cost(parts)) > asked.score(legs, cost(legs))
+            ):
+                legs = parts
+        if legs is None:
+            raise failures.refusal()
+        return Routed(
+            legs=tuple(legs),
+            executor=self._spec.id,
+            spender=self._spec.deployment.router,
+            gas=gas.units(legs, self._families),
+            gas_cost=None if worth is None else cost(legs),
+            block=block,
+        )
+
+    def check_live(self) -> None:
+        """Refused with BOOK_NOT_LIVE while no source may be traded on."""
+        self._live()
+
+    def _live(self) -> list[Source]:
+        found = [source for source in self._sources if not source.states.why_not_live]
+        if not found:
+            why = self._sources[0].states.why_not_live
+            raise Refused(
+                Reason.BOOK_NOT_LIVE,
+                f"the state of the pools is not current ({why}); try again",
+                {
+                    "venue": self._spec.id,
+                    "instrument": "",
+                    "block": str(self._sources[0].states.block),
+                },
+            )
+        return found
+
+    def _worth(self, token: str, graphs: Sequence[Graph], block: int) -> gas.Worth | None:
+        """Kept for a block, and a price."""
+        price = self._price.wei
+        known = self._worths.get(token)
+        if known is not None and known[:2] == (block, price):
+            return known[2]
+        found = gas.worth(price, self._wrapped, token, graphs)
+        if len(self._worths) >= 1_024:
+            self._worths.clear()
+        self._worths[token] = block, price, found
+        return found
+
+    def _no_way(self, asked: Asked) -> Refused:
+        return Refused(
+            Reason.POOL_NOT_FOUND,
+            f"{self._spec.id} has no pool of {asked.token_in} and {asked.token_out}, and no way "
+            "from one to the other by its other pools",
+            {"venue": self._spec.id, "pool": ""},
+        )

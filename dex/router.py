@@ -1,0 +1,214 @@
+"""One venue over all exchanges of a network: the best route, by whichever router executes it.
+
+A swap is one transaction to one router. No deployed contract passes the pools of unrelated
+exchanges, so a route stays within what one router reaches (docs/decisions/0009): the pools of its
+exchange, and for Uniswap's second router those of V2 and V3 together. This venue compares what each
+router would make of the swap, gas paid, and executes by the best. Fills are told by the account at
+the venue whose router it was.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NoReturn
+
+from core.clock import Clock
+from core.errors import CambistError, Reason, Refused
+from core.instruments import Instrument
+from core.market import BookSnapshot, Candle, Funding, Ticker, Trade
+from core.ports import (
+    Capability,
+    Channel,
+    Condition,
+    Feed,
+    FeeOptions,
+    Health,
+    MarketSink,
+    VenueInfo,
+    VenueKind,
+)
+from core.swaps import Approval, Pool, Quote
+from core.tokens import Token
+from core.transactions import Transaction
+from dex.network import PoolNetwork, Unsubscribe
+from dex.pool_state import RefreshCallback
+from dex.quoting import QuoteRequest, check_request
+from dex.reach import Reach
+from dex.refusals import of_venue
+from dex.routing.quotes import Routed
+from dex.routing.quotes import quote as quote_route
+from dex.spec import FamilyName
+from dex.venue import PoolVenue
+
+PREFIX = "router@"
+
+
+class RouterVenue:
+    """`venues` are those of one network, at least one; they are started by others."""
+
+    def __init__(self, network: PoolNetwork, venues: Sequence[PoolVenue], clock: Clock) -> None:
+        self.network = network
+        self._clock = clock
+        self._venues = {venue.spec.id: venue for venue in venues}
+        self._reaches = {venue.spec.id: self._reach(venue) for venue in venues}
+        self._info = VenueInfo(
+            id=PREFIX + network.info.id,
+            name=f"Best route on {network.info.id}",
+            kind=VenueKind.POOL,
+            capabilities=frozenset({Capability.SWAP}),
+            network=network.info.id,
+        )
+
+    def _reach(self, venue: PoolVenue) -> Reach:
+        pair_factory = venue.spec.deployment.pair_factory
+        beside = [
+            other
+            for other in self._venues.values()
+            if pair_factory
+            and other.spec.protocol.family is FamilyName.CONSTANT_PRODUCT
+            and other.spec.deployment.factory == pair_factory
+        ]
+        return (
+            venue.reach if not beside else Reach([venue, *beside], venue.wrapped, venue.gas_price)
+        )
+
+    # -- core.ports.Venue
+
+    @property
+    def info(self) -> VenueInfo:
+        return self._info
+
+    @property
+    def condition(self) -> Condition:
+        """Ready while one of the venues is; the reason names those that are not."""
+        below = {id: venue.condition for id, venue in self._venues.items()}
+        order = (Health.READY, Health.DEGRADED, Health.STARTING, Health.DOWN)
+        best = min(below.values(), key=lambda one: order.index(one.health))
+        missing = [f"{id}: {one.reason}" for id, one in below.items() if one.health != best.health]
+        if missing and best.health is Health.READY:
+            return Condition(Health.DEGRADED, "; ".join(missing), best.since)
+        return best
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """None: it has quotes and swaps only."""
+        return {}
+
+    async def start(self) -> None:
+        """Nothing: the venues follow the chain."""
+
+    async def stop(self) -> None:
+        """Nothing either."""
+
+    async def subscribe(
+        self, channel: Channel, instrument: Instrument, sink: MarketSink, interval: int = 0
+    ) -> Feed:
+        self._elsewhere(channel.value)
+
+    async def order_book(self, instrument: Instrument, depth: int) -> BookSnapshot:
+        self._elsewhere("order_book")
+
+    async def ticker(self, instrument: Instrument) -> Ticker:
+        self._elsewhere("ticker")
+
+    async def trades(self, instrument: Instrument, limit: int) -> Sequence[Trade]:
+        self._elsewhere("trades")
+
+    async def candles(
+        self, instrument: Instrument, interval: int, start: int | None, end: int | None, limit: int
+    ) -> Sequence[Candle]:
+        self._elsewhere("candles")
+
+    async def funding(self, instrument: Instrument) -> Funding:
+        self._elsewhere("funding")
+
+    # -- core.swaps.SwapVenue
+
+    async def pools(self) -> Sequence[Pool]:
+        """Those of all venues."""
+        return [pool for venue in self._venues.values() for pool in await venue.pools()]
+
+    async def pool(self, address: str) -> Pool:
+        """Of whichever venue has it."""
+        refusal: Refused | None = None
+        for venue in self._venues.values():
+            try:
+                return await venue.pool(address)
+            except Refused as error:
+                refusal = error
+        assert refusal is not None  # there is at least one venue
+        raise refusal
+
+    async def find_token(self, text: str) -> Token:
+        return await self._any().find_token(text)
+
+    async def quote(
+        self, token_in: Token, token_out: Token, units: int, exact_in: bool, slippage: Decimal
+    ) -> Quote:
+        request = QuoteRequest(token_in, token_out, units, exact_in, slippage)
+        check_request(request)
+        best: Routed | None = None
+        errors: list[CambistError] = []
+        for id, venue in self._venues.items():
+            try:
+                asked = await venue.asked(request)
+                with of_venue(id):
+                    found = self._reaches[id].best(asked)
+            except CambistError as error:
+                errors.append(error)
+                continue
+            if best is None or found.score(exact_in) > best.score(exact_in):
+                best = found
+        if best is None:
+            # Of several refusals the one that says most: that there is no pool says least.
+            raise next(
+                (one for one in errors if one.reason is not Reason.POOL_NOT_FOUND), errors[0]
+            )
+        now, block_time = self._clock.now(), self.network.info.block_time
+        return quote_route(self._info.id, best, request, now, block_time)
+
+    async def required_approval(self, quote: Quote, owner: str) -> Approval | None:
+        return await self._executor(quote).required_approval(quote, owner)
+
+    async def approve(
+        self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
+    ) -> Transaction:
+        self._elsewhere("approve")
+
+    async def swap(
+        self, quote: Quote, owner: str, intent: str, deadline: int, fees: FeeOptions
+    ) -> Transaction:
+        return await self._executor(quote).swap(quote, owner, intent, deadline, fees)
+
+    def on_refresh(self, callback: RefreshCallback) -> Unsubscribe:
+        """Calls back after every read of any of the venues' pools."""
+        ends = [venue.on_refresh(callback) for venue in self._venues.values()]
+
+        def end() -> None:
+            for one in ends:
+                one()
+
+        return end
+
+    # --
+
+    def _any(self) -> PoolVenue:
+        return next(iter(self._venues.values()))
+
+    def _executor(self, quote: Quote) -> PoolVenue:
+        venue = self._venues.get(quote.executor)
+        if venue is None:
+            raise Refused(
+                Reason.QUOTE_NOT_FOUND,
+                f"the quote is for the router of {quote.executor or quote.venue}, which is not on "
+                f"{self.network.info.id}",
+                {"quote": quote.id},
+            )
+        return venue
+
+    def _elsewhere(self, capability: str) -> NoReturn:
+        known = ", ".join(sorted(self._venues))
+        raise Refused(
+            Reason.UNSUPPORTED_BY_VENUE,
+            f"{self._info.id} finds routes and swaps; for anything else name a venue: {known}",
+            {"venue": self._info.id, "capability": capability},
+        )
