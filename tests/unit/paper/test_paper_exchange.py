@@ -306,6 +306,7 @@ async def test_funding_is_paid_at_mark_between_long_and_short() -> None:
     now = await desk.futures.funding(instrument)
     payments = [r for r in desk.heard["p"] if isinstance(r, FundingPayment)]
     (payment,) = payments
+    assert payment.rate is not None
     assert payment.amount == -2 * now.mark_price * payment.rate != 0
     assert desk.total("p", "USDT") == before[0] + payment.amount
     assert desk.total("q", "USDT") == before[1] - payment.amount
