@@ -23,6 +23,7 @@ from core.accounts import (
 from core.instruments import Instrument
 from core.market import Candle, Funding, Ticker, Trade
 from core.orders import Fill, Order, OrderReport, OrderRequest
+from core.ports import KeyPermissions
 
 V_co = TypeVar("V_co", covariant=True)
 
@@ -319,6 +320,11 @@ class ListFundingPayments(Command[Sequence[FundingPayment]]):
     since: int
     cursor: str = ""
     now: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GetKeyPermissions(Command[KeyPermissions]):
+    """What the account's key may do there."""
 
 
 @dataclass(frozen=True, slots=True)

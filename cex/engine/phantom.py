@@ -35,6 +35,12 @@ def _private_key(secret: str) -> "PrivateKey":
     return PrivateKey(key)
 
 
+def address_of(secret: str) -> str:
+    """The address of a private key, in lower case; ValueError when the secret is none."""
+    point = _private_key(secret).public_key.format(compressed=False)
+    return "0x" + keccak(point[1:])[-20:].hex()
+
+
 @lru_cache(maxsize=4)
 def _prefixes(source: str) -> tuple[bytes, bytes]:
     """What does not change of the message's digest and of its struct's hash (EIP-712)."""

@@ -24,7 +24,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Channel, Standing, VenueKind
+from core.ports import Channel, KeyPermissions, Standing, VenueKind
 
 C = TypeVar("C", bound=Command[Any])
 R = TypeVar("R")
@@ -390,6 +390,9 @@ class VenueSpec:
     body: Layout = Layout.JSON  # of POST, PUT and PATCH
     nonce: NonceRule = NonceRule()
     credentials: frozenset[str] = frozenset({"api_key", "secret"})
+    # What credentials tell of themselves, where that needs no GetKeyPermissions. Raises ValueError
+    # when they are none.
+    key_permissions: Callable[[Credentials], KeyPermissions] | None = None
     book_depths: Sequence[int] = ()  # of REST books; empty: any
     limit_pause: int = 60 * SECOND  # after "rate limit exceeded" without a word on how long
     # Reply headers that say how long to wait, with the unit (ns).

@@ -2,8 +2,6 @@
 
 from cex.engine import checks, commands
 from cex.engine.account import ExchangeAccount
-from cex.engine.credentials import Credentials
-from cex.engine.market import ExchangeVenue
 from core.instruments import Instrument
 
 
@@ -32,9 +30,3 @@ class TimedAccount(ExchangeAccount):
     async def _wind(self, timeout: int, instrument: Instrument | None) -> None:
         command = commands.CancelAfter(timeout, self._market.offset.now(), instrument)
         await self._market.caller.call(command, self._scope, self._credentials)
-
-
-def exchange_account(id: str, market: ExchangeVenue, credentials: Credentials) -> ExchangeAccount:
-    """An account that can do what its venue can. Raises Refused as ExchangeAccount does."""
-    timed = commands.CancelAfter in market.spec.operations
-    return (TimedAccount if timed else ExchangeAccount)(id, market, credentials)

@@ -1,7 +1,7 @@
 """Binance spot, and its test network.
 
 https://developers.binance.com/docs/binance-spot-api-docs: REST, websocket streams, websocket API
-(the user data stream), filters, error codes; as of 2026-07.
+(the user data stream), filters, error codes; as of 2026-07. What a key may do: …/docs/wallet.
 """
 # Set by hand: a venue's tables are read beside its documentation. Wire structs keep its spelling.
 # fmt: off
@@ -27,13 +27,19 @@ from core.ids import ClientIdRule
 from core.instruments import Instrument, InstrumentKind, InstrumentStatus
 from core.money import ZERO, text
 from core.orders import Fill, OrderRequest, OrderStatus, OrderType, Side, TimeInForce
-from core.ports import Channel, VenueKind
+from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
 class RawError(Wire):
     code: int
     msg: str
+
+class RawKey(Wire):
+    enableSpotAndMarginTrading: bool | None = None
+    enableFutures: bool | None = None
+    enableWithdrawals: bool | None = None
+    ipRestrict: bool | None = None
 
 class RawFilter(Wire):
     filterType: str
@@ -260,6 +266,9 @@ def parse_fees(raw: RawCommission, command: ask.GetFees, scope: Scope) -> FeeRat
     more = max(buyer, seller)
     return FeeRates(scope.account, scope.venue, command.instrument.id, maker + more, taker + more)
 
+def parse_key(raw: RawKey, command: ask.GetKeyPermissions, scope: Scope) -> KeyPermissions:
+    return KeyPermissions(raw.enableSpotAndMarginTrading, raw.enableWithdrawals, raw.ipRestrict)
+
 def parse_failure(body: bytes | Raw) -> Failure:
     error = decode_error(body)
     return Failure(str(error.code), error.msg)
@@ -411,10 +420,11 @@ POOLS = (  # of an address: weight and requests; of an account: orders that noth
     Pool("weight", 6000, 60 * SECOND), Pool("requests", 300_000, 300 * SECOND),
     Pool("connections", 300, 300 * SECOND),
     Pool("orders_10s", 100, 10 * SECOND, account=True),
-    Pool("orders_1d", 200_000, DAY, account=True))
+    Pool("orders_1d", 200_000, DAY, account=True),
+    Pool("sapi", 12_000, 60 * SECOND))  # each endpoint below /sapi has its own
 USAGE = {
     "x-mbx-used-weight-1m": "weight", "x-mbx-order-count-10s": "orders_10s",
-    "x-mbx-order-count-1d": "orders_1d"}
+    "x-mbx-order-count-1d": "orders_1d", "x-sapi-used-ip-weight-1m": "sapi"}
 LIMITED = {
     ("REQUEST_WEIGHT", "MINUTE", 1): "weight", ("ORDERS", "SECOND", 10): "orders_10s",
     ("ORDERS", "DAY", 1): "orders_1d"}
@@ -481,6 +491,9 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         lambda command: {"omitZeroBalances": "true"}, weight(20), signed=True),
     ask.GetFees: Operation(
         "GET", "/api/v3/account/commission", RawCommission, parse_fees, symbol_of, weight(20),
+        signed=True),
+    ask.GetKeyPermissions: Operation(
+        "GET", "/sapi/v1/account/apiRestrictions", RawKey, parse_key, cost={"sapi": 1},
         signed=True),
 }
 CHANNELS = {
@@ -558,6 +571,8 @@ VENUE = spec.VenueSpec(
     standing_evidence="its API repository documents, maintains and announces changes")
 TESTNET = replace(
     VENUE, id="binance_testnet", name="Binance test network",
+    operations={  # it has nothing below /sapi
+        kind: one for kind, one in OPERATIONS.items() if kind is not ask.GetKeyPermissions},
     hosts={
         "rest": "https://testnet.binance.vision", "stream": "wss://stream.testnet.binance.vision",
         "ws_api": "wss://ws-api.testnet.binance.vision"})

@@ -61,7 +61,7 @@ from core.instruments import Instrument, InstrumentKind, InstrumentStatus
 from core.market import Ticker
 from core.money import ZERO, text
 from core.orders import Fill, Order, OrderReport, OrderStatus, OrderType, TimeInForce
-from core.ports import Channel, VenueKind
+from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -400,6 +400,9 @@ def parse_account(payload: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
     if raw.a.m == "FUNDING_FEE":
         yield Ask(ask.ListFundingPayments(time - 60 * SECOND))
 
+def parse_key(raw: binance.RawKey, command: Any, scope: Scope) -> KeyPermissions:
+    return KeyPermissions(raw.enableFutures, raw.enableWithdrawals, raw.ipRestrict)
+
 # -- encoders --------------------------------------------------------------------------------------
 
 def encode_place(command: ask.Place) -> dict[str, Any]:
@@ -510,10 +513,10 @@ def read_funding(payload: Raw, instrument: Instrument, received: int) -> Iterabl
 
 POOLS = (  # of an address: weight; of an account: new and changed orders
     Pool("weight", 2400, 60 * SECOND), Pool("orders_10s", 300, 10 * SECOND, account=True),
-    Pool("orders_1m", 1200, 60 * SECOND, account=True))
+    Pool("orders_1m", 1200, 60 * SECOND, account=True), Pool("sapi", 12_000, 60 * SECOND))
 USAGE = {
     "x-mbx-used-weight-1m": "weight", "x-mbx-order-count-10s": "orders_10s",
-    "x-mbx-order-count-1m": "orders_1m"}
+    "x-mbx-order-count-1m": "orders_1m", "x-sapi-used-ip-weight-1m": "sapi"}
 
 def usage(headers: Mapping[str, str]) -> dict[str, int]:
     return {USAGE[n]: int(v) for n, v in headers.items() if n in USAGE and v.isdecimal()}
@@ -607,6 +610,8 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         signed=True, more=next_payments),
     ask.GetFees: Operation(
         "GET", "/fapi/v1/commissionRate", RawRates, parse_fees, symbol_of, weight(20), signed=True),
+    ask.GetKeyPermissions: replace(  # of the key, whatever it trades: at the spot product's host
+        binance.OPERATIONS[ask.GetKeyPermissions], parse=parse_key, host="wallet"),
     ask.SetLeverage: Operation(
         "POST", "/fapi/v1/leverage", dict, lambda raw, command, scope: None,
         lambda command: {**symbol_of(command), "leverage": text(command.leverage)}, weight(1),
@@ -683,7 +688,7 @@ VENUE = replace(
     documentation="https://developers.binance.com/docs/derivatives/usds-margined-futures",
     hosts={
         "rest": "https://fapi.binance.com", "stream": "wss://fstream.binance.com",
-        "ws_api": "wss://ws-fapi.binance.com"},
+        "ws_api": "wss://ws-fapi.binance.com", "wallet": "https://api.binance.com"},
     operations=OPERATIONS,
     streams={"public": PUBLIC, "market": replace(PUBLIC, path="/market/stream")},
     channels=CHANNELS, private=PRIVATE, entry=ENTRY, errors=ERRORS, pools=POOLS, usage=usage,
@@ -697,6 +702,8 @@ VENUE = replace(
     standing_evidence="its documentation is maintained, and announces changes weeks ahead")
 TESTNET = replace(
     VENUE, id="binance_perpetual_testnet", name="Binance perpetuals test network",
+    operations={
+        kind: one for kind, one in OPERATIONS.items() if kind is not ask.GetKeyPermissions},
     hosts={
         "rest": "https://demo-fapi.binance.com", "stream": "wss://fstream.binancefuture.com",
         "ws_api": "wss://testnet.binancefuture.com"})

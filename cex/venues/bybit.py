@@ -1,7 +1,9 @@
 """Bybit spot, and its test network.
 
 https://bybit-exchange.github.io/docs/v5/intro: V5 REST, public and private websocket streams, rate
-limits, error codes; as of 2026-08. Accounts are unified trading accounts.
+limits, error codes; as of 2026-08. Accounts are unified trading accounts. Its disconnection protect
+is no timer of ours: the venue switches it on for institutions, it follows a stream that is cut, and
+nothing ends it.
 """
 # Set by hand: a venue's tables are read beside its documentation. Wire structs keep its spelling.
 # fmt: off
@@ -40,7 +42,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Channel, VenueKind
+from core.ports import Channel, KeyPermissions, VenueKind
 
 T = TypeVar("T")
 
@@ -102,6 +104,11 @@ class Best(Wire):
 class RawFees(Wire):
     makerFeeRate: Raw
     takerFeeRate: Raw
+
+class RawKey(Wire):
+    readOnly: int
+    permissions: dict[str, list[str]]
+    ips: list[str] | None = None
 
 class Frame(Wire):
     """What a websocket sends: data when there is a topic, an answer to a frame of ours else."""
@@ -338,6 +345,17 @@ def parse_failure(status: int, body: bytes) -> Failure | None:
         return None
     return Failure(str(error.retCode), error.retMsg)
 
+def read_key(raw: RawKey, *trading: tuple[str, str]) -> KeyPermissions:
+    """`trading` are the permissions of which one lets it trade, with the groups they are of."""
+    def may(*any_of: tuple[str, str]) -> bool:
+        return not raw.readOnly and any(
+            word in raw.permissions.get(group, ()) for group, word in any_of)
+    bound = None if raw.ips is None else bool(raw.ips) and "*" not in raw.ips
+    return KeyPermissions(may(*trading), may(("Wallet", "Withdraw")), bound)
+
+def parse_key(raw: Any, command: ask.GetKeyPermissions, scope: Scope) -> KeyPermissions:
+    return read_key(raw.result, ("Spot", "SpotTrade"))
+
 # -- encoders --------------------------------------------------------------------------------------
 
 def symbol_of(command: Any) -> dict[str, Any]:
@@ -527,7 +545,7 @@ POOLS = (  # of an address, whatever it asks for; of an account: each kind, in a
     *(Pool(name, limit, SECOND, account=True, window=Window.ROLLING)
       for name, limit in (("create", 20), ("create_batch", 20), ("amend", 10), ("cancel", 20),
                           ("cancel_all", 20), ("orders", 50), ("history", 50), ("fills", 50),
-                          ("wallet", 50), ("fees", 5))))
+                          ("wallet", 50), ("fees", 5), ("key", 10))))
 
 def cost(pool: str = "") -> dict[str, int]:
     return {"requests": 1, pool: 1} if pool else {"requests": 1}
@@ -588,6 +606,8 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.GetFees: Operation(
         "GET", "/v5/account/fee-rate", listed(RawFees), parse_fees, symbol_of, cost("fees"),
         signed=True),
+    ask.GetKeyPermissions: Operation(
+        "GET", "/v5/user/query-api", reply_of(RawKey), parse_key, cost=cost("key"), signed=True),
 }
 
 def topics(make: Any) -> Any:

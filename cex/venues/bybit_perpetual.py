@@ -39,7 +39,7 @@ from core.instruments import Instrument, InstrumentKind, InstrumentStatus
 from core.market import Funding
 from core.money import ZERO, text
 from core.orders import Order, OrderType, TimeInForce
-from core.ports import Channel, VenueKind
+from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -150,6 +150,10 @@ def parse_open_orders(raw: Any, command: Any, scope: Scope) -> Page[Order]:
     rows = [bybit.order(item, scope) for item in raw.result.items if ours(item.symbol)]
     return bybit.page(rows, raw)
 
+def parse_key(raw: Any, command: ask.GetKeyPermissions, scope: Scope) -> KeyPermissions:
+    return bybit.read_key(
+        raw.result, ("ContractTrade", "Order"), ("Derivatives", "DerivativesTrade"))
+
 # -- encoders --------------------------------------------------------------------------------------
 
 def encode_order(command: ask.Place) -> dict[str, Any]:
@@ -233,6 +237,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.ListOpenOrders: replace(
         bybit.OPERATIONS[ask.ListOpenOrders], parse=parse_open_orders,
         params=lambda command: bybit.paged({**some_or_all(command), "limit": 50}, command)),
+    ask.GetKeyPermissions: replace(bybit.OPERATIONS[ask.GetKeyPermissions], parse=parse_key),
     ask.GetPositions: Operation(
         "GET", "/v5/position/list", listed(RawPosition), parse_positions,
         lambda command: bybit.paged({**SETTLED, "limit": 200}, command), cost("positions"),

@@ -41,7 +41,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Channel, VenueKind
+from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -169,6 +169,10 @@ class RawAccounts(Wire):
 class RawRates(Wire):
     maker_fee_rate: Raw
     taker_fee_rate: Raw
+
+class RawKey(Wire):
+    can_trade: bool | None = None
+    can_transfer: bool | None = None
 
 StreamTicker = shape(shapes.TickerShape, {
     "last_price": "price", "bid_price": "best_bid?", "bid_quantity": "best_bid_quantity?",
@@ -429,6 +433,10 @@ def found(raw: Any, names: Sequence[str]) -> list[str]:
     own = [raw[name] for name in names if isinstance(raw.get(name), str) and raw[name]]
     inner = [raw[name] for name in ("error_response", "errors", "errs", "results") if name in raw]
     return [*own, *found(inner, names)]
+
+def parse_key(raw: RawKey, command: ask.GetKeyPermissions, scope: Scope) -> KeyPermissions:
+    """To transfer is to send, to its owner's other portfolios or elsewhere."""
+    return KeyPermissions(raw.can_trade, raw.can_transfer)
 
 # -- encoders --------------------------------------------------------------------------------------
 
@@ -694,6 +702,8 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.GetFees: Operation(
         "GET", f"{ROOT}/transaction_summary", holding("fee_tier", RawRates), parse_fees,
         lambda command: {"product_type": "SPOT"}, PRIVATE, signed=True),
+    ask.GetKeyPermissions: Operation(
+        "GET", f"{ROOT}/key_permissions", RawKey, parse_key, cost=PRIVATE, signed=True),
 }
 CHANNELS = {
     # The connection counts its frames: while none is missing, a book is whole.

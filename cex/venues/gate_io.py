@@ -50,7 +50,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Channel, VenueKind
+from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -73,6 +73,9 @@ class RawPair(Wire):
 class RawFees(Wire):
     maker_fee: Raw
     taker_fee: Raw
+
+class RawDetail(Wire):
+    ip_whitelist: list[str] | None = None
 
 class RawPending(Wire):
     orders: list[Raw]
@@ -339,6 +342,11 @@ def parse_failure(status: int, body: bytes) -> Failure | None:
     error = decode_error(body)
     return Failure(error.label, error.message or error.detail)
 
+def parse_key(raw: RawDetail, command: ask.GetKeyPermissions, scope: Scope) -> KeyPermissions:
+    """It tells no more of a key than its addresses."""
+    return KeyPermissions(
+        bound_to_address=None if raw.ip_whitelist is None else bool(raw.ip_whitelist))
+
 # -- encoders --------------------------------------------------------------------------------------
 
 def symbol_of(command: Any) -> dict[str, Any]:
@@ -402,6 +410,11 @@ def encode_candles(command: ask.GetCandles) -> dict[str, Any]:
     last = start + span
     return {**params, "from": start,
             "to": last if command.end is None else min(command.end // SECOND, last)}
+
+def encode_timer(command: ask.CancelAfter) -> dict[str, Any]:
+    """In five seconds at the soonest."""
+    seconds = -(-command.timeout // SECOND)
+    return {"timeout": max(seconds, 5) if seconds else 0}
 
 def fills_from(command: ask.ListFills) -> int:
     return max(command.since, command.now - KEPT)
@@ -562,7 +575,7 @@ def read_balance(item: Raw, scope: Scope) -> Balance:
 SIGNER = LinesSigner(VALID)
 LIMITS = {  # of an address or an account: each endpoint so many in ten seconds
     False: ("time", "pairs", "book", "tickers", "trades", "candles"),
-    True: ("order", "orders", "open_orders", "fills", "balances", "fees")}
+    True: ("order", "orders", "open_orders", "fills", "balances", "fees", "detail", "timer")}
 POOLS = (
     *(Pool(name, 200, 10 * SECOND, account, Window.ROLLING)
       for account, names in LIMITS.items() for name in names),
@@ -612,6 +625,9 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         "DELETE", "/api/v4/spot/orders", list[Raw], parse_all_canceled,
         lambda command: symbol_of(command) if command.instrument else {}, {"cancel": 1},
         signed=True),
+    ask.CancelAfter: Operation(  # of the orders in all pairs
+        "POST", "/api/v4/spot/countdown_cancel_all", dict, lambda raw, command, scope: None,
+        encode_timer, {"timer": 1}, signed=True),
     ask.Replace: Operation(
         "PATCH", order_path, Raw, parse_changed, encode_replace, place_cost, signed=True),
     ask.GetOrder: Operation(
@@ -631,6 +647,8 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         cost={"balances": 1}, signed=True),
     ask.GetFees: Operation(
         "GET", "/api/v4/wallet/fee", RawFees, parse_fees, symbol_of, {"fees": 1}, signed=True),
+    ask.GetKeyPermissions: Operation(
+        "GET", "/api/v4/account/detail", RawDetail, parse_key, cost={"detail": 1}, signed=True),
 }
 
 def topics(**channels: spec.MarketParser) -> Any:

@@ -20,9 +20,10 @@ from msgspec import Raw
 
 from cex.engine import commands as ask
 from cex.engine import parse, shapes, spec, wire
+from cex.engine.credentials import Credentials
 from cex.engine.messages import Ack, Answer, BookMessage, Nack, Outgoing, Routed
 from cex.engine.parse import Page
-from cex.engine.phantom import EXCHANGE, PhantomSigner, account_of
+from cex.engine.phantom import EXCHANGE, PhantomSigner, account_of, address_of
 from cex.engine.shapes import shape
 from cex.engine.spec import Failure, NonceRule, Operation, Pool, Scope, Session, Window, rules
 from cex.engine.wire import Wire, decoder, list_of, lookup, milliseconds, number, optional, positive
@@ -44,7 +45,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Channel, VenueKind
+from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -480,6 +481,12 @@ def parse_failure(status: int, body: bytes) -> Failure | None:
     refused = len(errors) == len(statuses_of(raw)) and all(errors) and errors
     return Failure("error", errors[0]) if refused and UNMATCHED not in errors[0] else None
 
+def key_permissions(credentials: Credentials) -> KeyPermissions:
+    """An API wallet, which has another address than the account, can only trade; whether it may,
+    and still, the venue knows. The account's own key can do all."""
+    own = address_of(credentials.secret) == credentials.api_key.lower()
+    return KeyPermissions(own or None, withdraw=own)
+
 # -- encoders --------------------------------------------------------------------------------------
 
 def info(kind: str) -> Callable[[Any], dict[str, Any]]:
@@ -855,6 +862,7 @@ VENUE = spec.VenueSpec(
     order_types=frozenset({
         *((OrderType.LIMIT, time) for time in TIMES.values()), (OrderType.MARKET, TimeInForce.GTC),
         (OrderType.MARKET, TimeInForce.IOC)}),
+    key_permissions=key_permissions,
     client_id=ClientIdRule(length=34, prefix="0x", hexadecimal=True),
     # Ten seconds until an action has expired, the difference of our clocks, and the time in which
     # what is in a block can be asked for.

@@ -14,7 +14,7 @@ from operator import add
 from typing import Any
 from zlib import crc32
 
-from msgspec import Raw
+from msgspec import Raw, field
 
 from cex.engine import commands as ask
 from cex.engine import parse, readers, shapes, spec, wire
@@ -42,7 +42,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Channel, VenueKind
+from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -149,6 +149,10 @@ class RawFee(Wire):
 class RawVolume(Wire):
     fees: dict[str, RawFee]
     fees_maker: dict[str, RawFee] | None = None
+
+class RawKey(Wire):
+    permissions: list[str]
+    ip_allowlist: list[str] | None = field(default=None, name="ipAllowlist")
 
 class RawLevel(Wire, gc=False):
     price: Raw
@@ -621,6 +625,12 @@ def parse_ledger(payload: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
 
 BALANCES = Ask(ask.GetBalances())
 
+def parse_key(raw: Any, command: ask.GetKeyPermissions, scope: Scope) -> KeyPermissions:
+    key = raw.value
+    return KeyPermissions(
+        "modify-trades" in key.permissions, "withdraw-funds" in key.permissions,
+        None if key.ip_allowlist is None else bool(key.ip_allowlist))
+
 # -- encoders --------------------------------------------------------------------------------------
 
 def pair_of(command: Any) -> dict[str, Any]:
@@ -818,6 +828,8 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.GetFees: Operation(
         "POST", "/0/private/TradeVolume", result(RawVolume), parse_fees, pair_of, CALL,
         signed=True),
+    ask.GetKeyPermissions: Operation(
+        "POST", "/0/private/GetApiKeyInfo", result(RawKey), parse_key, cost=CALL, signed=True),
 }
 
 def parse_depth(raw: RawDepth) -> BookMessage:

@@ -40,7 +40,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Channel, VenueKind
+from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -122,6 +122,10 @@ class RawAccount(Wire):
 class RawFees(Wire):
     makerFeeRate: Raw
     takerFeeRate: Raw
+
+class RawKey(Wire):
+    permission: str
+    ipWhitelist: str | None = None
 
 class Frame(Wire):
     type: str
@@ -327,6 +331,12 @@ def parse_failure(status: int, body: bytes) -> Failure | None:
         return None
     return Failure(error.code, error.msg)
 
+def parse_key(raw: RawKey, command: ask.GetKeyPermissions, scope: Scope) -> KeyPermissions:
+    """Its word for withdrawals is "Transfer"; elsewhere it says "Withdrawal"."""
+    may = set(raw.permission.split(","))
+    return KeyPermissions("Spot" in may, bool(may & {"Transfer", "Withdrawal"}),
+                          None if raw.ipWhitelist is None else bool(raw.ipWhitelist))
+
 # -- encoders --------------------------------------------------------------------------------------
 
 def symbol_of(command: Any) -> dict[str, Any]:
@@ -351,6 +361,11 @@ def order_path(command: Any) -> str:
 
 def cancel_all_path(command: ask.CancelAll) -> str:
     return f"/api/v1/hf/orders{'' if command.instrument else '/cancelAll'}"
+
+def encode_timer(command: ask.CancelAfter) -> dict[str, Any]:
+    """In five seconds at the soonest; carried out up to ten seconds late."""
+    seconds = -(-command.timeout // SECOND)
+    return {"timeout": max(seconds, 5) if seconds else -1}
 
 def book_path(command: ask.GetBook) -> str:
     return f"/api/v1/market/orderbook/level2_{20 if command.depth <= 20 else 100}"
@@ -540,6 +555,9 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         "DELETE", cancel_all_path, held(Raw), readers.held(parse_all_taken),
         lambda command: symbol_of(command) if command.instrument else {},
         lambda command: {"spot": 2 if command.instrument else 30}, signed=True),
+    ask.CancelAfter: Operation(  # of the orders in all pairs
+        "POST", "/api/v1/hf/orders/dead-cancel-all", held(Raw), lambda raw, command, scope: None,
+        encode_timer, {"spot": 2}, signed=True),
     ask.GetOrder: Operation(
         "GET", order_path, held(Raw), readers.held(parse_order), symbol_of,
         {"spot": 2}, signed=True),
@@ -555,6 +573,9 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.GetFees: Operation(
         "GET", "/api/v1/trade-fees", held(list[RawFees]), readers.held(readers.first(parse_fees)),
         lambda command: {"symbols": command.instrument.venue_symbol}, {"spot": 3}, signed=True),
+    ask.GetKeyPermissions: Operation(
+        "GET", "/api/v1/user/api-key", held(RawKey), readers.held(parse_key),
+        cost={"management": 20}, signed=True),
 }
 
 def topics(**channels: spec.MarketParser) -> Any:

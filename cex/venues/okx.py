@@ -53,7 +53,7 @@ from core.orders import (
     Side,
     TimeInForce,
 )
-from core.ports import Channel, VenueKind
+from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
 
@@ -156,6 +156,10 @@ class RawRates(Wire):
 
 class RawFees(RawRates):
     feeGroup: list[RawRates] = []  # noqa: RUF012 - msgspec copies it
+
+class RawKey(Wire):
+    perm: str | None = None
+    ip: str | None = None
 
 class Argument(Wire):
     channel: str
@@ -397,6 +401,12 @@ def parse_account(payload: Frame, scope: Scope) -> Iterable[spec.AccountValue]:
     for raw in decode_accounts(payload.data):
         yield from parse_balances(raw, None, scope)
 
+def parse_key(raw: RawKey, command: ask.GetKeyPermissions, scope: Scope) -> KeyPermissions:
+    may = None if raw.perm is None else raw.perm.split(",")
+    return KeyPermissions(
+        None if may is None else "trade" in may, None if may is None else "withdraw" in may,
+        None if raw.ip is None else bool(raw.ip))
+
 # -- encoders --------------------------------------------------------------------------------------
 
 def symbol_of(command: Any) -> dict[str, Any]:
@@ -619,6 +629,7 @@ POOLS = (  # each endpoint has its own, of an address or of an account; some for
         "orders": 1000, "place": 60, "cancel": 60, "cancel_batch": 300,
         "place_batch": 300, "amend": 60, "order": 60,
         "open_orders": 60, "fills": 60, "old_fills": 10, "balances": 10, "fees": 5, "timer": 2,
+        "config": 5,
         **dict.fromkeys(("algo_place", "algo_cancel", "algo_amend", "algo_order", "algo_open"), 20),
         }.items()))
 
@@ -704,6 +715,9 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         "GET", "/api/v5/account/trade-fee", listed(RawFees),
         readers.held(readers.first(parse_fees)),
         lambda command: {**KIND, **symbol_of(command)}, {"fees": 1}, signed=True),
+    ask.GetKeyPermissions: Operation(
+        "GET", "/api/v5/account/config", listed(RawKey), readers.held(readers.first(parse_key)),
+        cost={"config": 1}, signed=True),
 }
 BOOK = spec.BookRule(  # without changes they say so about once a minute
     spec.Start.STREAM, verdict, depth=400, checksum=checksum, heartbeat=180 * SECOND)

@@ -408,8 +408,7 @@ POOLS = (
     *(pool(name, limit, account=False) for name, limit in {
         "funding-rate": 10, "mark-price": 10, "index-tickers": 20, "open-interest": 20}.items()),
     *(pool(name, limit) for name, limit in {
-        "positions": 10, "bills": 10, "old_bills": 5, "leverage": 20, "mode": 5,
-        "config": 5}.items()))
+        "positions": 10, "bills": 10, "old_bills": 5, "leverage": 20, "mode": 5}.items()))
 ERRORS = (
     *rules(("51169", Reason.REDUCE_ONLY_WOULD_INCREASE),
            ("59000..59199 59301 59303", Reason.ORDER_REJECTED)),

@@ -157,7 +157,7 @@ class Roster:
 
 
 def _account(id: str, market: ExchangeVenue, credentials: Mapping[str, str]) -> Account:
-    from cex.engine.timed import exchange_account
+    from cex.engine.accounts import exchange_account
 
     return exchange_account(id, market, Credentials(**credentials))
 
@@ -165,16 +165,23 @@ def _account(id: str, market: ExchangeVenue, credentials: Mapping[str, str]) -> 
 async def _examine(account: Account) -> list[str]:
     """Asks the venue with the keys. Raises where it refuses them; else what to warn of."""
     try:
-        permissions = KeyPermissions()
-        if isinstance(account, Keyed):
-            permissions = await account.key_permissions()
-        else:
-            await account.balances()
+        await account.balances()
     except CambistError as error:
         if error.reason is Reason.VENUE_AUTHENTICATION_FAILED:
             raise
         return [f"the keys could not be tried: {error.message}"]
-    return list(_warnings(permissions))
+    if not isinstance(account, Keyed):
+        return list(_warnings(KeyPermissions()))
+    try:
+        return list(_warnings(await account.key_permissions()))
+    except CambistError as error:
+        if isinstance(error, Refused) and error.reason is Reason.VENUE_AUTHENTICATION_FAILED:
+            raise  # no key at all
+        # One that may trade need not be one that may ask: where permissions are by product, say.
+        return [
+            f"what this key may do was not told ({error.message}): make sure that it may not "
+            "withdraw"
+        ]
 
 
 def _warnings(permissions: KeyPermissions) -> Iterable[str]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from cex.engine.accounts import exchange_account
 from cex.engine.credentials import Credentials
 from cex.engine.gate import Gates
 from cex.engine.market import ExchangeVenue
-from cex.engine.timed import exchange_account
 from cex.venues import catalogue
 from chains.networks import NETWORKS
 from core.money import parse

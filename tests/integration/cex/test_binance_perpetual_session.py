@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from cex.engine.account import ExchangeAccount
+from cex.engine.accounts import exchange_account
 from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
 from cex.engine.spec import VenueSpec
-from cex.engine.timed import TimedAccount, exchange_account
+from cex.engine.timed import TimedAccount
 from cex.venues.binance_perpetual import VENUE
 from core.accounts import Balance, FundingPayment, MarginMode, Position, PositionMode
 from core.clock import MILLISECOND, SECOND, SystemClock

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from cex.engine.account import ExchangeAccount
+from cex.engine.accounts import exchange_account
 from cex.engine.credentials import Credentials
 from cex.engine.market import ExchangeVenue
-from cex.engine.timed import exchange_account
 from cex.venues.hyperliquid_perpetual import VENUE
 from core.accounts import MarginMode
 from core.clock import SECOND, SystemClock

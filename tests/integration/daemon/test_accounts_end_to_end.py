@@ -2,6 +2,8 @@
 in, are sealed, survive a restart locked, and never come out."""
 
 import asyncio
+import functools
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +15,7 @@ import pytest
 import cambist
 from tests.support.binance_server import BinanceServer, error
 from tests.support.daemon import RunningDaemon, running_daemon
-from tests.support.local_exchange import LocalExchange
+from tests.support.local_exchange import Answer, LocalExchange
 
 KEY, SECRET = "planted-api-key-0123456789", "planted-secret-9876543210abcdef"
 PASSPHRASE = "planted passphrase of the store"
@@ -130,6 +132,38 @@ async def test_keys_that_the_venue_refuses_are_not_kept(tmp_path: Path) -> None:
             with pytest.raises(cambist.AccountNotFound):
                 await owner.accounts.get_account("main")
         assert not list((daemon.data_dir / "keys").glob("*"))
+
+
+def told(**other: bool | None) -> Answer:
+    """What the venue says of a key that may trade from one address and not withdraw, or of one
+    that is other in something."""
+    key = {"ipRestrict": True, "enableSpotAndMarginTrading": True, "enableWithdrawals": False}
+    return Answer(json.dumps({**key, **other}).encode())
+
+
+async def test_the_owner_is_told_what_a_key_may_do(tmp_path: Path) -> None:
+    """One that may withdraw is warned of, one that may only trade is not."""
+    route = "GET /sapi/v1/account/apiRestrictions"
+    cases: list[tuple[Answer, tuple[str, ...]]] = [
+        (told(), ()),
+        (told(enableWithdrawals=True), ("may withdraw",)),
+        (told(enableSpotAndMarginTrading=False), ("may not trade",)),
+        (told(ipRestrict=False), ("from any address",)),
+        (told(enableWithdrawals=None), ("does not tell whether",)),
+        (error(-2015, f"Invalid API-key {KEY}, IP, or permissions for action.", 401),
+         ("was not told",)),
+    ]  # fmt: skip
+    async with live(tmp_path) as (daemon, server), cambist.connect(daemon.connect) as owner:
+        await owner.wallets.unlock_wallets(PASSPHRASE)
+        for number, (answer, expected) in enumerate(cases):
+            server.exchange.on(route, functools.partial(lambda said, seen: said, answer))
+            _, warnings = await owner.accounts.add_account("main", "binance", CREDENTIALS)
+            assert len(warnings) == len(expected), warnings
+            assert all(part in one for part, one in zip(expected, warnings, strict=True))
+            assert KEY not in str(warnings)
+            asked = [seen for seen in server.exchange.requests if seen.path in route]
+            assert len(asked) == number + 1
+            await owner.accounts.remove_account("main")
 
 
 async def test_a_paper_account_on_the_live_book_needs_no_keys(tmp_path: Path) -> None:
