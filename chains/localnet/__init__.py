@@ -1,1 +1,1 @@
-"""The sandbox's own EVM chain: anvil with the real Uniswap, PancakeSwap and Pangolin contracts on it."""
+"""The sandbox's own EVM chain: anvil with the real Uniswap, PancakeSwap and Pangolin contracts."""

@@ -6,6 +6,7 @@ import pytest
 
 from cex.engine import commands
 from cex.engine.capable import capabilities
+from cex.engine.spec import ChannelSpec
 from cex.venues import catalogue
 from core.ports import Capability, Channel
 
@@ -51,6 +52,7 @@ def test_what_a_table_loses_cannot_be_done() -> None:
         for kind, operation in spec.operations.items()
         if kind is not commands.Replace
     }
-    channels = {kind: one for kind, one in spec.channels.items() if kind is not Channel.CANDLES}
+    channels: dict[Channel, ChannelSpec] = dict(spec.channels)
+    del channels[Channel.CANDLES]
     less = capabilities(replace(spec, operations=operations, channels=channels))
     assert capabilities(spec) - less == {Capability.REPLACE, Capability.CANDLES}
