@@ -73,3 +73,14 @@ def to_units(amount: Decimal, decimals: int) -> int:
 def from_units(units: int, decimals: int) -> Decimal:
     """The amount that an integer of a token's smallest units stands for."""
     return Decimal(units).scaleb(-decimals)
+
+
+def units_text(units: int, decimals: int) -> str:
+    """The canonical string of that amount, for zero and more; without a Decimal, for hot paths."""
+    digits = str(units)
+    if decimals == 0:
+        return digits
+    if len(digits) <= decimals:
+        digits = digits.zfill(decimals + 1)
+    rest = digits[-decimals:].rstrip("0")
+    return f"{digits[:-decimals]}.{rest}" if rest else digits[:-decimals]

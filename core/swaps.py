@@ -1,6 +1,6 @@
 """Quotes, pools and swaps: what only a decentralized exchange has."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -127,4 +127,8 @@ class SwapVenue(Venue, Protocol):
     ) -> Transaction:
         """Simulates, signs, journals and broadcasts; approves first (exactly) where it must.
         The fill is read from the receipt and reported through the wallet's Account."""
+        ...
+
+    def on_pools(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls back whenever pools were read, once a block and more; returns what ends that."""
         ...

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from core.errors import Reason, Refused
 from core.instruments import Instrument
-from core.ports import Account, Network, Venue, VenueKind
+from core.ports import Account, Capability, Network, Venue, VenueKind
 from core.swaps import SwapVenue
 
 T = TypeVar("T")
@@ -57,6 +57,12 @@ class Registry:
         """Raises VENUE_NOT_FOUND, VENUE_UNAVAILABLE while a venue has not loaded, or
         INSTRUMENT_NOT_FOUND."""
         where = self.venue(venue)
+        if Capability.ORDER_BOOK not in where.info.capabilities:
+            raise Refused(
+                Reason.UNSUPPORTED_BY_VENUE,
+                f"{venue} has no instruments: it quotes and swaps only; name another venue",
+                {"venue": venue, "capability": "order_book"},
+            )
         if not where.instruments:
             condition = where.condition
             raise Refused(

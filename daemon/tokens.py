@@ -18,6 +18,7 @@ class Tokens:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.version = 0  # counts changes
         self._registries: dict[str, TokenRegistry] = {}
         self._added: list[Token] = []
         if path.exists():
@@ -37,6 +38,7 @@ class Tokens:
         """Loads a network's list; `more` are tokens that come with this network besides."""
         added = [token for token in self._added if token.network == info.id]
         self._registries[info.id] = TokenRegistry(info, [*more, *added])
+        self.version += 1
 
     def list(self, network: str) -> Sequence[Token]:
         """The known tokens of a network, the native coin first."""
@@ -63,6 +65,7 @@ class Tokens:
             )
         token = await network.token(address)
         self._registries[network.info.id].add(token)
+        self.version += 1
         if token not in self._added:
             self._added.append(token)
             self._save()
@@ -78,6 +81,7 @@ class Tokens:
                 {"network": network.info.id, "token": address},
             )
         self._registries[network.info.id].remove(address)
+        self.version += 1
         self._added.remove(known)
         self._save()
 

@@ -7,7 +7,7 @@ from chains.wallets.catalogue import WalletInfo
 from chains.wallets.store import StoreState, WalletStore
 from core.accounts import Balance
 from core.errors import Reason, Refused
-from core.ports import Account, Network, Venue
+from core.ports import Account, Capability, Network, Venue
 from core.tokens import Token
 from daemon.registry import Registry, suggestion
 from daemon.rpc.rules import invalid
@@ -53,7 +53,7 @@ class Wallets:
         wanted = {
             (wallet.name, venue.info.id): (wallet, venue)
             for venue in registry.venues.values()
-            if venue.info.network
+            if venue.info.network and Capability.FILLS in venue.info.capabilities
             for wallet in wallets.values()
             if wallet.family == registry.network(venue.info.network).info.family
         }

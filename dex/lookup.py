@@ -7,6 +7,8 @@ from dex.network import PoolNetwork
 from dex.pools import PoolDirectory
 from dex.refusals import invalid
 
+_REMEMBERED = 4_096
+
 
 class TokenLookup:
     """The token list first, the chain for addresses that it lacks. Symbols never decide between
@@ -16,9 +18,21 @@ class TokenLookup:
         self._network = network
         self._directory = directory
         self._wrapped = wrapped
+        self._found: dict[str, Token] = {}  # by what was written
+        self._version = -1
 
     async def find(self, text: str) -> Token:
         """By address, or by symbol: exact before any case. TOKEN_NOT_FOUND, TOKEN_AMBIGUOUS."""
+        version = self._directory.tokens_version
+        if version != self._version or len(self._found) >= _REMEMBERED:
+            self._found.clear()
+            self._version = version
+        found = self._found.get(text)
+        if found is None:
+            found = self._found[text] = await self._find(text)
+        return found
+
+    async def _find(self, text: str) -> Token:
         if self._network.is_address(text):
             return await self.at(checksum(text))
         listed = [self._network.info.native, *self._directory.listed()]

@@ -95,7 +95,7 @@ class PoolDirectory:
     """A venue's pools by address, by pair and by instrument.
 
     `tokens` is the live token list: the first token of a symbol there is the one that may carry
-    that name in an instrument.
+    that name in an instrument. A list that changes counts its changes in `version`.
     """
 
     def __init__(
@@ -109,6 +109,8 @@ class PoolDirectory:
         self._by_instrument: dict[str, PoolMarket] = {}
         self._known_places: dict[tuple[str, str], Sequence[Place]] = {}
         self._by_pair: dict[tuple[str, str], list[PoolMarket]] = {}
+        self._listed: dict[str, Token] = {}
+        self._listed_version = -1
 
     def __iter__(self) -> Iterator[PoolMarket]:
         return iter(self._by_address.values())
@@ -116,14 +118,29 @@ class PoolDirectory:
     def __len__(self) -> int:
         return len(self._by_address)
 
+    @property
+    def tokens_version(self) -> int:
+        """Another number after each change of the token list, where that changes at all."""
+        return getattr(self._tokens, "version", 0)
+
     def listed(self) -> list[Token]:
         """The token list's tokens of this network."""
-        network = self._spec.deployment.network
-        return [token for token in self._tokens if token.network == network]
+        return list(self._of_network().values())
 
     def listed_at(self, address: str) -> Token | None:
         """The token list's token of an address."""
-        return next((token for token in self.listed() if token.address == address), None)
+        return self._of_network().get(address)
+
+    def _of_network(self) -> dict[str, Token]:
+        version = self.tokens_version
+        if version != self._listed_version:
+            network = self._spec.deployment.network
+            self._listed = {}
+            for token in self._tokens:
+                if token.network == network:
+                    self._listed.setdefault(token.address, token)
+            self._listed_version = version
+        return self._listed
 
     def at(self, address: str) -> PoolMarket | None:
         return self._by_address.get(address)

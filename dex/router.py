@@ -7,7 +7,7 @@ router would make of the swap, gas paid, and executes by the best. Fills are tol
 the venue whose router it was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import NoReturn
 
@@ -30,7 +30,6 @@ from core.swaps import Approval, Pool, Quote
 from core.tokens import Token
 from core.transactions import Transaction
 from dex.network import PoolNetwork, Unsubscribe
-from dex.pool_state import RefreshCallback
 from dex.quoting import QuoteRequest, check_request
 from dex.reach import Reach
 from dex.refusals import of_venue
@@ -179,9 +178,8 @@ class RouterVenue:
     ) -> Transaction:
         return await self._executor(quote).swap(quote, owner, intent, deadline, fees)
 
-    def on_refresh(self, callback: RefreshCallback) -> Unsubscribe:
-        """Calls back after every read of any of the venues' pools."""
-        ends = [venue.on_refresh(callback) for venue in self._venues.values()]
+    def on_pools(self, callback: Callable[[], None]) -> Unsubscribe:
+        ends = [venue.on_pools(callback) for venue in self._venues.values()]
 
         def end() -> None:
             for one in ends:

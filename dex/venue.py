@@ -1,6 +1,6 @@
 """A venue of pools on one network, of whichever family, behind core.swaps.SwapVenue."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
 from core.clock import Clock
@@ -29,7 +29,7 @@ from dex.feeds import PoolViews, StateFeed, TradeFeed
 from dex.gas_price import GasPrice
 from dex.lookup import TokenLookup
 from dex.network import PoolNetwork, Unsubscribe
-from dex.pool_state import PoolStates, RefreshCallback
+from dex.pool_state import PoolStates
 from dex.pools import PoolDirectory, PoolMarket
 from dex.providing import Providing
 from dex.quoting import QuoteRequest, check_ends, check_fresh, check_request
@@ -243,9 +243,8 @@ class PoolVenue:
         except Refused:
             return ""
 
-    def on_refresh(self, callback: RefreshCallback) -> Unsubscribe:
-        """Calls back after every read of the pools."""
-        return self.states.subscribe(callback)
+    def on_pools(self, callback: Callable[[], None]) -> Unsubscribe:
+        return self.states.subscribe(lambda refresh: callback())
 
     @property
     def spenders(self) -> Sequence[str]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 from cambist.v1 import chains_pb2 as pb
 from core import ports
 from core.errors import Reason, Refused
-from core.money import from_units, parse, text, to_units
+from core.money import parse, text, to_units, units_text
 from core.tokens import Token
 from core.transactions import Transaction
 from daemon.codec.scalars import duration, set_time, text_or_none
@@ -32,8 +33,9 @@ def family_name(value: pb.ChainFamily.ValueType) -> str:
     return {number: name for name, number in _FAMILIES.items()}[value]
 
 
+@lru_cache(maxsize=4_096)
 def token(value: Token) -> pb.Token:
-    """A token."""
+    """A token; shared by all that name it: do not change it."""
     return pb.Token(
         network=value.network,
         address=value.address,
@@ -46,7 +48,7 @@ def token(value: Token) -> pb.Token:
 def token_amount(value: Token, units: int) -> pb.TokenAmount:
     """An amount, in whole tokens and exactly."""
     return pb.TokenAmount(
-        token=token(value), amount=text(from_units(units, value.decimals)), units=str(units)
+        token=token(value), amount=units_text(units, value.decimals), units=str(units)
     )
 
 

@@ -1,9 +1,12 @@
 """Pools and quotes: core -> protobuf."""
 
+from functools import lru_cache
+
 from cambist.v1 import swaps_pb2 as pb
 from core import swaps
-from core.money import from_units, text
+from core.money import text, units_text
 from daemon.codec.chains import token_amount
+from daemon.codec.plans import share_hundredths, words
 from daemon.codec.scalars import set_time
 
 
@@ -25,20 +28,26 @@ def pool(value: swaps.Pool) -> pb.Pool:
 def quote(value: swaps.Quote, approval: swaps.Approval | None = None) -> pb.Quote:
     """A quote, with what must be approved first."""
     exact_in = value.exact_in
+    free = value.token_out if exact_in else value.token_in
     message = pb.Quote(
         id=value.id,
         venue=value.venue,
         mode=pb.SWAP_MODE_EXACT_IN if exact_in else pb.SWAP_MODE_EXACT_OUT,
         amount_in=token_amount(value.token_in, value.units_in),
         amount_out=token_amount(value.token_out, value.units_out),
-        guaranteed=token_amount(value.token_out if exact_in else value.token_in, value.guaranteed),
+        guaranteed=token_amount(free, value.guaranteed),
         slippage=text(value.slippage),
         price=text(value.price),
         price_impact=text(value.price_impact),
         pools=value.pools,
         block=value.block,
-        plan=_plan(value, approval),
+        plan=words(value, approval),
+        legs=[_leg(value, leg) for leg in value.legs],
+        executor=value.executor,
+        gas=value.gas,
     )
+    if value.gas_cost is not None:
+        message.gas_cost.CopyFrom(token_amount(free, value.gas_cost))
     if approval is not None:
         message.required_approval.CopyFrom(
             pb.RequiredApproval(
@@ -50,17 +59,24 @@ def quote(value: swaps.Quote, approval: swaps.Approval | None = None) -> pb.Quot
     return message
 
 
-def _plan(value: swaps.Quote, approval: swaps.Approval | None) -> str:
-    given = f"{text(from_units(value.units_in, value.token_in.decimals))} {value.token_in.symbol}"
-    got = f"{text(from_units(value.units_out, value.token_out.decimals))} {value.token_out.symbol}"
-    steps = [f"approve {approval.token.symbol} for {approval.spender}"] if approval else []
-    through = "1 pool" if len(value.pools) == 1 else f"{len(value.pools)} pools"
-    steps.append(f"swap {given} for {got} through {through} of {value.venue}")
-    bound = text(
-        from_units(
-            value.guaranteed,
-            value.token_out.decimals if value.exact_in else value.token_in.decimals,
-        )
+def _leg(value: swaps.Quote, leg: swaps.Leg) -> pb.SwapLeg:
+    free = value.token_out if value.exact_in else value.token_in
+    return pb.SwapLeg(
+        share=units_text(share_hundredths(value, leg), 4),
+        amount_in=token_amount(value.token_in, leg.units_in),
+        amount_out=token_amount(value.token_out, leg.units_out),
+        guaranteed=token_amount(free, leg.guaranteed),
+        hops=[_hop(hop) for hop in leg.hops],
     )
-    steps.append(f"at least {bound} out" if value.exact_in else f"at most {bound} in")
-    return "; ".join(steps)
+
+
+@lru_cache(maxsize=4_096)
+def _hop(hop: swaps.Hop) -> pb.SwapHop:
+    """Shared by all that pass a pool: do not change it."""
+    return pb.SwapHop(
+        venue=hop.venue,
+        pool=hop.pool,
+        token_in=hop.token_in.address,
+        token_out=hop.token_out.address,
+        fee=text(hop.fee),
+    )

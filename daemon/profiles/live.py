@@ -74,6 +74,7 @@ class Live:
             )
             return
         from chains.evm.network import EvmNetwork
+        from dex.router import RouterVenue
         from dex.venue import PoolVenue
         from dex.venues import SPECS
 
@@ -86,9 +87,15 @@ class Live:
             private_urls=settings.private_urls or list(entry.private_urls),
         )
         await parts.add_network(network)
-        for spec in SPECS.values():
-            if spec.deployment.network == id_:
-                await parts.add_venue(PoolVenue(spec, network, parts.tokens, parts.clock))
+        venues = [
+            PoolVenue(spec, network, parts.tokens, parts.clock)
+            for spec in SPECS.values()
+            if spec.deployment.network == id_
+        ]
+        for venue in venues:
+            await parts.add_venue(venue)
+        if venues:
+            await parts.add_venue(RouterVenue(network, venues, parts.clock))
 
     async def _add_account(self, account: AccountSettings) -> None:
         parts = self._parts

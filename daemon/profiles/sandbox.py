@@ -21,7 +21,7 @@ from chains.localnet.packages import LeftOut
 from chains.networks import NETWORKS
 from chains.wallets.store import StoreState
 from core.errors import CambistError, Reason, Refused
-from core.ports import Condition, Health, VenueKind
+from core.ports import Condition, Health, Venue, VenueKind
 from daemon.lifecycle import Component
 from daemon.parts import Parts
 
@@ -37,7 +37,7 @@ EVM_NETWORK = "ethereum_local"
 SOLANA_NETWORK = "solana_local"
 EVM_VENUES = tuple(
     f"{protocol}@ethereum_local"
-    for protocol in ("uniswap_v2", "uniswap_v3", "pangolin", "pancakeswap_v3")
+    for protocol in ("uniswap_v2", "uniswap_v3", "pangolin", "pancakeswap_v3", "router")
 )
 
 
@@ -162,13 +162,19 @@ class Sandbox:
         self._say(EVM_NETWORK, Health.READY, "")
 
     async def _add_pools(self, network: "EvmNetwork", found: Deployment) -> None:
+        from dex.router import RouterVenue
         from dex.venue import PoolVenue
         from dex.venues.local import local_specs
 
-        for spec in local_specs(found.contracts, EVM_NETWORK):
-            venue = PoolVenue(spec, network, self._parts.tokens, self._parts.clock)
+        venues = [
+            PoolVenue(spec, network, self._parts.tokens, self._parts.clock)
+            for spec in local_specs(found.contracts, EVM_NETWORK)
+        ]
+        router = RouterVenue(network, venues, self._parts.clock)
+        everything: list[Venue] = [*venues, router]
+        for venue in everything:
             await self._parts.add_venue(venue)
-            self._here(spec.id)
+            self._here(venue.info.id)
 
     async def _start_solana(self) -> None:
         from chains.solana.localnet.local import LocalSolana

@@ -85,22 +85,31 @@ class SwapService:
     async def stream_quotes(
         self, request: pb.StreamQuotesRequest
     ) -> AsyncIterator[pb.StreamQuotesResponse]:
-        """A quote at each block, an empty message when none came for a while."""
+        """A quote whenever the pools were read, which they are at each block; an empty message when
+        none came for a while."""
         venue = self._registry.swap_venue(request.swap.venue)
-        network = self._registry.network(venue.info.network)
-        quiet = 0.0  # float: seconds
-        height = -1
-        while True:
-            if network.height != height:
-                height, quiet = network.height, 0.0  # float: seconds
+        told = asyncio.Event()
+        end = venue.on_pools(told.set)
+        last: tuple[int, int, int] | None = None
+        try:
+            while True:
+                told.clear()
                 quote = await self._quote(venue, request.swap)
-                self._keep(quote)
-                yield pb.StreamQuotesResponse(quote=codec.quote(quote))
-            elif quiet >= self._heartbeat:
-                quiet = 0.0  # float: seconds
-                yield pb.StreamQuotesResponse()
-            await asyncio.sleep(0.1)
-            quiet += 0.1  # float: seconds
+                seen = quote.block, quote.units_in, quote.units_out
+                if seen != last:
+                    last = seen
+                    self._keep(quote)
+                    yield pb.StreamQuotesResponse(quote=codec.quote(quote))
+                quiet = False
+                try:
+                    async with asyncio.timeout(self._heartbeat):
+                        await told.wait()
+                except TimeoutError:
+                    quiet = True
+                if quiet:
+                    yield pb.StreamQuotesResponse()
+        finally:
+            end()
 
     async def swap(self, request: pb.SwapRequest) -> pb.SwapResponse:
         """From a quote, whose guarantee holds, or quoted now."""
@@ -119,7 +128,9 @@ class SwapService:
         if seconds > MAX_DEADLINE_SECONDS:
             raise invalid("deadline_seconds", f"must be at most {MAX_DEADLINE_SECONDS}")
         name, _ = self._wallets.resolve(network, request.wallet)
-        self._risk.admit_swap(name, quote.venue, _notional(quote, venue), quote.slippage)
+        notional = _notional(quote, self._registry.swap_venue(quote.executor))
+        for one in dict.fromkeys((quote.venue, quote.executor)):
+            self._risk.admit_swap(name, one, notional, quote.slippage)
         approval = await venue.required_approval(quote, owner)
         if request.dry_run:
             return pb.SwapResponse(quote=codec.quote(quote, approval))
@@ -168,11 +179,12 @@ class SwapService:
 
 
 def _notional(quote: Quote, venue: SwapVenue) -> Decimal | None:
-    """What a swap over one pool is worth in its market's quote; None where no market says."""
+    """What a swap is worth in the quote of its tokens' market; None where no market says."""
+    hops = quote.legs[0].hops
+    given, got = hops[0].token_in.symbol, hops[-1].token_out.symbol
     for one in venue.instruments.values():
-        symbols = {"in": quote.token_in.symbol, "out": quote.token_out.symbol}
-        if {one.base, one.quote} == set(symbols.values()):
-            if one.quote == symbols["in"]:
+        if {one.base, one.quote} == {given, got}:
+            if one.quote == given:
                 return from_units(quote.units_in, quote.token_in.decimals)
             return from_units(quote.units_out, quote.token_out.decimals)
     return None
