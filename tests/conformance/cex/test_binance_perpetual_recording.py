@@ -258,4 +258,5 @@ def test_the_documented_replies_parse_for_every_endpoint_that_we_use() -> None:
         ("GET", "/fapi/v1/ticker/bookTicker"),
         ("PUT", "/fapi/v1/listenKey"),
         ("GET", "/fapi/v1/positionSide/dual"),
+        ("GET", "/sapi/v1/account/apiRestrictions"),  # among those of spot
     }

@@ -139,6 +139,7 @@ def test_the_documented_replies_parse_for_every_endpoint_that_we_use() -> None:
         "/api/v1/bullet-public",
         "/api/v1/bullet-private",
         "/api/v1/hf/orders/test",
+        "/api/v1/user/api-key",
         "/api/v1/market/orderbook/level2_100",
     }
 
