@@ -111,6 +111,18 @@ class Wallets:
                 "the wallets are locked: unlock them with 'cambist wallet unlock'",
             )
         if address not in self.store.addresses(network.info.family):
+            remote = next((one for one in self.store.list() if one.address == address), None)
+            if remote is not None and remote.signer:
+                raise Refused(
+                    Reason.SIGNER_UNAVAILABLE,
+                    f"{name} cannot sign: {remote.problem}",
+                    {"signer": remote.signer, "address": address},
+                )
+            if self.store.state is not StoreState.UNLOCKED:
+                raise Refused(
+                    Reason.WALLETS_LOCKED,
+                    "the wallets are locked: unlock them with 'cambist wallet unlock'",
+                )
             raise Refused(
                 Reason.WALLET_NOT_FOUND,
                 f"there is no key for {name}: it is watched only",

@@ -23,6 +23,7 @@ class WalletInfo:
     watch_only: bool = False
     is_default: bool = False
     problem: str = ""
+    signer: str = ""  # the remote signer that has its key; "" for a key of this store
 
 
 @dataclass(frozen=True, slots=True)

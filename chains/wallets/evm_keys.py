@@ -57,10 +57,16 @@ def parse_address(text: str) -> str:
 def address(secret: Secret) -> str:
     """The address of a private key."""
     import coincurve
-    from eth_hash.auto import keccak
 
     public = coincurve.PrivateKey(secret.reveal()).public_key.format(compressed=False)
-    return checksum_address(keccak(public[1:])[12:])
+    return address_of(public[1:])
+
+
+def address_of(public: bytes) -> str:
+    """The address of a public key: 64 bytes, x and y."""
+    from eth_hash.auto import keccak
+
+    return checksum_address(keccak(public)[12:])
 
 
 def signer(secret: Secret) -> Callable[[bytes], bytes]:
@@ -75,6 +81,13 @@ def signer(secret: Secret) -> Callable[[bytes], bytes]:
         return bytes(key.sign_recoverable(digest, hasher=None))  # libsecp256k1: always low-s
 
     return sign
+
+
+def digest(unsigned: bytes) -> bytes:
+    """What is signed of a serialized transaction."""
+    from eth_hash.auto import keccak
+
+    return keccak(unsigned)
 
 
 def stated_address(document: dict[str, Any]) -> str:

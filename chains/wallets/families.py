@@ -24,6 +24,7 @@ class Family:
     parse_address: Callable[[str], str]  # canonical spelling
     address: Callable[[Secret], str]
     signer: Callable[[Secret], Callable[[bytes], bytes]]
+    digest: Callable[[bytes], bytes]  # what is signed of a serialized transaction
     encrypt: Callable[[Secret, str, Secret, Cost], str]
     decrypt: Callable[[dict[str, Any], Secret], Secret]
     recognises: Callable[[dict[str, Any]], bool]
@@ -42,6 +43,7 @@ FAMILIES = {
             parse_address=evm_keys.parse_address,
             address=evm_keys.address,
             signer=evm_keys.signer,
+            digest=evm_keys.digest,
             encrypt=keystore_v3.encrypt,
             decrypt=keystore_v3.decrypt,
             recognises=keystore_v3.is_v3,
@@ -56,6 +58,7 @@ FAMILIES = {
             parse_address=solana_keys.parse_address,
             address=solana_keys.address,
             signer=solana_keys.signer,
+            digest=lambda message: message,
             encrypt=lambda secret, address, passphrase, cost: sealed.seal(
                 secret, _SOLANA_KIND, address, passphrase, cost
             ),

@@ -13,6 +13,7 @@ from chains.wallets.families import Family
 from chains.wallets.kdf import STANDARD, Cost, KeystoreError, WrongPassphrase
 from chains.wallets.opening import open_entry, read_keystore
 from chains.wallets.refusals import checked, damaged_index, find_family, invalid
+from chains.wallets.remote import RemoteSigner
 from chains.wallets.secret import Secret
 from core.clock import Clock
 from core.errors import Reason, Refused
@@ -41,6 +42,7 @@ class WalletStore:
         self._passphrase: Secret | None = None  # held while unlocked: new wallets need it
         self._signers: dict[tuple[str, str], Callable[[bytes], bytes]] = {}
         self._opened: dict[str, WalletInfo] = {}  # what unlocking found out
+        self._remotes: list[RemoteSigner] = []
 
     def __repr__(self) -> str:
         return f"WalletStore({str(self._catalogue.directory)!r}, {self.state.name})"
@@ -89,18 +91,28 @@ class WalletStore:
         self._signers = {}
         self._opened = {}
 
+    def add_remote(self, remote: RemoteSigner) -> None:
+        """Lists the wallets of a signer elsewhere beside the store's; they need no unlocking. A name
+        or an address that the store has itself is the store's."""
+        self._remotes.append(remote)
+
     # --- wallets ------------------------------------------------------------------------------
 
     def list(self) -> Sequence[WalletInfo]:
-        """All wallets by name, also while locked."""
-        defaults = self._catalogue.defaults()
-        return [
-            replace(
-                self._opened.get(name, entry.info),
-                is_default=defaults.get(entry.info.family) == name,
-            )
-            for name, entry in self._catalogue.entries().items()
+        """All wallets by name, also while locked; then those of signers elsewhere."""
+        own = [
+            self._opened.get(name, entry.info) for name, entry in self._catalogue.entries().items()
         ]
+        names = {wallet.name for wallet in own}
+        addresses = {wallet.address for wallet in own if not wallet.watch_only}
+        found = list(own)
+        for wallet in (wallet for remote in self._remotes for wallet in remote.wallets()):
+            if wallet.name not in names and wallet.address not in addresses:
+                found.append(wallet)
+                names.add(wallet.name)
+                addresses.add(wallet.address)
+        defaults = self._catalogue.defaults()
+        return [replace(one, is_default=defaults.get(one.family) == one.name) for one in found]
 
     def get(self, name: str) -> WalletInfo:
         """One wallet; WALLET_NOT_FOUND."""
@@ -178,6 +190,10 @@ class WalletStore:
         async with self._changing:
             self._unlocked()
             wallet, present = self.get(name), self._index()
+            if wallet.signer:
+                raise invalid(
+                    "name", f"the key of {name} is with the signer {wallet.signer}: remove it there"
+                )
             self._catalogue.remove(name)
             self._opened.pop(name, None)
             if not wallet.watch_only:
@@ -190,11 +206,19 @@ class WalletStore:
     # --- signing (core.ports.Signer) ----------------------------------------------------------
 
     def addresses(self, family: str) -> Sequence[str]:
-        """What can sign now; nothing while locked."""
-        return [address for of, address in self._signers if of == family]
+        """What can sign now; nothing of the store's own while it is locked."""
+        own = [address for of, address in self._signers if of == family]
+        elsewhere = [one for remote in self._remotes for one in remote.addresses()]
+        return own + [one for one in elsewhere if family == "evm" and one not in own]
 
     async def sign(self, family: str, address: str, payload: bytes) -> bytes:
         """See core.ports.Signer; microseconds, from keys in memory."""
+        if (family, address) not in self._signers and self._remote(family, address) is not None:
+            raise Refused(
+                Reason.UNSUPPORTED_BY_VENUE,
+                f"the key of {address} is with a signer elsewhere, which must see what it signs",
+                {"address": address, "capability": "sign a digest"},
+            )
         self._unlocked()
         row = find_family(family)
         canonical = checked("address", lambda: row.parse_address(address))
@@ -207,6 +231,14 @@ class WalletStore:
                 {"address": canonical},
             )
         return checked("payload", lambda: signer(payload))
+
+    async def sign_transaction(self, family: str, address: str, unsigned: bytes) -> bytes:
+        """See core.ports.TransactionSigner: by a key of the store, else by who has the key."""
+        if (family, address) not in self._signers:
+            remote = self._remote(family, address)
+            if remote is not None:
+                return await remote.sign_transaction(address, unsigned)
+        return await self.sign(family, address, find_family(family).digest(unsigned))
 
     # --- other secrets under the same passphrase ------------------------------------------------
 
@@ -258,6 +290,11 @@ class WalletStore:
             (info.family, info.address): signer for info, signer in opened if signer is not None
         }
         self._passphrase = passphrase
+
+    def _remote(self, family: str, address: str) -> RemoteSigner | None:
+        if family != "evm":
+            return None
+        return next((one for one in self._remotes if address in one.addresses()), None)
 
     def _unlocked(self) -> Secret:
         if self._passphrase is None:

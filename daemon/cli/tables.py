@@ -143,7 +143,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "State:condition",
         "Can:capabilities",
     ),
-    "Wallet": ("Wallet:name", "Family:family", "Default:is_default", "Address:address"),
+    "Wallet": (
+        "Wallet:name",
+        "Family:family",
+        "Default:is_default",
+        "Signer:signer",
+        "Address:address",
+    ),
 }
 
 # Words that have a colour wherever they stand.

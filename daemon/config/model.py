@@ -83,6 +83,20 @@ class JournalSettings(Section):
     )
 
 
+class SignerSettings(Section):
+    """One service that holds keys of EVM wallets: web3signer, or what speaks its eth1 API."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,19}$", description="Its name, your choice.")
+    url: str = Field(pattern=r"^https?://", description="Where it is.")
+    wallets: dict[str, str] = Field(
+        default_factory=dict,
+        description="Names for its keys: name = address. Others are named by their address.",
+    )
+    ca_file: str = Field("", description="Who may vouch for its certificate; empty: the system's.")
+    certificate_file: str = Field("", description="Our certificate, where it asks for one.")
+    key_file: str = Field("", description="The certificate's key.")
+
+
 class WalletSettings(Section):
     """Encrypted keystores."""
 
@@ -95,6 +109,10 @@ class WalletSettings(Section):
     passphrase_keyring: str = Field(
         "",
         description='Where it is in the keyring of the operating system: "service/user".',
+    )
+    signers: list[SignerSettings] = Field(
+        default_factory=list,
+        description='Services that hold keys: { name = "hsm", url = "https://127.0.0.1:9000" }.',
     )
 
 

@@ -18,6 +18,7 @@ from daemon.config.model import AccountSettings, NetworkSettings, Settings, Venu
 from daemon.lifecycle import Component
 from daemon.parts import Parts
 from daemon.registry import suggestion
+from daemon.signers import Signers, remote_signer
 
 
 class Live:
@@ -26,12 +27,13 @@ class Live:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._gates = Gates()
+        self._signers = Signers((), parts.clock, self._refresh)
 
     faults = None
 
     def components(self) -> Iterable[Component]:
-        """None of its own."""
-        return ()
+        """Signers elsewhere."""
+        return self._signers.components()
 
     async def start(self) -> None:
         """Adds what the configuration names; ConfigError for what does not exist."""
@@ -47,10 +49,20 @@ class Live:
             await self._add_account(account)
         if passphrase := self._parts.passphrase.reveal():
             await self._parts.wallets.unlock(passphrase.decode())
-        await self._parts.wallets.refresh(self._parts.registry)
+        await self._refresh()
+        remotes = [remote_signer(one) for one in settings.wallets.signers]
+        if remotes:
+            for remote in remotes:
+                self._parts.wallets.store.add_remote(remote)
+            self._signers = Signers(remotes, self._parts.clock, self._refresh)
+            self._parts.spawn(self._signers.run(), "signers")
 
     async def stop(self) -> None:
-        """Nothing beyond what the parts stop themselves."""
+        """What the parts do not stop themselves."""
+        await self._signers.stop()
+
+    async def _refresh(self) -> None:
+        await self._parts.wallets.refresh(self._parts.registry)
 
     async def _add_venue(self, id_: str, settings: VenueSettings) -> None:
         await self._parts.add_venue(
@@ -142,6 +154,11 @@ def check(settings: Settings) -> None:
         if not account.credentials_file:
             raise ConfigError(f"{where}.credentials_file: an account that trades needs one")
         read_credentials(Path(account.credentials_file))
+    for signer in settings.wallets.signers:
+        try:
+            remote_signer(signer)
+        except ValueError as error:
+            raise ConfigError(f"wallets.signers.{signer.name}: {error}") from None
     if settings.wallets.passphrase_file:
         private_file(Path(settings.wallets.passphrase_file))
 

@@ -213,4 +213,5 @@ def _encode(wallet: WalletInfo) -> pb.Wallet:
         address=wallet.address,
         watch_only=wallet.watch_only,
         is_default=wallet.is_default,
+        signer=wallet.signer,
     )

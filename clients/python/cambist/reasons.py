@@ -285,5 +285,9 @@ class TransactionFinal(FailedPrecondition):
     """The transaction is in a block or has ended otherwise, so that nothing can take its place."""
 
 
+class SignerUnavailable(Unavailable):
+    """The service that holds a wallet's key does not answer, or will not sign; nothing was sent."""
+
+
 class SecretsLocked(FailedPrecondition):
     """The store of keys is locked."""

@@ -9,6 +9,7 @@ import pytest
 from daemon.config import ConfigError, Settings, load
 from daemon.config.model import AccountSettings, NetworkSettings, Section
 from daemon.config.sample import sample_text
+from daemon.profiles import live
 
 
 def test_the_sample_means_exactly_the_defaults(tmp_path: Path) -> None:
@@ -54,6 +55,8 @@ def test_a_table_changes_what_it_names_and_leaves_the_rest(tmp_path: Path) -> No
         ('[log]\nlevel = "loud"\n', "log.level"),
         ('[[accounts]]\nid = "A B"\nvenue = "binance"\n', "accounts.0.id"),
         ('[[accounts]]\nid = "a"\nvenue = "b"\nbalances = {USDT = "1e5"}\n', "balances"),
+        ('[wallets]\nsigners = [{name = "A", url = "http://x"}]\n', "wallets.signers.0.name"),
+        ('[wallets]\nsigners = [{name = "a", url = "x"}]\n', "wallets.signers.0.url"),
         ("[server\n", "not TOML"),
         ("venues = 3\n", "venues"),
     ],
@@ -63,6 +66,14 @@ def test_mistakes_are_named(tmp_path: Path, content: str, named: str) -> None:
     path.write_text(content)
     with pytest.raises(ConfigError, match=re.escape(named)):
         load(path)
+
+
+def test_a_signers_addresses_are_checked_before_anything_starts() -> None:
+    mistyped = "0x5aaeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+    signer = {"name": "hsm", "url": "https://127.0.0.1:9000", "wallets": {"desk": mistyped}}
+    settings = Settings.model_validate({"wallets": {"signers": [signer]}})
+    with pytest.raises(ConfigError, match=r"hsm.*EIP-55"):
+        live.check(settings)
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:

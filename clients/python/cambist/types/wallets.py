@@ -24,6 +24,7 @@ class Wallet:
     address: str  # Its address.
     watch_only: bool  # Whether it has no key here.
     is_default: bool  # Whether it is the default of its family.
+    signer: str  # The remote signer that has its key; empty for a key in the keystore.
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Nobody has such a liquidity position."""
     ERROR_REASON_TRANSACTION_FINAL: _ErrorReason.ValueType  # 62
     """The transaction is in a block or has ended otherwise, so that nothing can take its place."""
+    ERROR_REASON_SIGNER_UNAVAILABLE: _ErrorReason.ValueType  # 63
+    """The service that holds a wallet's key does not answer, or will not sign; nothing was sent."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The stable, machine-readable reason of an error. Metadata that any error may carry:
@@ -282,4 +284,6 @@ ERROR_REASON_POSITION_NOT_FOUND: ErrorReason.ValueType  # 61
 """Nobody has such a liquidity position."""
 ERROR_REASON_TRANSACTION_FINAL: ErrorReason.ValueType  # 62
 """The transaction is in a block or has ended otherwise, so that nothing can take its place."""
+ERROR_REASON_SIGNER_UNAVAILABLE: ErrorReason.ValueType  # 63
+"""The service that holds a wallet's key does not answer, or will not sign; nothing was sent."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

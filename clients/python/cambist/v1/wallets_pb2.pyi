@@ -60,6 +60,7 @@ class Wallet(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     WATCH_ONLY_FIELD_NUMBER: _builtins.int
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
+    SIGNER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name; also the id of its account."""
     family: _chains_pb2.ChainFamily.ValueType
@@ -70,6 +71,8 @@ class Wallet(_message.Message):
     """Whether it has no key here."""
     is_default: _builtins.bool
     """Whether it is the default of its family."""
+    signer: _builtins.str
+    """The remote signer that has its key; empty for a key in the keystore."""
     def __init__(
         self,
         *,
@@ -78,10 +81,11 @@ class Wallet(_message.Message):
         address: _builtins.str = ...,
         watch_only: _builtins.bool = ...,
         is_default: _builtins.bool = ...,
+        signer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "family", b"family", "is_default", b"is_default", "name", b"name", "watch_only", b"watch_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "family", b"family", "is_default", b"is_default", "name", b"name", "signer", b"signer", "watch_only", b"watch_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
