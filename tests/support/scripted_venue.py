@@ -73,6 +73,7 @@ class Confirmations:
     def __init__(self) -> None:
         self._keys: dict[bytes, tuple[str, ...]] = {}
         self._calls: dict[bytes, tuple[str, Command[Any]]] = {}
+        self._subscribing: set[bytes] = set()
 
     def called(self, frame: bytes) -> tuple[str, Command[Any]] | None:
         """The key and the command of a frame that carries one."""
@@ -102,9 +103,9 @@ class Confirmations:
         keys = self._keys.get(frame)
         return _CONFIRMED + json.dumps(keys).encode() if keys else None
 
-    def knows(self, frame: bytes) -> bool:
-        """Whether it is a subscription or a step of a login."""
-        return frame in self._keys
+    def subscribes(self, frame: bytes) -> bool:
+        """Whether it asks for topics."""
+        return frame in self._subscribing
 
     def watch(self, stream: StreamSpec) -> StreamSpec:
         """The stream with its frames noted, confirmed as above, and at any pace."""
@@ -113,6 +114,8 @@ class Confirmations:
             def made(*arguments: Any) -> Sequence[Outgoing]:
                 frames = list(make(*arguments))
                 self._keys.update({frame.payload: frame.keys for frame in frames})
+                if make is stream.subscribe:
+                    self._subscribing |= {frame.payload for frame in frames}
                 return frames
 
             return made
@@ -361,10 +364,8 @@ class ScriptedVenue:
                 return self._opened(command)
             case commands.ListFills():
                 return Answer(self.templates.fills(command, self._recent()))
-            case commands.GetToken():
-                return Answer(self._localized(self.templates.plain(command)))
             case _:
-                return Answer(self.templates.plain(command))
+                return Answer(self._localized(self.templates.plain(command)))
 
     def _opened(self, command: commands.ListOpenOrders) -> Answer:
         """Some venues tell of open orders in several places; each order is in one."""
