@@ -24,13 +24,28 @@ def folder() -> Path:
 @lru_cache(maxsize=4)
 def recording(name: str) -> list[dict[str, Any]]:
     """The entries of one recorded session, in order of arrival."""
-    zstandard = pytest.importorskip("zstandard")
+    pytest.importorskip("zstandard")
     path = folder() / "captures" / f"{name}.jsonl.zst"
     if not path.is_file():
         pytest.skip(f"no recording of {name}")
+    return rows(path)
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The entries of a recording, compressed or not."""
+    if path.suffix != ".zst":
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    import zstandard
+
     with path.open("rb") as file:
         lines = io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file))
         return [json.loads(line) for line in lines]
+
+
+def recordings() -> list[str]:
+    """The names of all recordings; none where there is no corpus."""
+    path = Path(os.environ.get("CAMBIST_CORPUS", _BESIDE)) / "captures"
+    return sorted(one.name.removesuffix(".jsonl.zst") for one in path.glob("*.jsonl.zst"))
 
 
 def examples(venue: str, part: str) -> Iterator[tuple[str, str, str, bytes]]:
