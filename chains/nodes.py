@@ -104,13 +104,23 @@ class Node:
     verified: bool = False
     takes_batches: bool = True
     trouble: str = ""
+    latency: int = 0  # ns, of its answers, smoothed; 0 while none was measured
+    outrun: int = 0  # times in a row that another node answered first, though asked later
     label: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.label = urlsplit(self.url).hostname or "node"
 
-    def succeeded(self) -> None:
+    def succeeded(self, took: int = 0) -> None:
+        """An answer, `took` ns after it was asked for."""
         self.failures, self.paused_until, self.throttled, self.trouble = 0, 0, False, ""
+        self.outrun = 0
+        self.latency = (self.latency * 7 + took) // 8 if self.latency else took
+
+    def lost(self) -> None:
+        """Another node, which was asked after it, has answered."""
+        self.outrun += 1
+        self.trouble = "slow: another node answered first"
 
     def failed(self, trouble: NodeTrouble, now: int) -> None:
         """Leaves the node alone for a while: as long as it asked, else longer each time."""

@@ -47,7 +47,7 @@ class Observer:
         if self._heads.head is None:
             return []
         open_ones = [one for one in transactions if self._is_open(one, self._heads.head.number)]
-        answers = await self._rpc.batch(
+        answers = await self._rpc.agreed(
             [("eth_getTransactionReceipt", [one.hash]) for one in open_ones]
         )
         looks, unknown = [], []

@@ -38,7 +38,8 @@ _STALE_BLOCKS = 20  # block times without a block before the head counts as stal
 
 class EvmNetwork:
     """`urls` may hold http(s) and ws(s) addresses: the first answer questions, the others push
-    heads. `poll` (seconds) is how often the head is asked for; by default a quarter of a block."""
+    heads. `quorum` nodes must say the same of balances and receipts. `poll` (seconds) is how often
+    the head is asked for; by default a quarter of a block."""
 
     def __init__(
         self,
@@ -50,13 +51,14 @@ class EvmNetwork:
         poll: float | None = None,  # float: seconds
         timeout: float = 10.0,  # float: seconds, of one request
         private_urls: Sequence[str] = (),
+        quorum: int = 1,
     ) -> None:
         self._info = info
         self._clock = clock
         interval = poll or min(max(info.block_time / SECOND / 4, 0.05), 3.0)  # float: seconds
         http = [url for url in urls if url.startswith("http")]
         push = [url for url in urls if url.startswith("ws")]
-        self.rpc = RpcPool(http, info.chain_id, clock, timeout, info.id, private_urls)
+        self.rpc = RpcPool(http, info.chain_id, clock, timeout, info.id, private_urls, quorum)
         self._heads = HeadTracker(self.rpc, interval, push)
         self._watcher = TransactionWatcher(
             info, self.rpc, self._heads, log, clock, tick=interval * 4

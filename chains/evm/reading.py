@@ -9,6 +9,7 @@ from chains.evm.codec import checksum, hexadecimal, integer, is_hash, quantity, 
 from chains.evm.lifecycle import Observation, follow
 from chains.evm.look import as_receipt
 from chains.evm.model import Call, CallError, Log, Receipt
+from chains.evm.quorum import Disagreement
 from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
 from chains.nodes import Answer, NodeError, parsed
@@ -32,19 +33,24 @@ class Reader:
         self._has_multicall: bool | None = None
 
     async def multicall(
-        self, calls: Sequence[Call], block: str | int = "latest"
+        self, calls: Sequence[Call], block: str | int = "latest", agreed: bool = False
     ) -> list[bytes | CallError]:
-        """One round trip: an aggregate3 where the contract is deployed, a batch elsewhere."""
+        """One round trip: an aggregate3 where the contract is deployed, a batch elsewhere. With
+        `agreed`, as many nodes must say the same as the pool's quorum is."""
+        ask = self._rpc.agreed if agreed else self._rpc.batch
         at = block if isinstance(block, str) else quantity(block)
         if len(calls) >= _AGGREGATE_FROM and await self._aggregates():
             try:
-                data = await self._eth_call(multicall.ADDRESS, multicall.encode(calls), at)
-                return multicall.decode(data, len(calls))
+                aggregate = Call(multicall.ADDRESS, multicall.encode(calls))
+                (answer,) = await ask([("eth_call", [_wire(aggregate), at])])
+                return multicall.decode(parsed(unhex, answer, "result"), len(calls))
+            except Disagreement:
+                raise
             except (NodeError, ValueError):
                 # One call that burns all gas spoils an aggregate; single calls still answer.
                 pass
         requests = [("eth_call", [_wire(call), at]) for call in calls]
-        return [_result(answer) for answer in await self._rpc.batch(requests)]
+        return [_result(answer) for answer in await ask(requests)]
 
     async def balances(
         self, network: str, owner: str, tokens: Sequence[Token], now: int
@@ -72,7 +78,7 @@ class Reader:
                 else Call(token.address, erc20.balance_of(owner))
                 for token in tokens
             ]
-            results = await self.multicall(calls)
+            results = await self.multicall(calls, agreed=True)
         else:
             questions: list[tuple[str, list[Any]]] = [
                 ("eth_getBalance", [owner, "latest"])
@@ -82,7 +88,7 @@ class Reader:
             ]
             results = [
                 _native(answer) if token.is_native else _result(answer)
-                for token, answer in zip(tokens, await self._rpc.batch(questions), strict=True)
+                for token, answer in zip(tokens, await self._rpc.agreed(questions), strict=True)
             ]
         return [_amount(token, result) for token, result in zip(tokens, results, strict=True)]
 
@@ -145,7 +151,7 @@ class Reader:
         return parsed(lambda wires: [model.log(wire) for wire in wires], answer, "events")
 
     async def receipt(self, hash: str) -> Receipt | None:
-        return as_receipt(await self._rpc.call("eth_getTransactionReceipt", [hash]))
+        return as_receipt((await self._rpc.agreed([("eth_getTransactionReceipt", [hash])]))[0])
 
     async def transaction(self, info: NetworkInfo, hash: str, height: int) -> Transaction:
         """Anybody's transaction; TRANSACTION_NOT_FOUND if the nodes know none by that hash."""
@@ -181,10 +187,6 @@ class Reader:
             code = await self._rpc.call("eth_getCode", [multicall.ADDRESS, "latest"])
             self._has_multicall = isinstance(code, str) and len(code) > 2
         return self._has_multicall
-
-    async def _eth_call(self, to: str, data: bytes, at: str) -> bytes:
-        answer = await self._rpc.call("eth_call", [_wire(Call(to, data)), at])
-        return parsed(unhex, answer, "result")
 
 
 def _foreign(network: str, hash: str, wire: Mapping[str, Any]) -> Transaction:

@@ -1,6 +1,7 @@
 """A pool of RPC nodes that behaves as one that is always there.
 
-Reads go to the best node and fail over; transactions go to all. A node that lags, throttles, times
+Reads go to the best node and fail over, to a second one also when it is slow, and to all where a
+quorum is asked for; transactions go to all. A node that lags, throttles, times
 out or turns out to be of another chain is left alone for a while.
 """
 
@@ -12,7 +13,9 @@ import aiohttp
 
 from chains.evm.broadcast import Outcome, Verdict, outcome, verdict
 from chains.evm.codec import hexadecimal, integer
+from chains.evm.quorum import elect
 from chains.nodes import THROTTLED, Answer, Node, NodeError, NodeTrouble, post
+from chains.racing import OFTEN_OUTRUN, patience, race
 from core.clock import Clock
 from core.errors import CambistError, Reason
 
@@ -35,10 +38,13 @@ class RpcPool:
         timeout: float = 10.0,  # float: seconds for aiohttp
         network: str = "",
         private: Sequence[str] = (),
+        quorum: int = 1,
     ) -> None:
         self.network = network or f"chain {chain_id}"
         self.nodes = [Node(url) for url in urls]
         self.private = [Node(url) for url in private]
+        self.quorum = quorum
+        self.hedging = True  # whether a second node is asked when the first is slow
         self.chain_id = chain_id
         self._clock = clock
         self._timeout = timeout
@@ -68,6 +74,16 @@ class RpcPool:
         for start in range(0, len(calls), BATCH_LIMIT):
             answers += await self._anywhere(list(calls[start : start + BATCH_LIMIT]))
         return answers
+
+    async def agreed(self, calls: Sequence[Request]) -> list[Answer]:
+        """As `batch`, but where a quorum is asked for, what so many nodes say alike; a Disagreement
+        in the place of what they do not agree on. NODE_UNAVAILABLE if too few answer."""
+        if self.quorum <= 1 or not calls:
+            return await self.batch(calls)
+        rows = await self.ask_all(calls)
+        if len(rows) < self.quorum:
+            raise self._unavailable()
+        return [elect(column, self.quorum) for column in zip(*rows, strict=True)]
 
     async def ask_all(
         self,
@@ -121,20 +137,21 @@ class RpcPool:
         return answer
 
     async def _anywhere(self, calls: list[Request]) -> list[Answer]:
-        answers: list[Answer] | None = None
-        for node in self._order():
-            try:
-                answers = await self._ask(node, calls, None)
-            except NodeTrouble:
-                continue
-            errors = [answer for answer in answers if isinstance(answer, NodeError)]
-            if any(error.is_throttling for error in errors):
-                node.failed(NodeTrouble("too many requests", THROTTLED), self._clock.monotonic())
-            if not any(error.is_node_trouble for error in errors):
-                return answers
-        if answers is None:
-            raise self._unavailable()
-        return answers
+        """From the best node that answers; a second one is asked as well when it takes long."""
+        return await race(
+            self._order(),
+            lambda node: self._ask(node, calls, None),
+            self._good,
+            lambda node: patience(node, self._timeout) if self.hedging else None,
+            self._unavailable,
+        )
+
+    def _good(self, node: Node, answers: list[Answer]) -> bool:
+        """Whether answers speak of the request and not of the node."""
+        errors = [answer for answer in answers if isinstance(answer, NodeError)]
+        if any(error.is_throttling for error in errors):
+            node.failed(NodeTrouble("too many requests", THROTTLED), self._clock.monotonic())
+        return not any(error.is_node_trouble for error in errors)
 
     async def _ask(
         self,
@@ -143,12 +160,13 @@ class RpcPool:
         timeout: float | None,  # float: seconds
     ) -> list[Answer]:
         limit = timeout or self._timeout  # float: seconds
+        asked = self._clock.monotonic()
         try:
             answers = await self._verified(node, calls, limit)
         except NodeTrouble as trouble:
             node.failed(trouble, self._clock.monotonic())
             raise
-        node.succeeded()
+        node.succeeded(self._clock.monotonic() - asked)
         for (method, params), answer in zip(calls, answers, strict=True):
             if method in _BLOCK_HEADS:
                 _note_head(node, params, answer)
@@ -202,7 +220,8 @@ class RpcPool:
         best = max((node.head for node in self.nodes), default=0)
 
         def rank(node: Node) -> tuple[bool, bool, int]:
-            return node.paused_until > now, best - node.head > MAX_LAG, node.failures
+            slow = node.outrun if node.outrun >= OFTEN_OUTRUN else 0
+            return node.paused_until > now, best - node.head > MAX_LAG, node.failures + slow
 
         return sorted(
             (n for n in self.nodes if not (n.throttled and n.paused_until > now)), key=rank

@@ -147,6 +147,12 @@ class NetworkSettings(Section):
         description="Nodes that pass transactions to block builders and to nobody else, for "
         "requests that ask for the private route; empty: those of Cambist's table, if any.",
     )
+    quorum: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="How many nodes must say the same of balances and receipts.",
+    )
     finality_depth: int = Field(
         -1,
         ge=-1,

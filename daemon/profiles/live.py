@@ -97,6 +97,7 @@ class Live:
             signer,
             transactions,
             private_urls=settings.private_urls or list(entry.private_urls),
+            quorum=settings.quorum,
         )
         await parts.add_network(network)
         venues = [
@@ -142,6 +143,12 @@ def check(settings: Settings) -> None:
             raise ConfigError(f"networks.{id_}: no such network{suggestion(id_, NETWORKS)}")
         if not (network.urls or NETWORKS[id_].urls):
             raise ConfigError(f"networks.{id_}.urls: this network has no public node: name one")
+        nodes = [url for url in network.urls or NETWORKS[id_].urls if url.startswith("http")]
+        if network.quorum > len(nodes):
+            raise ConfigError(
+                f"networks.{id_}.quorum: {network.quorum} nodes cannot agree where there are "
+                f"{len(nodes)}: name more in urls"
+            )
     for account in settings.accounts:
         where = f"accounts.{account.id}"
         if account.venue not in exchanges:
