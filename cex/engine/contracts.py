@@ -9,9 +9,10 @@ from decimal import Decimal
 from functools import singledispatch
 from typing import Any
 
-from cex.engine.messages import BookMessage
+from cex.engine.messages import BookMessage, FundingChange
 from cex.engine.spec import MarketParser, MarketValue
 from cex.engine.wire import Level
+from core.accounts import Position
 from core.instruments import Instrument
 from core.market import Candle, Ticker, Trade
 from core.orders import Fill, Order, OrderReport
@@ -62,6 +63,16 @@ def _(value: Ticker, size: Decimal) -> Ticker:
         ask_quantity=_times(value.ask_quantity, size),
         volume=_times(value.volume, size),
     )
+
+
+@in_base.register
+def _(value: FundingChange, size: Decimal) -> FundingChange:
+    return replace(value, open_interest=_times(value.open_interest, size))
+
+
+@in_base.register
+def _(value: Position, size: Decimal) -> Position:
+    return replace(value, quantity=value.quantity * size)
 
 
 @in_base.register

@@ -1,23 +1,27 @@
 """Shapes become values: once for all venues, with the venue's words in a table."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Raw
 
+from cex.engine.messages import FundingChange
 from cex.engine.shapes import (
     BalanceShape,
     CandleShape,
+    FeesShape,
     FillShape,
+    FundingShape,
     OrderShape,
+    PositionShape,
     TickerShape,
     TradeShape,
 )
 from cex.engine.spec import Scope
 from cex.engine.wire import UnknownSymbol, lookup, number, optional, positive
-from core.accounts import Balance
+from core.accounts import Balance, FeeRates, MarginMode, Position, PositionSide
 from core.clock import SECOND
 from core.instruments import Instrument
 from core.market import Candle, Ticker, Trade
@@ -51,6 +55,8 @@ class Words:
     time: Callable[[Raw], int]  # to nanoseconds
     liquidities: Mapping[str, Liquidity] = field(default_factory=dict)
     fee_sign: int = 1
+    position_sides: Mapping[str, PositionSide] = field(default_factory=dict)
+    margin_modes: Mapping[str, MarginMode] = field(default_factory=dict)
 
 
 def listed(symbol: str, scope: Scope) -> Instrument | None:
@@ -237,12 +243,59 @@ def balance(raw: BalanceShape, scope: Scope, time: int = 0) -> Balance:
     return Balance(scope.account, scope.venue, asset, total, available, update_time=time)
 
 
+def fees(raw: FeesShape, instrument: Instrument, scope: Scope) -> FeeRates:
+    """What trading an instrument costs."""
+    maker, taker = number(raw.maker), number(raw.taker)
+    return FeeRates(scope.account, scope.venue, instrument.id, maker, taker)
+
+
+def funding(raw: FundingShape, words: Words, time: int = 0) -> FundingChange:
+    """What was told of funding and reference prices."""
+    return FundingChange(
+        optional(raw.rate),
+        words.time(raw.next_time) or None,
+        positive(raw.mark_price),
+        positive(raw.index_price),
+        optional(raw.open_interest),
+        words.time(raw.time) or time,
+    )
+
+
+def position(raw: PositionShape, words: Words, scope: Scope) -> Position:
+    """A position: short is negative, however the venue says so."""
+    side = lookup(words.position_sides, str(raw.side), "position side")
+    quantity, isolated = number(raw.quantity), positive(raw.isolated_margin)
+    sells = bool(raw.direction) and lookup(words.sides, raw.direction, "side") is Side.SELL
+    mode = lookup(words.margin_modes, raw.margin_mode, "margin mode") if raw.margin_mode else None
+    return Position(
+        scope.account,
+        scope.venue,
+        scope.instrument(raw.symbol).id,
+        side,
+        -abs(quantity) if sells or side is PositionSide.SHORT else quantity,
+        optional(raw.entry_price) or ZERO,
+        positive(raw.mark_price),
+        positive(raw.liquidation_price),
+        optional(raw.unrealized_pnl),
+        optional(raw.realized_pnl),
+        positive(raw.leverage),
+        isolated or optional(raw.margin),
+        words.time(raw.time),
+        mode,
+    )
+
+
 class Page(list[V]):
     """Values, and what the venue calls the next page; "" after the last."""
 
     def __init__(self, values: Iterable[V], cursor: str = "") -> None:
         super().__init__(values)
         self.cursor = cursor
+
+
+def next_page(command: Any, page: Page[Any]) -> Any:
+    """The command for the page that a page names; None after the last."""
+    return replace(command, cursor=page.cursor) if page.cursor else None
 
 
 def increment(places: int) -> Decimal:

@@ -6,13 +6,16 @@ Of replies (payload, command, scope) and of streams (payload, instrument, receiv
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 from msgspec import Raw
 
 from cex.engine import parse
-from cex.engine.messages import BookMessage
+from cex.engine.messages import BookMessage, Failure
 from cex.engine.parse import Words
-from cex.engine.shapes import CandleShape, TickerShape, TradeShape
+from cex.engine.shapes import CandleShape, FundingShape, TickerShape, TradeShape
 from cex.engine.spec import MarketParser, MarketValue
+from cex.engine.wire import Wire, decoder
+from core.accounts import FeeRates
 from core.clock import MILLISECOND
 from core.instruments import Instrument
 from core.market import Candle, Ticker, Trade
@@ -85,6 +88,20 @@ def fills(words: Words) -> Reader:
     return read
 
 
+def fees(raw: Any, command: Any, scope: Any) -> FeeRates:
+    """What trading the command's instrument costs."""
+    return parse.fees(raw, command.instrument, scope)
+
+
+def funding(words: Words) -> Reader:
+    """Funding and reference prices."""
+    return lambda raw, command, scope: parse.funding(raw, words)
+
+
+def nothing(raw: Any, command: Any, scope: Any) -> None:
+    """It is done, and there is no more to know."""
+
+
 def held(read: Reader, backwards: bool = False) -> Reader:
     """A reader of what an envelope holds (cex.engine.wire.holding); `backwards` for a list that
     begins with the newest."""
@@ -98,6 +115,19 @@ def held(read: Reader, backwards: bool = False) -> Reader:
 def first(read: Reader) -> Reader:
     """A reader of a list's first item, where the venue wraps a single answer in a list."""
     return lambda raw, command, scope: read(raw[0], command, scope)
+
+
+def failure(code: str, text: str) -> Callable[[bytes | Raw], Failure]:
+    """The failure that a body tells by two members."""
+    fields: list[Any] = [("code", str | int), ("text", str, "")]
+    names = {"code": code, "text": text}
+    decode: Any = decoder(msgspec.defstruct("Failed", fields, bases=(Wire,), rename=names))
+
+    def read(body: bytes | Raw) -> Failure:
+        raw = decode(body)
+        return Failure(str(raw.code), raw.text)
+
+    return read
 
 
 # -- streams ---------------------------------------------------------------------------------------
@@ -144,3 +174,12 @@ def candle_stream(
         return read
 
     return of
+
+
+def funding_stream(decode: Callable[[Raw], FundingShape], words: Words) -> MarketParser:
+    """Funding and reference prices, or a part of them, a frame."""
+
+    def read(payload: Raw, instrument: Instrument, received: int) -> Iterable[MarketValue]:
+        return (parse.funding(decode(payload), words),)
+
+    return read

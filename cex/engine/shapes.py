@@ -120,6 +120,45 @@ class BalanceShape(Wire):
     locked: Raw = NONE
 
 
+class FeesShape(Wire):
+    """What trading costs, as a fraction of notional."""
+
+    maker: Raw = NONE
+    taker: Raw = NONE
+
+
+class FundingShape(Wire):
+    """What a perpetual's funding and reference prices are, or a part of it."""
+
+    rate: Raw = NONE
+    next_time: Raw = NONE
+    mark_price: Raw = NONE
+    index_price: Raw = NONE
+    open_interest: Raw = NONE
+    time: Raw = NONE
+
+
+class PositionShape(Wire):
+    """A position. `side` is which of an instrument's it is, `direction` the side of its trades
+    where the quantity has no sign; `isolated_margin` is what it has of its own, where that is told
+    apart from the margin that it takes of the account's."""
+
+    symbol: str = ""
+    side: str | int = ""
+    direction: str = ""
+    quantity: Raw = NONE
+    entry_price: Raw = NONE
+    mark_price: Raw = NONE
+    liquidation_price: Raw = NONE
+    unrealized_pnl: Raw = NONE
+    realized_pnl: Raw = NONE
+    leverage: Raw = NONE
+    margin: Raw = NONE
+    isolated_margin: Raw = NONE
+    margin_mode: str = ""
+    time: Raw = NONE
+
+
 def shape(type_: type[T], names: Mapping[str, str] | Sequence[str | None]) -> type[T]:
     """The wire struct of one venue's spelling; see the module."""
     fields = {field.name: field for field in msgspec.structs.fields(type_)}

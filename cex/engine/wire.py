@@ -85,6 +85,11 @@ def encode(value: Any) -> bytes:
     return msgspec.json.encode(value)
 
 
+def given(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters without those that are None."""
+    return {name: value for name, value in params.items() if value is not None}
+
+
 def protocol_error(venue: str, what: str, error: BaseException) -> CambistError:
     """The error for a payload that could not be understood.
 

@@ -18,8 +18,9 @@ from cex.engine import parse, readers, shapes, spec, wire
 from cex.engine.messages import Ack, Answer, BookMessage, Nack, Outgoing, Restart, Routed
 from cex.engine.shapes import shape
 from cex.engine.signing import QuerySigner
+from cex.engine.spans import Spans
 from cex.engine.spec import Failure, Operation, Pool, Scope, Session, rules
-from cex.engine.wire import Wire, decoder, list_of, member, milliseconds, number, positive
+from cex.engine.wire import Wire, decoder, given, list_of, member, milliseconds, number, positive
 from core.accounts import Balance, FeeRates
 from core.clock import MILLISECOND, SECOND
 from core.errors import Reason
@@ -30,10 +31,6 @@ from core.orders import Fill, OrderRequest, OrderStatus, OrderType, Side, TimeIn
 from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
-
-class RawError(Wire):
-    code: int
-    msg: str
 
 class RawKey(Wire):
     enableSpotAndMarginTrading: bool | None = None
@@ -150,6 +147,7 @@ class MarketFrame(Wire):
     id: int | None = None
     code: int = 0
     msg: str = ""
+    error: Raw = Raw()  # of perpetuals
 
 class RawLimit(Wire):
     rateLimitType: str
@@ -169,7 +167,7 @@ class ApiFrame(Wire):
     error: Raw = Raw()
     rateLimits: list[RawLimit] = []  # noqa: RUF012 - msgspec copies it
 
-decode_error, decode_account = decoder(RawError), decoder(StreamAccount)
+decode_account, parse_failure = decoder(StreamAccount), readers.failure("code", "msg")
 decode_market_frame, decode_api_frame = decoder(MarketFrame), decoder(ApiFrame)
 fills_of, lists_of = member("fills", list[Raw]), member("orderReports", list[Raw], [])
 halves_of, kind_of, kline_of = member("data", RawReplaced), member("e", str), member("k")
@@ -201,6 +199,7 @@ INTERVALS = {
     1: "1s", 60: "1m", 180: "3m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1h", 7200: "2h",
     14400: "4h", 21600: "6h", 28800: "8h", 43200: "12h", 86400: "1d", 259200: "3d", 604800: "1w"}
 DAY = 86_400 * SECOND
+SPANS = Spans(DAY, kept=100 * 365 * DAY)
 PAGE = 1000  # trades or candles a reply
 
 # -- parsers ---------------------------------------------------------------------------------------
@@ -269,10 +268,6 @@ def parse_fees(raw: RawCommission, command: ask.GetFees, scope: Scope) -> FeeRat
 def parse_key(raw: RawKey, command: ask.GetKeyPermissions, scope: Scope) -> KeyPermissions:
     return KeyPermissions(raw.enableSpotAndMarginTrading, raw.enableWithdrawals, raw.ipRestrict)
 
-def parse_failure(body: bytes | Raw) -> Failure:
-    error = decode_error(body)
-    return Failure(str(error.code), error.msg)
-
 def parse_execution(payload: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
     raw = decode_execution(payload)
     yield parse.report(raw, WORDS)
@@ -302,7 +297,7 @@ def encode_order(request: OrderRequest, **changed: Any) -> dict[str, Any]:
         "newClientOrderId": changed.get("name", request.client_order_id),
         "newOrderRespType": "FULL"}
     return {key: value if isinstance(value, str) else text(value)
-            for key, value in params.items() if value is not None}
+            for key, value in given(params).items()}
 
 def encode_cancel(command: ask.Cancel) -> dict[str, Any]:
     """By the venue's id where it is known: that is faster there."""
@@ -330,17 +325,14 @@ def encode_candles(command: ask.GetCandles) -> dict[str, Any]:
     times = {"startTime": command.start, "endTime": command.end}
     return {
         **symbol_of(command), "interval": INTERVALS[command.interval],
-        **{name: time // MILLISECOND for name, time in times.items() if time is not None},
+        **{name: time // MILLISECOND for name, time in given(times).items()},
         "limit": min(command.limit, PAGE)}
 
 def encode_fills(command: ask.ListFills) -> dict[str, Any]:
     """By time, in windows of a day (the longest allowed), until there is a trade, and from there on
     by trade id; by trade id from the first on when `since` is 0."""
-    start = command.since // MILLISECOND
-    window = {"startTime": start, "endTime": start + DAY // MILLISECOND - 1}
-    by_id = command.cursor or not command.since
-    return {**symbol_of(command), **({"fromId": command.cursor or "0"} if by_id else window),
-            "limit": PAGE}
+    by_id = {"fromId": command.cursor or "0"} if command.cursor or not command.since else {}
+    return {**symbol_of(command), **(by_id or SPANS.of(command)), "limit": PAGE}
 
 def next_fills(command: ask.ListFills, page: Sequence[Fill]) -> ask.ListFills | None:
     by_id = command.cursor or not command.since
@@ -348,8 +340,7 @@ def next_fills(command: ask.ListFills, page: Sequence[Fill]) -> ask.ListFills | 
         return None
     if page:
         return replace(command, cursor=str(int(page[-1].trade_id) + 1))
-    later = command.since + DAY
-    return None if later > command.now else replace(command, since=later)
+    return SPANS.later(command)
 
 # -- streams ---------------------------------------------------------------------------------------
 
@@ -361,7 +352,10 @@ def route_market(frame: bytes) -> Iterable[Routed]:
         return ((raw.stream, raw.data),)
     if raw.id is None:
         raise ValueError("neither data nor an answer")
-    return (Nack(str(raw.id), str(raw.code), raw.msg) if raw.msg else Ack(str(raw.id)),)
+    name, failed = str(raw.id), Failure(str(raw.code), raw.msg)
+    if bytes(raw.error):
+        failed = parse_failure(raw.error)
+    return (Nack(name, failed.code, failed.text) if failed.text else Ack(name),)
 
 def retry_of(body: bytes) -> dict[str, str]:
     """Where a header would name seconds, they name a time, and their own."""

@@ -18,43 +18,26 @@ from msgspec import Raw
 
 from cex.engine import commands as ask
 from cex.engine import parse, readers, shapes, spec
-from cex.engine.messages import (
-    Ack,
-    Ask,
-    BookMessage,
-    FundingChange,
-    Nack,
-    Outgoing,
-    Restart,
-    Routed,
-)
+from cex.engine.messages import Ask, BookMessage, Outgoing, Restart, Routed
 from cex.engine.shapes import shape
 from cex.engine.signing import KeySigner
+from cex.engine.spans import Spans
 from cex.engine.spec import Failure, Operation, Pool, Scope, Session, rules
 from cex.engine.wire import (
     Wire,
     decoder,
     encode,
+    given,
     holding,
     list_of,
-    lookup,
     member,
     milliseconds,
     number,
-    optional,
     positive,
 )
 from cex.venues import binance
 from cex.venues.binance import symbol_of, topics, write
-from core.accounts import (
-    Balance,
-    FeeRates,
-    FundingPayment,
-    MarginMode,
-    Position,
-    PositionMode,
-    PositionSide,
-)
+from core.accounts import Balance, FundingPayment, MarginMode, Position, PositionMode, PositionSide
 from core.clock import MILLISECOND, SECOND
 from core.errors import Reason, Refused
 from core.instruments import Instrument, InstrumentKind, InstrumentStatus
@@ -82,49 +65,10 @@ class RawSymbol(Wire):
 class RawExchangeInfo(Wire):
     symbols: list[RawSymbol]
 
-class RawFunding(Wire):
-    """Of two calls: reference prices, open interest."""
-
-    markPrice: Raw = Raw()
-    indexPrice: Raw = Raw()
-    lastFundingRate: Raw = Raw()
-    nextFundingTime: Raw = Raw()
-    openInterest: Raw = Raw()
-    time: Raw = Raw()
-
-class StreamFunding(Wire):
-    p: Raw
-    i: Raw
-    r: Raw
-    T: Raw
-    E: Raw
-
-class RawPosition(Wire):
-    symbol: str
-    positionSide: str
-    positionAmt: Raw
-    entryPrice: Raw
-    markPrice: Raw = Raw()
-    liquidationPrice: Raw = Raw()
-    unRealizedProfit: Raw = Raw()
-    leverage: Raw = Raw()
-    positionInitialMargin: Raw = Raw()
-    isolatedMargin: Raw = Raw()
-    updateTime: Raw = Raw()
-
-class StreamPosition(Wire):
-    s: str
-    ps: str
-    pa: Raw
-    ep: Raw
-    up: Raw = Raw()
-    cr: Raw = Raw()
-    mt: str = ""
-
 class StreamChange(Wire):
     m: str = ""
     B: list[Raw] = []  # noqa: RUF012 - msgspec copies it
-    P: list[StreamPosition] = []  # noqa: RUF012
+    P: list[Raw] = []  # noqa: RUF012
 
 class StreamAccount(Wire):
     T: Raw
@@ -144,18 +88,11 @@ class RawBalance(Wire):
     availableBalance: Raw
     updateTime: Raw = Raw()
 
-class RawRates(Wire):
-    makerCommissionRate: Raw
-    takerCommissionRate: Raw
-
 class RawDone(Wire):
     code: int | str
 
 class RawMode(Wire):
     dualSidePosition: bool
-
-class MarketFrame(binance.MarketFrame):
-    error: binance.RawError | None = None
 
 class AccountFrame(Wire):
     """An event, or one in the envelope of a combined stream."""
@@ -163,6 +100,22 @@ class AccountFrame(Wire):
     e: str = ""
     data: Raw = Raw()
 
+# Of two calls: reference prices, open interest.
+RawFunding = shape(shapes.FundingShape, {
+    "rate": "lastFundingRate?", "next_time": "nextFundingTime?", "mark_price": "markPrice?",
+    "index_price": "indexPrice?", "open_interest": "openInterest?", "time": "time?"})
+decode_funding = decoder(shape(shapes.FundingShape, {  # open interest is not streamed
+    "rate": "r", "next_time": "T", "mark_price": "p", "index_price": "i", "time": "E"}))
+RawPosition = shape(shapes.PositionShape, {
+    "symbol": "symbol", "side": "positionSide", "quantity": "positionAmt",
+    "entry_price": "entryPrice", "mark_price": "markPrice?",
+    "liquidation_price": "liquidationPrice?", "unrealized_pnl": "unRealizedProfit?",
+    "leverage": "leverage?", "margin": "positionInitialMargin?",
+    "isolated_margin": "isolatedMargin?", "time": "updateTime?"})
+decode_position = decoder(shape(shapes.PositionShape, {
+    "symbol": "s", "side": "ps", "quantity": "pa", "entry_price": "ep", "unrealized_pnl": "up?",
+    "realized_pnl": "cr?", "margin_mode": "mt?"}))
+RawFees = shape(shapes.FeesShape, {"maker": "makerCommissionRate", "taker": "takerCommissionRate"})
 decode_depth = decoder(shape(BookMessage, {
     "first": "U", "last": "u", "previous": "pu", "bids": "b", "asks": "a", "event_time": "E"}))
 STATISTICS = {
@@ -203,8 +156,7 @@ RawFill = shape(shapes.FillShape, {
     "trade_id": "id", "venue_order_id": "orderId", "side": "side", "price": "price",
     "quantity": "qty", "fee": "commission", "fee_asset": "commissionAsset", "maker": "maker",
     "time": "time"})
-decode_account, decode_mark = decoder(StreamAccount), decoder(StreamFunding)
-decode_frame, decode_market = decoder(AccountFrame), decoder(MarketFrame)
+decode_account, decode_frame = decoder(StreamAccount), decoder(AccountFrame)
 order_of, time_of = member("o"), member("T")
 
 # -- words -----------------------------------------------------------------------------------------
@@ -225,7 +177,10 @@ WORDS = replace(
         "LIQUIDATION": (OrderType.LIMIT, None)},
     times_in_force={
         **binance.WORDS.times_in_force, "GTX": TimeInForce.POST_ONLY, "GTD": TimeInForce.GTC,
-        "GTE_GTC": TimeInForce.GTC, "RPI": TimeInForce.POST_ONLY})
+        "GTE_GTC": TimeInForce.GTC, "RPI": TimeInForce.POST_ONLY},
+    position_sides={
+        "BOTH": PositionSide.NET, "LONG": PositionSide.LONG, "SHORT": PositionSide.SHORT},
+    margin_modes={"cross": MarginMode.CROSS, "isolated": MarginMode.ISOLATED})
 FOREIGN = ("TRAILING_STOP_MARKET", "LIQUIDATION", "GTD", "GTE_GTC", "RPI")  # not placed by us
 TYPES = {kind: word for word, (kind, _) in WORDS.types.items() if word not in FOREIGN}
 TIMES = {time: word for word, time in WORDS.times_in_force.items() if word not in FOREIGN}
@@ -233,12 +188,10 @@ STOPS = (OrderType.STOP_LIMIT, OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_LIMI
          OrderType.TAKE_PROFIT_MARKET)
 LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT)
 CONTRACTS = ("PERPETUAL", "TRADIFI_PERPETUAL")
-SIDES = {"BOTH": PositionSide.NET, "LONG": PositionSide.LONG, "SHORT": PositionSide.SHORT}
 MARGINS = {MarginMode.CROSS: "CROSSED", MarginMode.ISOLATED: "ISOLATED"}
-MARGIN_WORDS = {"cross": MarginMode.CROSS, "isolated": MarginMode.ISOLATED}
 INTERVALS = {seconds: word for seconds, word in binance.INTERVALS.items() if seconds >= 60}
 DEPTHS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}  # of a book, with their weights
-WEEK, KEPT = 7 * binance.DAY, 180 * binance.DAY  # the longest span of a question for fills
+SPANS = Spans(7 * binance.DAY, kept=180 * binance.DAY)  # of fills
 PAGE = 1000
 KEY = KeySigner("X-MBX-APIKEY")
 
@@ -260,12 +213,6 @@ def parse_instrument(raw: RawSymbol, venue: str) -> Instrument:
 def lasting(symbol: str) -> bool:
     """An account may hold contracts that have an end as well: their symbols have its day."""
     return "_" not in symbol
-
-def parse_funding(raw: RawFunding, command: ask.GetFunding, scope: Scope) -> FundingChange:
-    return FundingChange(
-        optional(raw.lastFundingRate), milliseconds(raw.nextFundingTime) or None,
-        positive(raw.markPrice), positive(raw.indexPrice), optional(raw.openInterest),
-        milliseconds(raw.time))
 
 def apart(command: ask.Cancel | ask.Replace | ask.GetOrder) -> bool:
     """Whether an order is kept apart, for all we know: it has not triggered."""
@@ -344,15 +291,14 @@ def parse_balances(
             update_time=milliseconds(row.updateTime)))
     return found
 
-def position(raw: RawPosition, scope: Scope) -> Position:
-    isolated = positive(raw.isolatedMargin)
-    return Position(
-        scope.account, scope.venue, scope.instrument(raw.symbol).id,
-        lookup(SIDES, raw.positionSide, "position side"), number(raw.positionAmt),
-        number(raw.entryPrice), positive(raw.markPrice), positive(raw.liquidationPrice),
-        optional(raw.unRealizedProfit), None, positive(raw.leverage),
-        isolated or positive(raw.positionInitialMargin), milliseconds(raw.updateTime),
-        MarginMode.ISOLATED if isolated else MarginMode.CROSS)
+def parse_positions(
+    raw: list[shapes.PositionShape], command: ask.GetPositions, scope: Scope
+) -> list[Position]:
+    """Only what is isolated has a margin of its own."""
+    return [
+        replace(parse.position(row, WORDS, scope), margin_mode=MarginMode.ISOLATED
+                if positive(row.isolated_margin) else MarginMode.CROSS)
+        for row in raw if lasting(row.symbol)]
 
 def parse_payments(
     raw: list[RawPayment], command: ask.ListFundingPayments, scope: Scope
@@ -365,11 +311,6 @@ def parse_payments(
             row.asset, None, milliseconds(row.time))
         for row in raw if row.incomeType == "FUNDING_FEE"
         and (instrument := parse.listed(row.symbol, scope))]
-
-def parse_fees(raw: RawRates, command: ask.GetFees, scope: Scope) -> FeeRates:
-    return FeeRates(
-        scope.account, scope.venue, command.instrument.id, number(raw.makerCommissionRate),
-        number(raw.takerCommissionRate))
 
 def parse_execution(payload: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
     raw = decode_execution(order_of(payload))
@@ -389,12 +330,9 @@ def parse_account(payload: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
     """The event does not say what is available, nor for which position funding was paid."""
     raw = decode_account(payload)
     time = milliseconds(raw.T)
-    for row in filter(lambda row: lasting(row.s), raw.a.P):
-        yield Position(
-            scope.account, scope.venue, scope.instrument(row.s).id,
-            lookup(SIDES, row.ps, "position side"), number(row.pa), number(row.ep),
-            unrealized_pnl=optional(row.up), realized_pnl=optional(row.cr), update_time=time,
-            margin_mode=MARGIN_WORDS.get(row.mt))
+    for row in map(decode_position, raw.a.P):
+        if lasting(row.symbol):
+            yield replace(parse.position(row, WORDS, scope), update_time=time)
     if raw.a.B:
         yield Ask(ask.GetBalances())
     if raw.a.m == "FUNDING_FEE":
@@ -421,7 +359,7 @@ def encode_place(command: ask.Place) -> dict[str, Any]:
         else None,
         "clientAlgoId" if stop else "newClientOrderId": request.client_order_id,
         "newOrderRespType": "RESULT"}
-    return {name: value for name, value in params.items() if value is not None}
+    return given(params)
 
 def encode_named(command: Any) -> dict[str, Any]:
     if apart(command):
@@ -444,23 +382,15 @@ def encode_replace(command: ask.Replace) -> dict[str, Any]:
     return {**encode_named(command), "side": command.order.request.side.name,
             "quantity": text(command.quantity), "price": text(command.price)}
 
-def fills_from(command: ask.ListFills) -> int:
-    return max(command.since, command.now - KEPT)
-
 def encode_fills(command: ask.ListFills) -> dict[str, Any]:
     """By time, in windows of a week, until there is a trade, and from there on by trade id."""
-    start = fills_from(command) // MILLISECOND
-    window = {"startTime": start, "endTime": start + WEEK // MILLISECOND - 1}
-    return {**symbol_of(command), **({"fromId": command.cursor} if command.cursor else window),
-            "limit": PAGE}
+    by_id = {"fromId": command.cursor} if command.cursor else {}
+    return {**symbol_of(command), **(by_id or SPANS.of(command)), "limit": PAGE}
 
 def next_fills(command: ask.ListFills, page: Sequence[Fill]) -> ask.ListFills | None:
     if page and (len(page) == PAGE or not command.cursor):
         return replace(command, cursor=str(int(page[-1].trade_id) + 1))
-    if command.cursor:
-        return None
-    later = fills_from(command) + WEEK
-    return None if later > command.now else replace(command, since=later)
+    return None if command.cursor else SPANS.later(command)
 
 def encode_payments(command: ask.ListFundingPayments) -> dict[str, Any]:
     return {"incomeType": "FUNDING_FEE", "startTime": command.since // MILLISECOND, "limit": PAGE,
@@ -472,16 +402,6 @@ def next_payments(
     return replace(command, cursor=str(int(command.cursor or 1) + 1)) if len(page) == PAGE else None
 
 # -- streams ---------------------------------------------------------------------------------------
-
-def route_market(frame: bytes) -> Iterable[Routed]:
-    raw = decode_market(frame)
-    if raw.stream:
-        return ((raw.stream, raw.data),)
-    if raw.id is None:
-        raise ValueError("neither data nor an answer")
-    error = raw.error or (binance.RawError(raw.code, raw.msg) if raw.msg else None)
-    name = str(raw.id)
-    return (Nack(name, str(error.code), error.msg) if error is not None else Ack(name),)
 
 def route_account(frame: bytes) -> Iterable[Routed]:
     raw = decode_frame(frame)
@@ -501,13 +421,6 @@ def verdict(message: BookMessage, sequence: int, first: bool) -> spec.Verdict:
     if message.previous == sequence or (first and message.first <= sequence <= message.last):
         return spec.Verdict.APPLY
     return spec.Verdict.OLD if message.last <= sequence else spec.Verdict.GAP
-
-def read_funding(payload: Raw, instrument: Instrument, received: int) -> Iterable[FundingChange]:
-    """Open interest is not streamed."""
-    raw = decode_mark(payload)
-    yield FundingChange(
-        optional(raw.r), milliseconds(raw.T) or None, positive(raw.p), positive(raw.i), None,
-        milliseconds(raw.E))
 
 # -- tables ----------------------------------------------------------------------------------------
 
@@ -561,12 +474,12 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         lambda command: weight(1 if command.limit < 100 else 2 if command.limit < 500 else 5)),
     ask.GetFunding: Operation(
         "GET", lambda command: f"/fapi/v1/{command.part or 'premiumIndex'}", RawFunding,
-        parse_funding, symbol_of, weight(1), more=next_part("openInterest")),
+        readers.funding(WORDS), symbol_of, weight(1), more=next_part("openInterest")),
     ask.GetToken: Operation(
         "POST", "/fapi/v1/listenKey", holding("listenKey", str),
         lambda raw, command, scope: raw.value, cost=weight(1), signed=True, signer=KEY),
     ask.KeepToken: Operation(
-        "PUT", "/fapi/v1/listenKey", dict, lambda raw, command, scope: None, cost=weight(1),
+        "PUT", "/fapi/v1/listenKey", dict, readers.nothing, cost=weight(1),
         signed=True, signer=KEY),
     ask.Place: Operation(
         "POST", place_path, Raw, parse_placed, encode_place, weight(0, orders=1), signed=True),
@@ -581,7 +494,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         "DELETE", lambda command: f"/fapi/v1/{command.part or 'allOpenOrders'}", RawDone,
         parse_all_canceled, symbol_of, weight(1), signed=True, more=next_part("algoOpenOrders")),
     ask.CancelAfter: Operation(
-        "POST", "/fapi/v1/countdownCancelAll", dict, lambda raw, command, scope: None,
+        "POST", "/fapi/v1/countdownCancelAll", dict, readers.nothing,
         lambda command: {**symbol_of(command), "countdownTime": command.timeout // MILLISECOND},
         weight(10), signed=True),
     ask.Replace: Operation(
@@ -602,26 +515,26 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.GetBalances: Operation(
         "GET", "/fapi/v3/balance", list[RawBalance], parse_balances, cost=weight(5), signed=True),
     ask.GetPositions: Operation(
-        "GET", "/fapi/v3/positionRisk", list[RawPosition],
-        lambda raw, command, scope: [position(row, scope) for row in raw if lasting(row.symbol)],
+        "GET", "/fapi/v3/positionRisk", list_of(RawPosition), parse_positions,
         cost=weight(5), signed=True),
     ask.ListFundingPayments: Operation(
         "GET", "/fapi/v1/income", list[RawPayment], parse_payments, encode_payments, weight(30),
         signed=True, more=next_payments),
     ask.GetFees: Operation(
-        "GET", "/fapi/v1/commissionRate", RawRates, parse_fees, symbol_of, weight(20), signed=True),
+        "GET", "/fapi/v1/commissionRate", RawFees, readers.fees, symbol_of, weight(20),
+        signed=True),
     ask.GetKeyPermissions: replace(  # of the key, whatever it trades: at the spot product's host
         binance.OPERATIONS[ask.GetKeyPermissions], parse=parse_key, host="wallet"),
     ask.SetLeverage: Operation(
-        "POST", "/fapi/v1/leverage", dict, lambda raw, command, scope: None,
+        "POST", "/fapi/v1/leverage", dict, readers.nothing,
         lambda command: {**symbol_of(command), "leverage": text(command.leverage)}, weight(1),
         signed=True),
     ask.SetMarginMode: Operation(
-        "POST", "/fapi/v1/marginType", dict, lambda raw, command, scope: None,
+        "POST", "/fapi/v1/marginType", dict, readers.nothing,
         lambda command: {**symbol_of(command), "marginType": MARGINS[command.mode]}, weight(1),
         signed=True, already=frozenset({"-4046"})),
     ask.SetPositionMode: Operation(
-        "POST", "/fapi/v1/positionSide/dual", dict, lambda raw, command, scope: None,
+        "POST", "/fapi/v1/positionSide/dual", dict, readers.nothing,
         lambda command: {
             "dualSidePosition": "true" if command.mode is PositionMode.HEDGE else "false"},
         weight(1), signed=True, already=frozenset({"-4059"})),
@@ -644,10 +557,11 @@ CHANNELS = {
             ("bookTicker", readers.ticker_stream(decode_quote, WORDS))])}),
     Channel.CANDLES: replace(binance.CHANNELS[Channel.CANDLES], stream="market"),
     Channel.FUNDING: spec.ChannelSpec(
-        topics(lambda interval: [("markPrice@1s", read_funding)]), stream="market"),
+        topics(lambda interval: [
+            ("markPrice@1s", readers.funding_stream(decode_funding, WORDS))]), stream="market"),
 }
 PUBLIC = spec.StreamSpec(  # ten of our frames a second; 1024 topics would be allowed
-    host="stream", path="/public/stream", route=route_market, subscribe=write("SUBSCRIBE"),
+    host="stream", path="/public/stream", route=binance.route_market, subscribe=write("SUBSCRIBE"),
     unsubscribe=write("UNSUBSCRIBE"), frame_interval=SECOND // 5)
 PRIVATE = spec.PrivateSpec(
     spec.StreamSpec(

@@ -18,19 +18,30 @@ import msgspec
 from msgspec import Raw
 
 from cex.engine import commands as ask
-from cex.engine import parse, shapes, spec, wire
+from cex.engine import parse, readers, shapes, spans, spec, wire
 from cex.engine.messages import Ack, Answer, BookMessage, Nack, Outgoing, Routed
-from cex.engine.parse import Page
+from cex.engine.parse import Page, next_page
 from cex.engine.shapes import shape
 from cex.engine.signing import HeaderSigner, hmac_hex
+from cex.engine.spans import Spans
 from cex.engine.spec import Failure, Operation, Pool, Scope, Session, Verdict, Window, rules
-from cex.engine.wire import Wire, decoder, member, milliseconds, number, optional, positive
-from core.accounts import Balance, FeeRates
+from cex.engine.wire import (
+    Wire,
+    decoder,
+    given,
+    list_of,
+    member,
+    milliseconds,
+    number,
+    optional,
+    positive,
+)
+from core.accounts import Balance
 from core.clock import MILLISECOND, SECOND
 from core.errors import Reason
 from core.ids import ClientIdRule
 from core.instruments import Instrument, InstrumentKind, InstrumentStatus
-from core.market import Candle, Ticker, Trade
+from core.market import Ticker
 from core.money import ZERO, text
 from core.orders import (
     Fill,
@@ -55,10 +66,6 @@ class Reply(Wire, Generic[T]):
 class Listed(Wire, Generic[T]):
     items: list[T] = msgspec.field(name="list")
     nextPageCursor: str = ""
-
-class RawError(Wire):
-    retCode: int
-    retMsg: str = ""
 
 class RawLot(Wire):
     basePrecision: Raw
@@ -100,10 +107,6 @@ class RawCoins(Wire):
 class Best(Wire):
     b: list[tuple[Raw, Raw]]
     a: list[tuple[Raw, Raw]]
-
-class RawFees(Wire):
-    makerFeeRate: Raw
-    takerFeeRate: Raw
 
 class RawKey(Wire):
     readOnly: int
@@ -164,6 +167,7 @@ RawFill = shape(shapes.FillShape, {
     "fee": "execFee", "fee_asset": "feeCurrency?", "maker": "isMaker", "time": "execTime"})
 RawBalance = shape(shapes.BalanceShape, {
     "asset": "coin", "total": "walletBalance", "locked": "locked"})
+RawFees = shape(shapes.FeesShape, {"maker": "makerFeeRate", "taker": "takerFeeRate"})
 
 def reply_of(type_: Any) -> Any:
     """The wire type of a reply with one result."""
@@ -175,15 +179,11 @@ def listed(type_: Any) -> Any:
     kind: Any = Listed
     return reply_of(kind[type_])
 
-def list_decoder(type_: Any) -> Any:
-    kind: Any = list
-    return decoder(kind[type_])
-
-decode_frame, decode_error = decoder(Frame), decoder(RawError)
-decode_trade_frame = decoder(TradeFrame)
+decode_frame, decode_trade_frame = decoder(Frame), decoder(TradeFrame)
+failure_of = readers.failure("retCode", "retMsg")
 decode_book, decode_best = decoder(shape(BookMessage, BOOK)), decoder(Best)
 decode_statistics = decoder(shape(shapes.TickerShape, TICKER))
-decode_trades, decode_candles = list_decoder(StreamTrade), list_decoder(StreamCandle)
+decode_trades, decode_candles = decoder(list_of(StreamTrade)), decoder(list_of(StreamCandle))
 decode_rows, decode_wallets = decoder(list[Raw]), decoder(list[RawCoins])
 decode_order, decode_fill = decoder(RawOrder), decoder(RawFill)
 decode_balance = decoder(RawBalance)
@@ -220,16 +220,15 @@ INTERVALS = {
     60: "1", 180: "3", 300: "5", 900: "15", 1800: "30", 3600: "60", 7200: "120", 14400: "240",
     21600: "360", 43200: "720", 86400: "D", 604800: "W"}
 DAY = 86_400 * SECOND
-WEEK, KEPT = 7 * DAY, 730 * DAY  # the longest span of a question for fills; how far back they go
+SPANS = Spans(7 * DAY, kept=730 * DAY)  # of fills
 CATEGORY = {"category": "spot"}
-DONE = (0, 110043)  # done, and so already
 
 # -- parsers ---------------------------------------------------------------------------------------
 
-def parse_instrument(raw: RawSymbol, venue: str) -> Instrument:
+def parse_instrument(raw: RawSymbol, scope: Scope) -> Instrument:
     lot = raw.lotSizeFilter
     return Instrument(
-        venue, f"{raw.baseCoin}-{raw.quoteCoin}", raw.symbol, InstrumentKind.SPOT,
+        scope.venue, f"{raw.baseCoin}-{raw.quoteCoin}", raw.symbol, InstrumentKind.SPOT,
         raw.baseCoin, raw.quoteCoin, raw.quoteCoin,
         price_tick=number(raw.priceFilter.tickSize), quantity_step=number(lot.basePrecision),
         min_quantity=positive(lot.minOrderQty) or ZERO,
@@ -237,12 +236,19 @@ def parse_instrument(raw: RawSymbol, venue: str) -> Instrument:
         min_notional=positive(lot.minOrderAmt) or ZERO,
         status=STATUSES.get(raw.status, InstrumentStatus.HALTED))
 
+def rows(read: readers.Reader, backwards: bool = False) -> readers.Reader:
+    """A reader of a reply's list; `backwards` for one that begins with the newest."""
+    return lambda raw, command, scope: read(
+        raw.result.items[::-1] if backwards else raw.result.items, command, scope)
+
 def page(found: Sequence[T], raw: Any) -> Page[T]:
     """The cursor of an empty page leads nowhere, and that of a page leads to an empty one."""
     return Page(found, unquote(raw.result.nextPageCursor) if raw.result.items else "")
 
-def parse_instruments(raw: Any, command: Any, scope: Scope) -> Page[Instrument]:
-    return page([parse_instrument(item, scope.venue) for item in raw.result.items], raw)
+def pages(make: Any, only: Any = lambda item: True) -> readers.Reader:
+    """A reader of a reply's list, which may go on."""
+    return lambda raw, command, scope: page(
+        [make(item, scope) for item in raw.result.items if only(item)], raw)
 
 def parse_book(raw: Any, command: Any, scope: Scope) -> BookMessage:
     book = raw.result
@@ -252,14 +258,6 @@ def parse_book(raw: Any, command: Any, scope: Scope) -> BookMessage:
 def parse_ticker(raw: Any, command: Any, scope: Scope) -> Ticker:
     told = parse.ticker(raw.result.items[0], WORDS, command.instrument)
     return replace(told, event_time=milliseconds(raw.time))
-
-def parse_trades(raw: Any, command: Any, scope: Scope) -> list[Trade]:
-    return [parse.trade(item, WORDS, command.instrument) for item in reversed(raw.result.items)]
-
-def parse_candles(raw: Any, command: Any, scope: Scope) -> list[Candle]:
-    return [
-        parse.candle(item, WORDS, command.instrument, command.interval, command.now)
-        for item in reversed(raw.result.items)]
 
 def taken(ack: RawAck) -> OrderReport:
     """The venue has taken a request down; what comes of it, the stream tells."""
@@ -299,9 +297,6 @@ def order(raw: Any, scope: Scope) -> Order:
     raw.type = type_of(raw)
     return replace(parse.order(raw, WORDS, scope), reason=reason_of(raw))
 
-def parse_orders(raw: Any, command: Any, scope: Scope) -> Page[Order]:
-    return page([order(item, scope) for item in raw.result.items], raw)
-
 def fill(raw: Any, scope: Scope) -> Fill:
     """Where the venue does not name the fee's currency: what was received pays it, and a rebate is
     in what was given."""
@@ -312,10 +307,6 @@ def fill(raw: Any, scope: Scope) -> Fill:
     paid = instrument.base if base else instrument.quote
     perpetual = instrument.kind is InstrumentKind.PERPETUAL
     return replace(found, fee_asset=instrument.settle if perpetual else paid)
-
-def parse_fills(raw: Any, command: Any, scope: Scope) -> Page[Fill]:
-    rows = [item for item in raw.result.items if kind_of(item) in TRADES]
-    return page([fill(decode_fill(item), scope) for item in rows], raw)
 
 def balance(item: Raw, scope: Scope, time: int) -> Balance:
     """Free is what neither orders nor positions hold; a debt is no money."""
@@ -331,19 +322,11 @@ def parse_balances(raw: Any, command: Any, scope: Scope) -> list[Balance]:
     time = milliseconds(raw.time)
     return [balance(item, scope, time) for wallet in raw.result.items for item in wallet.coin]
 
-def parse_fees(raw: Any, command: Any, scope: Scope) -> FeeRates:
-    rates = raw.result.items[0]
-    return FeeRates(
-        scope.account, scope.venue, command.instrument.id, number(rates.makerFeeRate),
-        number(rates.takerFeeRate))
-
 def parse_failure(status: int, body: bytes) -> Failure | None:
     if status == 403:  # a firewall's page: too many requests, or a country that is not served
         return Failure("403", body[:300].decode(errors="replace"))
-    error = decode_error(body)
-    if error.retCode in DONE and status < 400:
-        return None
-    return Failure(str(error.retCode), error.retMsg)
+    failure = failure_of(body)
+    return None if failure.code == "0" and status < 400 else failure
 
 def read_key(raw: RawKey, *trading: tuple[str, str]) -> KeyPermissions:
     """`trading` are the permissions of which one lets it trade, with the groups they are of."""
@@ -372,8 +355,7 @@ def encode_order(request: OrderRequest) -> dict[str, Any]:
         rise = (waits == "stop") == (request.side is Side.BUY)
         params |= {
             "triggerPrice": text(request.trigger_price), "triggerDirection": 1 if rise else 2}
-    params["orderLinkId"] = request.client_order_id
-    return {name: value for name, value in params.items() if value is not None}
+    return given({**params, "orderLinkId": request.client_order_id})
 
 def encode_place(command: ask.Place) -> dict[str, Any]:
     """A market buy would be of so many USDT, were the unit not named."""
@@ -400,37 +382,14 @@ def encode_replace(command: ask.Replace) -> dict[str, Any]:
             "price": text(command.price)}
 
 def encode_candles(command: ask.GetCandles) -> dict[str, Any]:
-    """The venue gives the newest of a span: a span that is too long is cut at its end."""
-    limit, start, end = min(command.limit, 1000), command.start, command.end
-    if start is not None:
-        last = start + (limit - 1) * command.interval * SECOND
-        end = last if end is None else min(end, last)
-    times = {"start": start, "end": end}
+    limit, start, end = spans.candles(command, 1000)
+    times = given({"start": start, "end": end})
     return {
         **symbol_of(command), "interval": INTERVALS[command.interval],
-        **{name: time // MILLISECOND for name, time in times.items() if time is not None},
-        "limit": limit}
+        **{name: time // MILLISECOND for name, time in times.items()}, "limit": limit}
 
 def paged(params: dict[str, Any], command: Any) -> dict[str, Any]:
     return {**params, "cursor": command.cursor} if command.cursor else params
-
-def next_page(command: Any, page: Any) -> Any:
-    return replace(command, cursor=page.cursor) if page.cursor else None
-
-def fills_from(command: ask.ListFills) -> int:
-    return max(command.since, command.now - KEPT)
-
-def encode_fills(command: ask.ListFills) -> dict[str, Any]:
-    """In windows of a week, the longest allowed."""
-    start = fills_from(command) // MILLISECOND
-    return paged({**symbol_of(command), "startTime": start,
-                  "endTime": start + WEEK // MILLISECOND - 1, "limit": 100}, command)
-
-def next_fills(command: ask.ListFills, page: Any) -> ask.ListFills | None:
-    if page.cursor:
-        return replace(command, cursor=page.cursor)
-    later = fills_from(command) + WEEK
-    return None if later > command.now else replace(command, since=later, cursor="")
 
 # -- streams ---------------------------------------------------------------------------------------
 
@@ -555,7 +514,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         "GET", "/v5/market/time", reply_of(RawNow),
         lambda raw, command, scope: int(number(Raw(raw.result.timeNano.encode()))), cost=cost()),
     ask.ListInstruments: Operation(
-        "GET", "/v5/market/instruments-info", listed(RawSymbol), parse_instruments,
+        "GET", "/v5/market/instruments-info", listed(RawSymbol), pages(parse_instrument),
         lambda command: paged({**CATEGORY, "limit": 1000}, command), cost(), more=next_page),
     ask.GetBook: Operation(
         "GET", "/v5/market/orderbook", reply_of(RawBook), parse_book,
@@ -563,10 +522,12 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.GetTicker: Operation(
         "GET", "/v5/market/tickers", listed(RawTicker), parse_ticker, symbol_of, cost()),
     ask.GetTrades: Operation(
-        "GET", "/v5/market/recent-trade", listed(RawTrade), parse_trades,
+        "GET", "/v5/market/recent-trade", listed(RawTrade),
+        rows(readers.trades(WORDS), backwards=True),
         lambda command: {**symbol_of(command), "limit": min(command.limit, 60)}, cost()),
     ask.GetCandles: Operation(
-        "GET", "/v5/market/kline", listed(RawCandle), parse_candles, encode_candles, cost()),
+        "GET", "/v5/market/kline", listed(RawCandle),
+        rows(readers.candles(WORDS), backwards=True), encode_candles, cost()),
     ask.Place: Operation(
         "POST", "/v5/order/create", reply_of(RawAck), parse_taken,
         encode_place, cost("create"), signed=True),
@@ -593,19 +554,21 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         lambda command: cost("history" if command.closed else "orders"), signed=True,
         more=lambda command, page: None if command.closed else replace(command, closed=True)),
     ask.ListOpenOrders: Operation(
-        "GET", "/v5/order/realtime", listed(RawOrder), parse_orders,
+        "GET", "/v5/order/realtime", listed(RawOrder), pages(order),
         lambda command: paged(
             {**(symbol_of(command) if command.instrument else CATEGORY), "limit": 50}, command),
         cost("orders"), signed=True, more=next_page),
     ask.ListFills: Operation(
-        "GET", "/v5/execution/list", listed(Raw), parse_fills, encode_fills, cost("fills"),
-        signed=True, more=next_fills),
+        "GET", "/v5/execution/list", listed(Raw), pages(
+            lambda row, scope: fill(decode_fill(row), scope), lambda row: kind_of(row) in TRADES),
+        lambda command: paged({**symbol_of(command), **SPANS.of(command), "limit": 100}, command),
+        cost("fills"), signed=True, more=SPANS.following),
     ask.GetBalances: Operation(
         "GET", "/v5/account/wallet-balance", listed(RawCoins), parse_balances,
         lambda command: {"accountType": "UNIFIED"}, cost("wallet"), signed=True),
     ask.GetFees: Operation(
-        "GET", "/v5/account/fee-rate", listed(RawFees), parse_fees, symbol_of, cost("fees"),
-        signed=True),
+        "GET", "/v5/account/fee-rate", listed(RawFees), rows(readers.first(readers.fees)),
+        symbol_of, cost("fees"), signed=True),
     ask.GetKeyPermissions: Operation(
         "GET", "/v5/user/query-api", reply_of(RawKey), parse_key, cost=cost("key"), signed=True),
 }

@@ -9,36 +9,25 @@ a base unit. Positions are kept one way: an account in hedge mode can be read, n
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from msgspec import Raw
 
 from cex.engine import commands as ask
-from cex.engine import parse, shapes, spec
+from cex.engine import parse, readers, shapes, spec
 from cex.engine.messages import FundingChange
-from cex.engine.parse import Page
+from cex.engine.parse import next_page
 from cex.engine.shapes import shape
 from cex.engine.spec import Operation, Pool, Scope, Window, rules
-from cex.engine.wire import (
-    Wire,
-    decoder,
-    lookup,
-    member,
-    milliseconds,
-    number,
-    optional,
-    positive,
-)
+from cex.engine.wire import Wire, decoder, milliseconds, number, positive
 from cex.venues import bybit
 from cex.venues.bybit import cost, listed, symbol_of
 from core.accounts import FundingPayment, Position, PositionSide
 from core.clock import MILLISECOND, SECOND
 from core.errors import Reason
 from core.instruments import Instrument, InstrumentKind, InstrumentStatus
-from core.market import Funding
 from core.money import ZERO, text
-from core.orders import Order, OrderType, TimeInForce
+from core.orders import OrderType, TimeInForce
 from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
@@ -59,30 +48,10 @@ class RawSymbol(Wire):
     lotSizeFilter: RawLot
     priceFilter: bybit.RawPrice
 
-class RawFunding(Wire):
-    fundingRate: Raw = Raw()
-    nextFundingTime: Raw = Raw()
-    markPrice: Raw = Raw()
-    indexPrice: Raw = Raw()
-    openInterest: Raw = Raw()
-
-class RawPosition(Wire):
+class RawNamed(Wire):
     symbol: str
-    side: str
-    size: Raw
-    positionIdx: int
-    avgPrice: Raw = Raw()
-    entryPrice: Raw = Raw()  # the stream's name of it
-    markPrice: Raw = Raw()
-    liqPrice: Raw = Raw()
-    unrealisedPnl: Raw = Raw()
-    cumRealisedPnl: Raw = Raw()
-    leverage: Raw = Raw()
-    positionIM: Raw = Raw()
-    updatedTime: Raw = Raw()
 
-class RawPayment(Wire):
-    symbol: str
+class RawPayment(RawNamed):
     execId: str
     execFee: Raw
     feeRate: Raw
@@ -92,22 +61,32 @@ decode_ticker = decoder(shape(shapes.TickerShape, {
     name: f"{theirs}?" for name, theirs in {
         **bybit.TICKER, "bid_price": "bid1Price", "bid_quantity": "bid1Size",
         "ask_price": "ask1Price", "ask_quantity": "ask1Size"}.items()}))
-decode_funding, decode_position = decoder(RawFunding), decoder(RawPosition)
-decode_payment, symbol_in = decoder(RawPayment), member("symbol", str)
+RawFunding = shape(shapes.FundingShape, {
+    "rate": "fundingRate?", "next_time": "nextFundingTime?", "mark_price": "markPrice?",
+    "index_price": "indexPrice?", "open_interest": "openInterest?"})
+POSITION = {
+    "symbol": "symbol", "side": "positionIdx", "direction": "side", "quantity": "size",
+    "mark_price": "markPrice?", "liquidation_price": "liqPrice?",
+    "unrealized_pnl": "unrealisedPnl?", "realized_pnl": "cumRealisedPnl?",
+    "leverage": "leverage?", "margin": "positionIM?", "time": "updatedTime?"}
+RawPosition = shape(shapes.PositionShape, {**POSITION, "entry_price": "avgPrice?"})
+decode_position = decoder(shape(shapes.PositionShape, {**POSITION, "entry_price": "entryPrice?"}))
+decode_funding = decoder(RawFunding)
+decode_payment, decode_symbol = decoder(RawPayment), decoder(RawNamed)
 
 # -- words -----------------------------------------------------------------------------------------
 
 CATEGORY = {"category": "linear"}
 SETTLED = {**CATEGORY, "settleCoin": "USDT"}  # all instruments that are ours
-SIDES = {0: PositionSide.NET, 1: PositionSide.LONG, 2: PositionSide.SHORT}
-SIGNS = {"Buy": Decimal(1), "Sell": Decimal(-1), "": ZERO}
+WORDS = replace(bybit.WORDS, position_sides={
+    "0": PositionSide.NET, "1": PositionSide.LONG, "2": PositionSide.SHORT})
 
 # -- parsers ---------------------------------------------------------------------------------------
 
-def parse_instrument(raw: RawSymbol, venue: str) -> Instrument:
+def parse_instrument(raw: RawSymbol, scope: Scope) -> Instrument:
     lot = raw.lotSizeFilter
     return Instrument(
-        venue, f"{raw.baseCoin}-{raw.quoteCoin}-PERP", raw.symbol, InstrumentKind.PERPETUAL,
+        scope.venue, f"{raw.baseCoin}-{raw.quoteCoin}-PERP", raw.symbol, InstrumentKind.PERPETUAL,
         raw.baseCoin, raw.quoteCoin, raw.settleCoin,
         price_tick=number(raw.priceFilter.tickSize), quantity_step=number(lot.qtyStep),
         min_quantity=positive(lot.minOrderQty) or ZERO,
@@ -115,40 +94,19 @@ def parse_instrument(raw: RawSymbol, venue: str) -> Instrument:
         min_notional=positive(lot.minNotionalValue) or ZERO,
         status=bybit.STATUSES.get(raw.status, InstrumentStatus.HALTED))
 
-def parse_instruments(raw: Any, command: Any, scope: Scope) -> Page[Instrument]:
+def lasts(raw: RawSymbol) -> bool:
     """The list has futures with an end, and what is settled in USDC, as well."""
-    return bybit.page([
-        parse_instrument(item, scope.venue) for item in raw.result.items
-        if item.contractType == "LinearPerpetual" and item.settleCoin == "USDT"], raw)
+    return raw.contractType == "LinearPerpetual" and raw.settleCoin == "USDT"
 
-def parse_funding(raw: Any, command: ask.GetFunding, scope: Scope) -> Funding:
-    told = raw.result.items[0]
-    return Funding(
-        command.instrument.id, number(told.fundingRate), milliseconds(told.nextFundingTime),
-        number(told.markPrice), number(told.indexPrice), optional(told.openInterest),
-        milliseconds(raw.time))
+def parse_funding(raw: Any, command: ask.GetFunding, scope: Scope) -> FundingChange:
+    return parse.funding(raw.result.items[0], WORDS, milliseconds(raw.time))
 
-def ours(symbol: str) -> bool:
+def ours(raw: Any) -> bool:
     """An account may hold contracts that have an end, or are settled in USDC, as well."""
-    return symbol.endswith("USDT")
+    return str(raw.symbol).endswith("USDT")
 
-def position(raw: RawPosition, scope: Scope) -> Position:
-    entry = optional(raw.avgPrice)
-    return Position(
-        scope.account, scope.venue, scope.instrument(raw.symbol).id,
-        SIDES[raw.positionIdx], number(raw.size) * lookup(SIGNS, raw.side, "side"),
-        entry if entry is not None else optional(raw.entryPrice) or ZERO,
-        positive(raw.markPrice), positive(raw.liqPrice), optional(raw.unrealisedPnl),
-        optional(raw.cumRealisedPnl), positive(raw.leverage), optional(raw.positionIM),
-        milliseconds(raw.updatedTime))
-
-def parse_positions(raw: Any, command: Any, scope: Scope) -> Page[Position]:
-    rows = [position(item, scope) for item in raw.result.items if ours(item.symbol)]
-    return bybit.page(rows, raw)
-
-def parse_open_orders(raw: Any, command: Any, scope: Scope) -> Page[Order]:
-    rows = [bybit.order(item, scope) for item in raw.result.items if ours(item.symbol)]
-    return bybit.page(rows, raw)
+def position(raw: shapes.PositionShape, scope: Scope) -> Position:
+    return parse.position(raw, WORDS, scope)
 
 def parse_key(raw: Any, command: ask.GetKeyPermissions, scope: Scope) -> KeyPermissions:
     return bybit.read_key(
@@ -190,16 +148,12 @@ def read_funding(
     frame: bybit.Frame, instrument: Instrument, received: int
 ) -> Iterable[spec.MarketValue]:
     """The ticker's topic: after the first message only what changed."""
-    raw = decode_funding(frame.data)
-    return (FundingChange(
-        optional(raw.fundingRate), milliseconds(raw.nextFundingTime) or None,
-        positive(raw.markPrice), positive(raw.indexPrice), optional(raw.openInterest),
-        frame.ts * MILLISECOND),)
+    return (parse.funding(decode_funding(frame.data), WORDS, frame.ts * MILLISECOND),)
 
 def rows_of(read: Any) -> Any:
     """Reads the rows of an account's frame that are of what is listed here."""
     return bybit.rows_of(
-        "linear", lambda row, scope: read(row, scope) if ours(symbol_in(row)) else ())
+        "linear", lambda row, scope: read(row, scope) if ours(decode_symbol(row)) else ())
 
 def read_execution(row: Raw, scope: Scope) -> Iterable[spec.AccountValue]:
     """A trade, or a funding payment: its "fee" is what was paid."""
@@ -220,7 +174,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     **{kind: linear(operation) for kind, operation in bybit.OPERATIONS.items()},
     ask.ListInstruments: replace(
         linear(bybit.OPERATIONS[ask.ListInstruments]), reply=listed(RawSymbol),
-        parse=parse_instruments),
+        parse=bybit.pages(parse_instrument, lasts)),
     ask.GetBook: replace(
         bybit.OPERATIONS[ask.GetBook],
         params=lambda command: {
@@ -235,16 +189,16 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         bybit.OPERATIONS[ask.PlaceOrders], params=bybit.encode_many(encode_order, "linear")),
     ask.CancelAll: replace(bybit.OPERATIONS[ask.CancelAll], params=some_or_all),
     ask.ListOpenOrders: replace(
-        bybit.OPERATIONS[ask.ListOpenOrders], parse=parse_open_orders,
+        bybit.OPERATIONS[ask.ListOpenOrders], parse=bybit.pages(bybit.order, ours),
         params=lambda command: bybit.paged({**some_or_all(command), "limit": 50}, command)),
     ask.GetKeyPermissions: replace(bybit.OPERATIONS[ask.GetKeyPermissions], parse=parse_key),
     ask.GetPositions: Operation(
-        "GET", "/v5/position/list", listed(RawPosition), parse_positions,
+        "GET", "/v5/position/list", listed(RawPosition), bybit.pages(position, ours),
         lambda command: bybit.paged({**SETTLED, "limit": 200}, command), cost("positions"),
-        signed=True, more=bybit.next_page),
+        signed=True, more=next_page),
     ask.SetLeverage: Operation(
-        "POST", "/v5/position/set-leverage", bybit.reply_of(dict),
-        lambda raw, command, scope: None, encode_leverage, cost("leverage"), signed=True),
+        "POST", "/v5/position/set-leverage", bybit.reply_of(dict), readers.nothing, encode_leverage,
+        cost("leverage"), signed=True, already=frozenset({"110043"})),
 }
 STREAM = replace(bybit.STREAM, path="/v5/public/linear")
 CHANNELS = {

@@ -18,7 +18,7 @@ from cex.engine import commands as ask
 from cex.engine import parse, readers, shapes, spec, wire
 from cex.engine.jwt import JwtSigner
 from cex.engine.messages import Ack, BookMessage, Nack, Numbered, Outgoing, Routed
-from cex.engine.parse import Page
+from cex.engine.parse import Page, next_page
 from cex.engine.shapes import NONE, OrderShape, shape
 from cex.engine.signing import iso_time
 from cex.engine.spec import Failure, Operation, Pool, Scope, Session, rules
@@ -525,9 +525,6 @@ def encode_fills(command: ask.ListFills) -> dict[str, Any]:
 def paged(params: Mapping[str, Any]) -> Callable[[Any], dict[str, Any]]:
     return lambda command: {**params, **({"cursor": command.cursor} if command.cursor else {})}
 
-def following(command: Any, page: Page[Any]) -> Any:
-    return replace(command, cursor=page.cursor) if page.cursor else None
-
 # -- streams ---------------------------------------------------------------------------------------
 
 def route(frame: bytes) -> Iterable[Routed]:
@@ -658,7 +655,7 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         lambda raw, command, scope: wire.milliseconds(raw.value), cost=PUBLIC),
     ask.ListInstruments: Operation(
         "GET", f"{MARKET}/products", RawProducts, parse_instruments,
-        paged({"product_type": "SPOT"}), PUBLIC, more=following),
+        paged({"product_type": "SPOT"}), PUBLIC, more=next_page),
     ask.GetBook: Operation(
         "GET", f"{MARKET}/product_book", holding("pricebook", RawBook), parse_book,
         lambda command: {"product_id": product(command), "limit": max(command.depth, 1)}, PUBLIC),
@@ -695,10 +692,10 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         PRIVATE, signed=True, more=next_open_orders),
     ask.ListFills: Operation(
         "GET", f"{ROOT}/orders/historical/fills", RawFills, parse_fills, encode_fills, PRIVATE,
-        signed=True, more=following),
+        signed=True, more=next_page),
     ask.GetBalances: Operation(
         "GET", f"{ROOT}/accounts", RawAccounts, parse_balances, paged({"limit": PAGE}), PRIVATE,
-        signed=True, more=following),
+        signed=True, more=next_page),
     ask.GetFees: Operation(
         "GET", f"{ROOT}/transaction_summary", holding("fee_tier", RawRates), parse_fees,
         lambda command: {"product_type": "SPOT"}, PRIVATE, signed=True),

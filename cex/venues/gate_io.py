@@ -17,9 +17,10 @@ from msgspec import Raw, field
 from cex.engine import commands as ask
 from cex.engine import parse, readers, shapes, spec, wire
 from cex.engine.messages import Ack, Answer, BookMessage, Nack, Outgoing, Routed
-from cex.engine.parse import Page
+from cex.engine.parse import Page, next_page
 from cex.engine.shapes import shape
 from cex.engine.signing import LinesSigner
+from cex.engine.spans import Spans
 from cex.engine.spec import REQUESTED, Failure, Operation, Pool, Scope, Session, Window, rules
 from cex.engine.wire import (
     Wire,
@@ -33,7 +34,7 @@ from cex.engine.wire import (
     optional,
     positive,
 )
-from core.accounts import Balance, FeeRates
+from core.accounts import Balance
 from core.clock import MILLISECOND, SECOND
 from core.errors import Reason
 from core.ids import ClientIdRule
@@ -69,10 +70,6 @@ class RawPair(Wire):
     min_base_amount: Raw = Raw()
     max_base_amount: Raw = Raw()
     min_quote_amount: Raw = Raw()
-
-class RawFees(Wire):
-    maker_fee: Raw
-    taker_fee: Raw
 
 class RawDetail(Wire):
     ip_whitelist: list[str] | None = None
@@ -185,6 +182,8 @@ decode_quote = decoder(shape(shapes.TickerShape, {
 decode_candle = decoder(shape(shapes.CandleShape, {
     "open_time": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "a?",
     "quote_volume": "v", "closed": "w?"}))
+# Without the discount for paying in GT, which holds only while there is GT to pay with.
+RawFees = shape(shapes.FeesShape, {"maker": "maker_fee", "taker": "taker_fee"})
 decode_error, decode_told, decode_discount = (
     decoder(RawError), decoder(RawTold), decoder(RawDiscount))
 decode_frame, decode_named = decoder(Frame), decoder(Named)
@@ -226,7 +225,7 @@ INTERVALS = {
     28800: "8h", 86400: "1d", 604800: "7d"}
 DEPTH = 100  # levels a side of its books
 DAY = 86_400 * SECOND
-SPAN, KEPT = 30 * DAY, 365 * DAY  # the longest question for fills; how far back we look
+SPANS = Spans(30 * DAY, kept=365 * DAY, names=("from", "to"), unit=SECOND)  # of fills
 FILLS, ORDERS = 1000, 100  # a reply
 VALID = 5 * SECOND  # a change that arrives later is turned away
 
@@ -330,12 +329,6 @@ def parse_fills(raw: list[Raw], command: ask.ListFills, scope: Scope) -> Page[Fi
 def parse_balances(raw: list[Any], command: Any, scope: Scope) -> list[Balance]:
     return [parse.balance(item, scope) for item in raw]
 
-def parse_fees(raw: RawFees, command: ask.GetFees, scope: Scope) -> FeeRates:
-    """Without the discount for paying in GT, which holds only while there is GT to pay with."""
-    return FeeRates(
-        scope.account, scope.venue, command.instrument.id, number(raw.maker_fee),
-        number(raw.taker_fee))
-
 def parse_failure(status: int, body: bytes) -> Failure | None:
     if status < 400:
         return None
@@ -394,9 +387,6 @@ def next_order(command: ask.GetOrder, page: Any) -> ask.GetOrder | None:
         return replace(command, closed=True)
     return replace(command, cursor=page.cursor) if page is not None else None
 
-def next_page(command: Any, page: Any) -> Any:
-    return replace(command, cursor=page.cursor) if page.cursor else None
-
 def encode_candles(command: ask.GetCandles) -> dict[str, Any]:
     """Either the latest so many, or those of a span, both ends included."""
     params = {**symbol_of(command), "interval": INTERVALS[command.interval]}
@@ -416,20 +406,10 @@ def encode_timer(command: ask.CancelAfter) -> dict[str, Any]:
     seconds = -(-command.timeout // SECOND)
     return {"timeout": max(seconds, 5) if seconds else 0}
 
-def fills_from(command: ask.ListFills) -> int:
-    return max(command.since, command.now - KEPT)
-
 def encode_fills(command: ask.ListFills) -> dict[str, Any]:
-    """In windows of thirty days, the longest allowed."""
-    start = fills_from(command) // SECOND
-    return {**symbol_of(command), "limit": FILLS, "page": page_of(command), "from": start,
-            "to": min(start + SPAN // SECOND - 1, command.now // SECOND)}
-
-def next_fills(command: ask.ListFills, page: Page[Fill]) -> ask.ListFills | None:
-    if page.cursor:
-        return replace(command, cursor=page.cursor)
-    later = fills_from(command) + SPAN
-    return None if later > command.now else replace(command, since=later, cursor="")
+    span = SPANS.of(command)
+    return {**symbol_of(command), "limit": FILLS, "page": page_of(command), **span,
+            "to": min(span["to"], command.now // SECOND)}
 
 # -- streams ---------------------------------------------------------------------------------------
 
@@ -641,12 +621,12 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         signed=True, more=next_page),
     ask.ListFills: Operation(
         "GET", "/api/v4/spot/my_trades", list[Raw], parse_fills, encode_fills, {"fills": 1},
-        signed=True, more=next_fills),
+        signed=True, more=SPANS.following),
     ask.GetBalances: Operation(
         "GET", "/api/v4/spot/accounts", list_of(RawBalance), parse_balances,
         cost={"balances": 1}, signed=True),
     ask.GetFees: Operation(
-        "GET", "/api/v4/wallet/fee", RawFees, parse_fees, symbol_of, {"fees": 1}, signed=True),
+        "GET", "/api/v4/wallet/fee", RawFees, readers.fees, symbol_of, {"fees": 1}, signed=True),
     ask.GetKeyPermissions: Operation(
         "GET", "/api/v4/account/detail", RawDetail, parse_key, cost={"detail": 1}, signed=True),
 }

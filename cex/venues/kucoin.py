@@ -18,12 +18,13 @@ from msgspec import Raw, field
 from cex.engine import commands as ask
 from cex.engine import parse, readers, shapes, spec, wire
 from cex.engine.messages import Ack, Ask, BookMessage, Nack, Outgoing, Routed
-from cex.engine.parse import Page
+from cex.engine.parse import Page, next_page
 from cex.engine.shapes import shape
 from cex.engine.signing import PassphraseSigner
+from cex.engine.spans import Spans
 from cex.engine.spec import REQUESTED, Failure, Operation, Pool, Scope, Session, Window, rules
 from cex.engine.wire import Wire, decoder, holding, list_of, member, milliseconds, number, positive
-from core.accounts import Balance, FeeRates
+from core.accounts import Balance
 from core.clock import MILLISECOND, SECOND
 from core.errors import Reason
 from core.ids import ClientIdRule
@@ -43,10 +44,6 @@ from core.orders import (
 from core.ports import Channel, KeyPermissions, VenueKind
 
 # -- wire structs ----------------------------------------------------------------------------------
-
-class RawError(Wire):
-    code: str
-    msg: str = ""
 
 class RawSymbol(Wire):
     symbol: str
@@ -119,10 +116,6 @@ class RawState(Wire):
 class RawAccount(Wire):
     type: str = "trade"
 
-class RawFees(Wire):
-    makerFeeRate: Raw
-    takerFeeRate: Raw
-
 class RawKey(Wire):
     permission: str
     ipWhitelist: str | None = None
@@ -183,7 +176,8 @@ def held(type_: Any) -> Any:
     """The envelope of a reply."""
     return holding("data", type_)
 
-decode_error, decode_frame = decoder(RawError), decoder(Frame)
+RawFees = shape(shapes.FeesShape, {"maker": "makerFeeRate", "taker": "takerFeeRate"})
+decode_frame, failure_of = decoder(Frame), readers.failure("code", "msg")
 decode_book_frame = decoder(BookFrame)
 decode_state, decode_kind, decode_moved = decoder(RawState), decoder(RawAccount), decoder(RawMoved)
 decode_symbols, decode_page = decoder(RawSymbols), decoder(RawPage)
@@ -219,7 +213,7 @@ INTERVALS = {
     7200: "2hour", 14400: "4hour", 21600: "6hour", 28800: "8hour", 43200: "12hour",
     86400: "1day", 604800: "1week"}
 DAY = 86_400 * SECOND
-SPAN, KEPT = 7 * DAY, 180 * DAY  # the longest question for fills; how far back we look
+SPANS = Spans(7 * DAY, kept=180 * DAY, names=("startAt", "endAt"))  # of fills
 PAGE = 100  # orders or fills a reply
 LATE = 10 * SECOND  # a trade's own time may be before that of the message about it
 
@@ -320,16 +314,9 @@ def parse_balances(raw: list[Raw], command: Any, scope: Scope) -> list[Balance]:
     return [parse.balance(decode_account(item), scope) for item in raw
             if decode_kind(item).type.startswith("trade")]
 
-def parse_fees(raw: RawFees, command: ask.GetFees, scope: Scope) -> FeeRates:
-    return FeeRates(
-        scope.account, scope.venue, command.instrument.id, number(raw.makerFeeRate),
-        number(raw.takerFeeRate))
-
 def parse_failure(status: int, body: bytes) -> Failure | None:
-    error = decode_error(body)
-    if error.code in ("200000", "200") and status < 400:
-        return None
-    return Failure(error.code, error.msg)
+    failure = failure_of(body)
+    return None if failure.code in ("200000", "200") and status < 400 else failure
 
 def parse_key(raw: RawKey, command: ask.GetKeyPermissions, scope: Scope) -> KeyPermissions:
     """Its word for withdrawals is "Transfer"; elsewhere it says "Withdrawal"."""
@@ -389,24 +376,9 @@ def encode_orders(command: ask.ListOpenOrders) -> dict[str, Any]:
     symbol, page, _ = asked_for(command)
     return {"symbol": symbol, "pageNum": page, "pageSize": PAGE} if symbol else {}
 
-def next_page(command: Any, page: Any) -> Any:
-    return replace(command, cursor=page.cursor) if page.cursor else None
-
-def fills_from(command: ask.ListFills) -> int:
-    return max(command.since, command.now - KEPT)
-
 def encode_fills(command: ask.ListFills) -> dict[str, Any]:
-    """In windows of a week, the longest allowed."""
-    start = fills_from(command)
-    return {**symbol_of(command), "startAt": start // MILLISECOND,
-            "endAt": (start + SPAN) // MILLISECOND - 1, "limit": PAGE,
+    return {**symbol_of(command), **SPANS.of(command), "limit": PAGE,
             **({"lastId": command.cursor} if command.cursor else {})}
-
-def next_fills(command: ask.ListFills, page: Page[Fill]) -> ask.ListFills | None:
-    if page.cursor:
-        return replace(command, cursor=page.cursor)
-    later = fills_from(command) + SPAN
-    return None if later > command.now else replace(command, since=later, cursor="")
 
 # -- streams ---------------------------------------------------------------------------------------
 
@@ -566,12 +538,13 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         signed=True, more=next_page),
     ask.ListFills: Operation(
         "GET", "/api/v1/hf/fills", held(RawFills), readers.held(parse_fills), encode_fills,
-        {"spot": 2}, signed=True, more=next_fills),
+        {"spot": 2}, signed=True, more=SPANS.following),
     ask.GetBalances: Operation(
         "GET", "/api/v1/accounts", held(list[Raw]), readers.held(parse_balances),
         lambda command: {"type": "trade"}, {"management": 5}, signed=True),
     ask.GetFees: Operation(
-        "GET", "/api/v1/trade-fees", held(list[RawFees]), readers.held(readers.first(parse_fees)),
+        "GET", "/api/v1/trade-fees", held(list_of(RawFees)),
+        readers.held(readers.first(readers.fees)),
         lambda command: {"symbols": command.instrument.venue_symbol}, {"spot": 3}, signed=True),
     ask.GetKeyPermissions: Operation(
         "GET", "/api/v1/user/api-key", held(RawKey), readers.held(parse_key),

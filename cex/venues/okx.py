@@ -20,17 +20,19 @@ from zlib import crc32
 from msgspec import Raw
 
 from cex.engine import commands as ask
-from cex.engine import parse, readers, shapes, spec, wire
+from cex.engine import parse, readers, shapes, spans, spec, wire
 from cex.engine.messages import Ack, Answer, BookMessage, Nack, Outgoing, Restart, Routed
-from cex.engine.parse import Page
+from cex.engine.parse import Page, next_page
 from cex.engine.shapes import shape
 from cex.engine.signing import PassphraseSigner
 from cex.engine.spec import Failure, Operation, Pool, Scope, Session, rules
 from cex.engine.wire import (
     Wire,
     decoder,
+    given,
     holding,
     list_of,
+    member,
     milliseconds,
     number,
     optional,
@@ -65,9 +67,6 @@ class RawStatus(Wire):
     code: str
     msg: str = ""
     data: Raw = Raw()
-
-class RawTime(Wire):
-    ts: Raw
 
 class RawInstrument(Wire):
     instId: str
@@ -141,12 +140,6 @@ class RawAck(Wire):
     algoClOrdId: str = ""
     sMsg: str = ""
 
-class RawBill(Wire):
-    billId: str
-
-class RawDetail(Wire):
-    uTime: Raw
-
 class RawAccount(Wire):
     details: list[Raw]
 
@@ -190,9 +183,9 @@ decode_status, decode_items = decoder(RawStatus), decoder(list[RawItem])
 decode_frame, decode_books = decoder(Frame), decoder(BookFrame)
 decode_tickers, decode_trades = decoder(list_of(RawTicker)), decoder(list_of(RawTrade))
 decode_candles, decode_executions = decoder(list_of(RawCandle)), decoder(list_of(RawExecution))
-decode_accounts, decode_detail = decoder(list[RawAccount]), decoder(RawDetail)
-decode_bill, decode_algo = decoder(RawBill), decoder(RawAlgo)
-decode_algos, decode_order = decoder(list[RawAlgo]), decoder(RawOrder)
+decode_accounts, decode_order = decoder(list[RawAccount]), decoder(RawOrder)
+decode_algos, decode_algo = decoder(list[RawAlgo]), decoder(RawAlgo)
+time_of, updated_of, bill_of = member("ts"), member("uTime"), member("billId", str)
 
 # -- words -----------------------------------------------------------------------------------------
 
@@ -358,11 +351,11 @@ def parse_canceled(raw: list[RawAck], command: ask.CancelOrders, scope: Scope) -
 
 def parse_fills(raw: list[Raw], command: ask.ListFills, scope: Scope) -> Page[Fill]:
     found = [parse.fill(decode_fill(item), WORDS, scope) for item in reversed(raw)]
-    return Page(found, decode_bill(raw[-1]).billId if len(raw) == PAGE else "")
+    return Page(found, bill_of(raw[-1]) if len(raw) == PAGE else "")
 
 def parse_balances(raw: RawAccount, command: Any, scope: Scope) -> list[Balance]:
     return [
-        parse.balance(decode_balance(item), scope, milliseconds(decode_detail(item).uTime))
+        parse.balance(decode_balance(item), scope, milliseconds(updated_of(item)))
         for item in raw.details]
 
 def parse_fees(raw: RawFees, command: ask.GetFees, scope: Scope) -> FeeRates:
@@ -429,9 +422,6 @@ def encode_place(command: ask.Place) -> dict[str, Any]:
                 f"{stop[0]}OrdPx": price}
     return params if request.price is None else {**params, "px": text(request.price)}
 
-def place_path(command: ask.Place) -> str:
-    return f"/api/v5/trade/order{'-algo' if command.request.type in STOPS else ''}"
-
 def named(order: Order, instrument: Instrument) -> dict[str, Any]:
     """By their id where it is known: an order from elsewhere may have no other."""
     own, theirs = ("algoClOrdId", "algoId") if apart(order) else ("clOrdId", "ordId")
@@ -442,12 +432,6 @@ def named(order: Order, instrument: Instrument) -> dict[str, Any]:
 def encode_cancel(command: ask.Cancel) -> Any:
     name = named(command.order, command.instrument)
     return [name] if apart(command.order) else name
-
-def cancel_path(command: ask.Cancel) -> str:
-    return f"/api/v5/trade/cancel-{'algos' if apart(command.order) else 'order'}"
-
-def cancels_path(command: ask.CancelOrders) -> str:
-    return f"/api/v5/trade/cancel-{'algos' if apart(command.orders[0][0]) else 'batch-orders'}"
 
 def encode_replace(command: ask.Replace) -> dict[str, Any]:
     """In place; the quantity counts what is filled."""
@@ -462,26 +446,18 @@ def encode_replace(command: ask.Replace) -> dict[str, Any]:
     return {**name, "newSz": text(command.quantity),
             f"new{words.capitalize()}OrdPx": text(command.price)}
 
-def replace_path(command: ask.Replace) -> str:
-    return f"/api/v5/trade/amend-{'algos' if apart(command.order) else 'order'}"
-
 def encode_order(command: ask.GetOrder) -> dict[str, Any]:
     """One that waits is asked for without its instrument."""
     name = named(command.order, command.instrument)
     return {n: v for n, v in name.items() if n != "instId" or not apart(command.order)}
 
-def order_path(command: ask.GetOrder) -> str:
-    return f"/api/v5/trade/order{'-algo' if apart(command.order) else ''}"
-
 def encode_candles(command: ask.GetCandles) -> dict[str, Any]:
     """Both ends are exclusive there; without an end it would begin with the newest."""
-    limit, end = min(command.limit, 300), command.end
-    params = {**symbol_of(command), "bar": INTERVALS[command.interval], "limit": limit}
-    if command.start is not None:
-        full = command.start + (limit - 1) * command.interval * SECOND
-        end = full if end is None else min(end, full)
-        params["before"] = -(-command.start // MILLISECOND) - 1
-    return params if end is None else {**params, "after": end // MILLISECOND + 1}
+    limit, start, end = spans.candles(command, 300)
+    return given({
+        **symbol_of(command), "bar": INTERVALS[command.interval], "limit": limit,
+        "before": None if start is None else -(-start // MILLISECOND) - 1,
+        "after": None if end is None else end // MILLISECOND + 1})
 
 def candles_path(command: ask.GetCandles) -> str:
     span = command.interval * SECOND
@@ -494,11 +470,8 @@ def candles_path(command: ask.GetCandles) -> str:
 def encode_open_orders(command: ask.ListOpenOrders) -> dict[str, Any]:
     after = command.cursor.removeprefix(ALGO)
     return {**KIND, **(symbol_of(command) if command.instrument else {}),
-            **({"ordType": "conditional,oco"} if command.cursor.startswith(ALGO) else {}),
+            **({"ordType": "conditional,oco"} if aside(command) else {}),
             **({"after": after} if after else {}), "limit": PAGE}
-
-def open_orders_path(command: ask.ListOpenOrders) -> str:
-    return f"/api/v5/trade/orders-{'algo-' if command.cursor.startswith(ALGO) else ''}pending"
 
 def encode_fills(command: ask.ListFills) -> dict[str, Any]:
     return {**KIND, **symbol_of(command),
@@ -508,9 +481,6 @@ def encode_fills(command: ask.ListFills) -> dict[str, Any]:
 def fills_path(command: ask.ListFills) -> str:
     recent = command.since > command.now - 2 * DAY  # three are kept
     return "/api/v5/trade/fills" if recent else "/api/v5/trade/fills-history"
-
-def next_page(command: Any, page: Page[Any]) -> Any:
-    return replace(command, cursor=page.cursor) if page.cursor else None
 
 # -- streams ---------------------------------------------------------------------------------------
 
@@ -633,16 +603,25 @@ POOLS = (  # each endpoint has its own, of an address or of an account; some for
         **dict.fromkeys(("algo_place", "algo_cancel", "algo_amend", "algo_order", "algo_open"), 20),
         }.items()))
 
-def ours(name: str, orders: int = 0) -> Callable[[Any], dict[str, int]]:
+def of(name: str, orders: int = 0) -> Callable[[Any], dict[str, int]]:
     """One from an instrument's own pool, and from that of all new and changed orders."""
-    return lambda command: {f"{name}/{command.instrument.venue_symbol}": 1, "orders": orders}
+    return lambda command: {
+        f"{'algo_' * aside(command)}{name}/{command.instrument.venue_symbol}": 1, "orders": orders}
 
-def kept(name: str, orders: int = 0) -> Callable[[Any], dict[str, int]]:
-    """The same for an order that is there: of the book, or waiting for its trigger."""
-    return lambda command: ours("algo_" * apart(command.order) + name, orders)(command)
+def aside(command: Any) -> bool:
+    """Whether it is about what waits for its trigger."""
+    if isinstance(command, ask.Place):
+        return command.request.type in STOPS
+    if isinstance(command, ask.ListOpenOrders):
+        return command.cursor.startswith(ALGO)
+    return apart(command.orders[0][0] if isinstance(command, ask.CancelOrders) else command.order)
+
+def either(algo: str, book: str) -> Callable[[Any], str]:
+    """The path for what waits for its trigger, and for the book."""
+    return lambda command: f"/api/v5/trade/{algo if aside(command) else book}"
 
 def batch_cost(command: ask.CancelOrders) -> dict[str, int]:
-    name = "algo_cancel" if apart(command.orders[0][0]) else "cancel_batch"
+    name = "algo_cancel" if aside(command) else "cancel_batch"
     return Counter(f"{name}/{instrument.venue_symbol}" for _, instrument in command.orders)
 
 def batch_place_cost(command: ask.PlaceOrders) -> dict[str, int]:
@@ -651,8 +630,8 @@ def batch_place_cost(command: ask.PlaceOrders) -> dict[str, int]:
 
 OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.ServerTime: Operation(
-        "GET", "/api/v5/public/time", listed(RawTime),
-        readers.held(readers.first(lambda raw, command, scope: milliseconds(raw.ts))),
+        "GET", "/api/v5/public/time", listed(Raw),
+        readers.held(readers.first(lambda raw, command, scope: milliseconds(time_of(raw)))),
         cost={"time": 1}),
     ask.ListInstruments: Operation(
         "GET", "/api/v5/public/instruments", listed(RawInstrument),
@@ -678,32 +657,33 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
         readers.held(readers.candles(WORDS), backwards=True), encode_candles,
         lambda command: {"old_candles" if "history" in candles_path(command) else "candles": 1}),
     ask.Place: Operation(
-        "POST", place_path, listed(RawAck), readers.held(readers.first(parse_placed)),
-        encode_place, lambda command: ours(
-            "algo_place" if command.request.type in STOPS else "place", 1)(command), signed=True),
+        "POST", either("order-algo", "order"), listed(RawAck),
+        readers.held(readers.first(parse_placed)), encode_place, of("place", 1), signed=True),
     ask.PlaceOrders: Operation(
         "POST", "/api/v5/trade/batch-orders", listed(RawAck), readers.held(parse_many_placed),
         lambda command: [encode_place(one) for one in command.orders], batch_place_cost,
         signed=True, failure=parse_whole_failure),
     ask.Cancel: Operation(
-        "POST", cancel_path, listed(RawAck), readers.held(readers.first(parse_changed)),
-        encode_cancel, kept("cancel"), signed=True),
+        "POST", either("cancel-algos", "cancel-order"), listed(RawAck),
+        readers.held(readers.first(parse_changed)), encode_cancel, of("cancel"), signed=True),
     ask.CancelOrders: Operation(
-        "POST", cancels_path, listed(RawAck), readers.held(parse_canceled),
+        "POST", either("cancel-algos", "cancel-batch-orders"), listed(RawAck),
+        readers.held(parse_canceled),
         lambda command: [named(*pair) for pair in command.orders], batch_cost, signed=True),
     ask.CancelAfter: Operation(  # of the book, spot and derivatives alike; 10 to 120 s
-        "POST", "/api/v5/trade/cancel-all-after", dict, lambda raw, command, scope: None,
+        "POST", "/api/v5/trade/cancel-all-after", dict, readers.nothing,
         lambda command: {"timeOut": str(-(-command.timeout // SECOND))}, {"timer": 1}, signed=True),
     ask.Replace: Operation(
-        "POST", replace_path, listed(RawAck), readers.held(readers.first(parse_changed)),
-        encode_replace, kept("amend", 1), signed=True),
+        "POST", either("amend-algos", "amend-order"), listed(RawAck),
+        readers.held(readers.first(parse_changed)), encode_replace, of("amend", 1), signed=True),
     ask.GetOrder: Operation(
-        "GET", order_path, listed(Raw), readers.held(parse_order), encode_order, kept("order"),
-        signed=True, better=next_order),
+        "GET", either("order-algo", "order"), listed(Raw), readers.held(parse_order), encode_order,
+        of("order"), signed=True, better=next_order),
     ask.ListOpenOrders: Operation(
-        "GET", open_orders_path, listed(Raw), readers.held(parse_open_orders), encode_open_orders,
-        lambda command: {"algo_open" if command.cursor.startswith(ALGO) else "open_orders": 1},
-        signed=True, more=next_page),
+        "GET", either("orders-algo-pending", "orders-pending"), listed(Raw),
+        readers.held(parse_open_orders), encode_open_orders,
+        lambda command: {"algo_open" if aside(command) else "open_orders": 1}, signed=True,
+        more=next_page),
     ask.ListFills: Operation(
         "GET", fills_path, listed(Raw), readers.held(parse_fills), encode_fills,
         lambda command: {"old_fills" if "history" in fills_path(command) else "fills": 1},

@@ -18,7 +18,7 @@ from typing import Any
 from msgspec import Raw
 
 from cex.engine import commands as ask
-from cex.engine import parse, readers, spec
+from cex.engine import parse, readers, shapes, spec
 from cex.engine.contracts import (
     in_base,
     in_contracts,
@@ -27,12 +27,14 @@ from cex.engine.contracts import (
     stream_in_base,
 )
 from cex.engine.messages import Ask, BookMessage, FundingChange
-from cex.engine.parse import Page
+from cex.engine.parse import Page, next_page
+from cex.engine.shapes import shape
 from cex.engine.spec import Operation, Scope, rules
 from cex.engine.wire import (
     Level,
     Wire,
     decoder,
+    list_of,
     lookup,
     milliseconds,
     number,
@@ -67,31 +69,6 @@ class RawInstrument(Wire):
     instFamily: str = ""
     instIdCode: int | None = None
 
-class RawFunding(Wire):
-    """Of several calls, or topics."""
-
-    fundingRate: Raw = Raw()
-    fundingTime: Raw = Raw()
-    markPx: Raw = Raw()
-    idxPx: Raw = Raw()
-    oi: Raw = Raw()
-    ts: Raw = Raw()
-
-class RawPosition(Wire):
-    instId: str
-    posSide: str
-    pos: Raw
-    mgnMode: str
-    avgPx: Raw = Raw()
-    markPx: Raw = Raw()
-    liqPx: Raw = Raw()
-    upl: Raw = Raw()
-    realizedPnl: Raw = Raw()
-    lever: Raw = Raw()
-    margin: Raw = Raw()
-    imr: Raw = Raw()
-    uTime: Raw = Raw()
-
 class RawDetail(Wire):
     ccy: str
     cashBal: Raw
@@ -125,16 +102,27 @@ class RawFees(okx.RawFees):
     makerUSDC: Raw = Raw()
     takerUSDC: Raw = Raw()
 
-decode_fundings, decode_positions = decoder(list[RawFunding]), decoder(list[RawPosition])
+RawFunding = shape(shapes.FundingShape, {  # of several calls, or topics
+    "rate": "fundingRate?", "next_time": "fundingTime?", "mark_price": "markPx?",
+    "index_price": "idxPx?", "open_interest": "oi?", "time": "ts?"})
+RawPosition = shape(shapes.PositionShape, {
+    "symbol": "instId", "side": "posSide", "quantity": "pos", "margin_mode": "mgnMode",
+    "entry_price": "avgPx?", "mark_price": "markPx?", "liquidation_price": "liqPx?",
+    "unrealized_pnl": "upl?", "realized_pnl": "realizedPnl?", "leverage": "lever?",
+    "margin": "imr?", "isolated_margin": "margin?", "time": "uTime?"})
+decode_fundings, decode_positions = decoder(list_of(RawFunding)), decoder(list_of(RawPosition))
 decode_accounts, decode_events = decoder(list[RawAccount]), decoder(list[RawEvent])
 
 # -- words -----------------------------------------------------------------------------------------
 
 KIND = {"instType": "SWAP"}
-SIDES = {"net": PositionSide.NET, "long": PositionSide.LONG, "short": PositionSide.SHORT}
-SIDE_WORDS = {side: word for word, side in SIDES.items()}
-MARGINS = {"cross": MarginMode.CROSS, "isolated": MarginMode.ISOLATED}
-MARGIN_WORDS = {mode: word for word, mode in MARGINS.items()}
+WORDS = replace(
+    okx.WORDS,
+    position_sides={
+        "net": PositionSide.NET, "long": PositionSide.LONG, "short": PositionSide.SHORT},
+    margin_modes={"cross": MarginMode.CROSS, "isolated": MarginMode.ISOLATED})
+SIDE_WORDS = {side: word for word, side in WORDS.position_sides.items()}
+MARGIN_WORDS = {mode: word for word, mode in WORDS.margin_modes.items()}
 MODES = {"net_mode": PositionMode.ONE_WAY, "long_short_mode": PositionMode.HEDGE}
 MODE_WORDS = {mode: word for word, mode in MODES.items()}
 FUNDING_FEE = "8"
@@ -165,26 +153,10 @@ def parse_instruments(
         parse_instrument(row, scope.venue) for row in raw if row.ctType == "linear"
         and (row.state == "live" or (optional(row.tickSz) and optional(row.ctVal)))]
 
-def funding(raw: RawFunding, size: Decimal) -> FundingChange:
-    interest = optional(raw.oi)
-    return FundingChange(
-        optional(raw.fundingRate), milliseconds(raw.fundingTime) or None, positive(raw.markPx),
-        positive(raw.idxPx), None if interest is None else interest * size, milliseconds(raw.ts))
-
-def parse_funding(raw: RawFunding, command: ask.GetFunding, scope: Scope) -> FundingChange:
-    return funding(raw, command.instrument.contract_size)
-
-def position(raw: RawPosition, scope: Scope) -> Position:
-    """Amounts of the long and of the short side are both positive there."""
-    instrument = scope.instrument(raw.instId)
-    amount = number(raw.pos) * instrument.contract_size
-    isolated = raw.mgnMode == "isolated"
-    return Position(
-        scope.account, scope.venue, instrument.id, lookup(SIDES, raw.posSide, "position side"),
-        -amount if raw.posSide == "short" else amount, optional(raw.avgPx) or ZERO,
-        positive(raw.markPx), positive(raw.liqPx), optional(raw.upl), optional(raw.realizedPnl),
-        positive(raw.lever), optional(raw.margin if isolated else raw.imr),
-        milliseconds(raw.uTime), lookup(MARGINS, raw.mgnMode, "margin mode"))
+def positions(raw: Iterable[shapes.PositionShape], scope: Scope) -> list[Position]:
+    return [
+        in_base(parse.position(row, WORDS, scope), scope.instrument(row.symbol).contract_size)
+        for row in raw if linear(row.symbol)]
 
 def balances(raw: RawAccount, scope: Scope) -> Iterable[Balance]:
     """Profits that are not taken count as available there, and are no money yet."""
@@ -237,7 +209,7 @@ def parse_algos(payload: okx.Frame, scope: Scope) -> Iterable[spec.AccountValue]
         for raw in okx.decode_algos(payload.data) if linear(raw.instId)]
 
 def parse_positions(payload: okx.Frame, scope: Scope) -> Iterable[spec.AccountValue]:
-    return [position(raw, scope) for raw in decode_positions(payload.data) if linear(raw.instId)]
+    return positions(decode_positions(payload.data), scope)
 
 def parse_account(payload: okx.Frame, scope: Scope) -> Iterable[spec.AccountValue]:
     for raw in decode_accounts(payload.data):
@@ -308,7 +280,8 @@ def counted(operation: Operation[Any, Any]) -> Operation[Any, Any]:
 # -- streams ---------------------------------------------------------------------------------------
 
 def read_funding(payload: okx.Frame, instrument: Instrument, received: int) -> Iterable[Any]:
-    return [funding(raw, instrument.contract_size) for raw in decode_fundings(payload.data)]
+    return [in_base(parse.funding(raw, WORDS), instrument.contract_size)
+            for raw in decode_fundings(payload.data)]
 
 def funding_topics(instrument: Instrument, interval: int) -> dict[str, Any]:
     symbol = instrument.venue_symbol
@@ -354,8 +327,9 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
     ask.GetTicker: replace(SPOT[ask.GetTicker], parse=reply_in_base(
         lambda raw, command, scope: untold(SPOT[ask.GetTicker].parse(raw, command, scope)))),
     ask.GetFunding: Operation(
-        "GET", funding_path, listed(RawFunding), readers.held(readers.first(parse_funding)),
-        encode_funding, lambda command: {command.part or "funding-rate": 1}, more=next_part),
+        "GET", funding_path, listed(RawFunding),
+        reply_in_base(readers.held(readers.first(readers.funding(WORDS)))), encode_funding,
+        lambda command: {command.part or "funding-rate": 1}, more=next_part),
     ask.Place: replace(SPOT[ask.Place], params=encode_place),
     ask.PlaceOrders: replace(
         SPOT[ask.PlaceOrders], params=lambda command: [encode_place(o) for o in command.orders]),
@@ -367,22 +341,21 @@ OPERATIONS: dict[type[ask.Command[Any]], Operation[Any, Any]] = {
             lambda raw, command, scope: list(balances(raw, scope))))),
     ask.GetPositions: Operation(
         "GET", "/api/v5/account/positions", listed(RawPosition),
-        readers.held(lambda raw, command, scope: [
-            position(row, scope) for row in raw if linear(row.instId)]),
+        readers.held(lambda raw, command, scope: positions(raw, scope)),
         lambda command: dict(KIND), {"positions": 1}, signed=True),
     ask.ListFundingPayments: Operation(
         "GET", payments_path, listed(RawPayment), readers.held(parse_payments), encode_payments,
         lambda command: {"old_bills" if "archive" in payments_path(command) else "bills": 1},
-        signed=True, more=okx.next_page),
+        signed=True, more=next_page),
     ask.GetFees: replace(
         SPOT[ask.GetFees], reply=listed(RawFees), parse=readers.held(readers.first(parse_fees)),
         params=lambda command: {
             **KIND, "instFamily": command.instrument.venue_symbol.removesuffix("-SWAP")}),
     ask.SetLeverage: Operation(
-        "POST", "/api/v5/account/set-leverage", dict, lambda raw, command, scope: None,
+        "POST", "/api/v5/account/set-leverage", dict, readers.nothing,
         encode_leverage, {"leverage": 1}, signed=True),
     ask.SetPositionMode: Operation(
-        "POST", "/api/v5/account/set-position-mode", dict, lambda raw, command, scope: None,
+        "POST", "/api/v5/account/set-position-mode", dict, readers.nothing,
         lambda command: {"posMode": MODE_WORDS[command.mode]}, {"mode": 1}, signed=True),
     ask.GetPositionMode: Operation(
         "GET", "/api/v5/account/config", listed(RawConfig), readers.held(readers.first(
