@@ -62,6 +62,7 @@ from daemon.parts import NO_PASSPHRASE, Parts
 from daemon.registry import Registry
 from daemon.risk.office import RiskOffice
 from daemon.rpc.loop import run as run_loop
+from daemon.rpc.pace import Pace
 from daemon.rpc.server import Counts, Dispatcher, permissions
 from daemon.services.access import AccessService
 from daemon.services.accounts import AccountService
@@ -267,14 +268,17 @@ class Daemon:
         await self._risk.start()
         services = self._services()
         write_files(self._data_dir / "access", self._keyring.roots, permissions(CONTRACT).values())
+        pace = Pace(self._settings.server.calls_per_second)
         await self._listeners.start(
             Dispatcher(
                 self._lifecycle,
                 self._guard,
                 self._journal.intents.run,
                 *await self._watched(),
+                pace,
             ),
             services,
+            pace,
         )
         await self._bring_up.start()
         await self._roster.unlock()  # what needs no keys, and the rest if they are open already

@@ -15,7 +15,8 @@ from grpc_reflection.v1alpha import reflection
 from daemon.access.certificates import Certificates
 from daemon.config import ConfigError
 from daemon.config.model import ServerSettings
-from daemon.rpc.server import Dispatcher, new_server
+from daemon.rpc.pace import Pace
+from daemon.rpc.server import Dispatcher, Strangers, new_server
 
 SOCKET = "cambist.sock"
 GRACE_SECONDS = 5.0  # float: seconds for running calls to end
@@ -45,10 +46,14 @@ class Listeners:
         return f"{tcp}?key={self._certificates.current().fingerprint}&token={token}"
 
     async def start(
-        self, dispatcher: Dispatcher, services: Mapping[ServiceDescriptor, object | None]
+        self,
+        dispatcher: Dispatcher,
+        services: Mapping[ServiceDescriptor, object | None],
+        pace: Pace,
     ) -> None:
         """Binds and serves. ConfigError when an address cannot be had."""
-        server = self._server = new_server()
+        paths = [f"/{one.full_name}/{method.name}" for one in services for method in one.methods]
+        server = self._server = new_server([Strangers(pace, paths)])
         await self._tell_health("", False)
         self._serving = {one.full_name: built is not None for one, built in services.items()}
         server.add_generic_rpc_handlers(tuple(dispatcher.handlers(services)))

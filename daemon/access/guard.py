@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import unquote
 
 from google.protobuf.message import Message
@@ -41,6 +41,14 @@ class Guard:
         self._is_paper = is_paper
         self._running: dict[int, set[asyncio.Task[object]]] = {}
         self.resolvers: Mapping[str, Resolver] = {}
+
+    def identity(self, metadata: Mapping[str, str], peer: str) -> str:
+        """Whose call it is, for being fair: the root of a token that is good, else the address."""
+        token = metadata.get(HEADER, "").removeprefix(_PREFIX)
+        if token:
+            with suppress(Refused):
+                return f"root {self._keyring.open(token)[0].id}"
+        return address_of(peer)
 
     async def admit(
         self,

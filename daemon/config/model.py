@@ -55,6 +55,12 @@ class ServerSettings(Section):
         "", description="An OTLP endpoint (HTTP) for OpenTelemetry traces; empty for none."
     )
     heartbeat_seconds: int = Field(10, ge=1, le=300, description="The longest silence of a stream.")
+    calls_per_second: int = Field(
+        500,
+        ge=0,
+        description="What each caller may ask for, by its token's root; callers without a token "
+        "share one rate an address. What is above waits, or is RATE_LIMITED. 0: no bound.",
+    )
 
 
 class LogSettings(Section):

@@ -1,7 +1,7 @@
 """The gRPC server: every method of cambist.v1 is registered from its descriptor.
 
-Each call goes by the guard (whose caller, allowed?), the rules of its fields, and the gate (ready?)
-before its handler sees it.
+Each call goes by the pace (its caller's turn?), the guard (whose caller, allowed?), the rules of
+its fields, and the gate (ready?) before its handler sees it.
 
 A service is an object with one coroutine (unary) or async generator (stream) a method, named in
 snake case, that takes the parsed request. Messages cross as bytes: requests are parsed here, so
@@ -10,7 +10,7 @@ that garbage is answered with a reason, and a stream may yield bytes that were e
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
@@ -27,15 +27,21 @@ from daemon.access.guard import HEADER, Guard
 from daemon.access.scopes import SCOPES, Concern
 from daemon.observe.traces import NoTraces, Tracer
 from daemon.rpc.errors import status
+from daemon.rpc.pace import Pace
 from daemon.rpc.rules import check
 from daemon.rpc.secrets import without_secrets
 
 MAX_REQUEST = 1 << 20
-# Above what we accept, so that a request that is too large gets our answer and not a bare code.
-MAX_MESSAGE = 32 << 20
+# Above what we accept, so that a request that is too large gets our answer and not a bare code; but
+# not far above: the transport puts it together in memory first, as many at once as calls are open.
+MAX_RECEIVED = 4 << 20
+MAX_SENT = 32 << 20
 
-# Calls that run at once on one connection; what is above is refused by the transport itself.
-MAX_CALLS = 10_000
+# Calls that run at once on one connection; what is above waits at the client, or is refused by the
+# transport itself. Those that nobody has looked at yet stand in one line with everybody's.
+MAX_CALLS = 500
+MAX_CONNECTIONS = 2000  # of each listener
+MAX_PENDING = 50_000
 
 log = structlog.get_logger("rpc")
 
@@ -132,7 +138,9 @@ class Dispatcher:
         intents: Intents,
         metrics: Counts | None = None,
         tracer: Tracer | None = None,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace or Pace(0)
         self._metrics = metrics or NotCounted()
         self._tracer = tracer or NoTraces()
         self._gate = gate
@@ -229,6 +237,10 @@ class Dispatcher:
             raise Refused(
                 Reason.PERMISSION_DENIED, f"{method.path} names no permission, so it is denied"
             )
+        metadata, peer = _metadata(context), context.peer()
+        # Cancels do not stand in line behind what they are to end.
+        line = "cancels of " if method.permission in HARMLESS else ""
+        await self._pace.turn(line + self._guard.identity(metadata, peer), len(raw))
         if len(raw) > MAX_REQUEST:
             raise Refused(
                 Reason.REQUEST_TOO_LARGE,
@@ -248,8 +260,8 @@ class Dispatcher:
             method.permission,
             method.concern,
             request,
-            _metadata(context),
-            context.peer(),
+            metadata,
+            peer,
         )
         CALLER.set(caller)
         check(request)
@@ -292,16 +304,47 @@ def permissions(contract: Iterable[FileDescriptor]) -> dict[str, str]:
     return {method.path: method.permission for method in methods}
 
 
-def new_server() -> grpc.aio.Server:
+class Strangers(grpc.aio.ServerInterceptor):
+    """Paces what is not of our contract, and so goes by no dispatcher: health, reflection, and
+    methods that do not exist. All callers of those stand in one line. `paths` are ours."""
+
+    def __init__(self, pace: Pace, paths: Iterable[str]) -> None:
+        self._pace = pace
+        self._paths = frozenset(paths)
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        """See grpc.aio.ServerInterceptor."""
+        if details.method not in self._paths:
+            try:
+                await self._pace.turn("strangers")
+            except Refused as error:
+                return _refusal(error)
+        return await continuation(details)
+
+
+def _refusal(error: Refused) -> "grpc.RpcMethodHandler[bytes, bytes]":
+    async def refuse(raw: bytes, context: Context) -> bytes:
+        await context.abort(*status(error))
+
+    return grpc.unary_unary_rpc_method_handler(refuse)
+
+
+def new_server(interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> grpc.aio.Server:
     """A server with the bounds that the daemon keeps."""
     return grpc.aio.server(
+        interceptors=interceptors,
         options=(
-            ("grpc.max_receive_message_length", MAX_MESSAGE),
-            ("grpc.max_send_message_length", MAX_MESSAGE),
+            ("grpc.max_receive_message_length", MAX_RECEIVED),
+            ("grpc.max_send_message_length", MAX_SENT),
             ("grpc.max_concurrent_streams", MAX_CALLS),
+            ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
+            # By default the transport refuses calls at random once a thousand wait to be looked at,
+            # whoever made them, and a flood lives on the room that this makes. We look at all.
+            ("grpc.server.max_pending_requests", MAX_PENDING),
+            ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING),
             ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
-        )
+        ),
     )

@@ -89,7 +89,7 @@ def attacks(method: MethodDescriptor) -> Iterator[tuple[str, bytes]]:
     yield "garbage", b"\xff" * 40
     yield "truncated", b"\x0a\xff"
     yield "invalid UTF-8", b"\x0a\x02\xc3\x28"
-    yield "10 MB", b"\x0a\x80\x80\x80\x05" + b"x" * (10 << 20)
+    yield "3 MB", b"\x0a\x80\x80\x80\x05" + b"x" * (3 << 20)
     for text in TEXTS:
         message = filled(method.input_type, text, "1", 1)
         yield f"text {text[:20]!r}", message.SerializeToString()
@@ -225,8 +225,16 @@ async def assert_no_fault(daemon: RunningDaemon) -> None:
     assert "internal error" not in log, log[-3000:]
 
 
+def hurried(directory: Path, chains: bool = False) -> list[str]:
+    """Arguments of a sandbox that lets its callers ask as fast as they can."""
+    arguments = sandbox_arguments(directory, evm=chains, solana=chains)
+    config = directory / "cambist.toml"
+    config.write_text(config.read_text() + "calls_per_second = 0\n")
+    return arguments
+
+
 async def test_every_call_answers_nonsense_with_a_reason(directory: Path) -> None:
-    async with running_daemon(directory) as daemon:
+    async with running_daemon(directory, *hurried(directory)) as daemon:
         options = [("grpc.max_send_message_length", 64 << 20)]
         async with grpc.aio.insecure_channel(daemon.target, options=options) as channel:
             for method in METHODS:
@@ -239,7 +247,7 @@ async def test_every_call_answers_nonsense_with_a_reason(directory: Path) -> Non
 
 @pytest.mark.evm
 async def test_one_wrong_field_at_a_time(directory: Path) -> None:
-    arguments = sandbox_arguments(directory, evm=True, solana=True)
+    arguments = hurried(directory / "whole", chains=True)
     async with running_daemon(directory / "whole", *arguments) as daemon:
         async with grpc.aio.insecure_channel(daemon.target) as channel:
             for method in METHODS:
