@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from chains.evm.abi import address_at
@@ -90,7 +90,7 @@ class PoolFinder:
         return self._directory.at(address) or await self._discover(address)
 
     async def scout(
-        self, token_a: Token, token_b: Token, hubs: Sequence[str], again: bool = False
+        self, token_a: Token, token_b: Token, hubs: Callable[[], Sequence[str]], again: bool = False
     ) -> None:
         """Makes the pools known that may lie on a way between two tokens, by way of `hubs` too. The
         chain is asked the first time; later, and now and then, behind the caller's back. `again`:
@@ -98,9 +98,9 @@ class PoolFinder:
         pair = token_a.address, token_b.address
         height = self._network.height
         last = self._scouted.get(pair)
-        if last is not None and height - last < _FORGET and not again:
+        if last is not None and (height == last or (height - last < _FORGET and not again)):
             return
-        look = self._look(token_a, token_b, hubs, again)
+        look = self._look(token_a, token_b, hubs(), again)
         if last is None or again:
             await look
             if len(self._scouted) >= _MOST_ABSENT:

@@ -65,6 +65,7 @@ class PoolStates:
         self._lowest: int | None = None  # announced, and in no read yet
         self._told_live = False
         self.block = 0
+        self.version = 0  # another number after every change of a pool
         self.base_fee = 0  # wei, of the latest block seen; 0 where there is none
         self.trouble = "no block was read yet"
 
@@ -184,6 +185,7 @@ class PoolStates:
     def _apply(self, market: PoolMarket, answer: Content | str, block: int) -> bool:
         """Takes an answer in; whether the pool is not as before."""
         before = self._states.get(market.address)
+        self.version += 1
         if isinstance(answer, str):
             self._missing[market.address] = answer
             self._states.pop(market.address, None)

@@ -9,7 +9,7 @@ from dex.pool_state import PoolStates
 from dex.routing import gas
 from dex.routing.graph import Graph
 from dex.routing.quotes import Routed
-from dex.routing.search import Asked, Failures, Leg, best_single, may_pay, split
+from dex.routing.search import Asked, Failures, Leg, best_rate, best_single, may_pay, split
 from dex.spec import FamilyName, PoolVenueSpec
 
 MAX_HUBS = 4
@@ -38,8 +38,17 @@ class Reach:
         self._wrapped = wrapped
         self._price = price
         self._splits = self._spec.protocol.family is FamilyName.CONCENTRATED
-        self._families = {one.spec.id: one.spec.protocol.family for one in sources}
         self._worths: dict[str, tuple[int, int, gas.Worth | None]] = {}
+
+    @property
+    def size(self) -> int:
+        """How many venues it spans."""
+        return len(self._sources)
+
+    @property
+    def venues(self) -> list[str]:
+        """Those that it spans and that are current."""
+        return [one.spec.id for one in self._sources if not one.states.why_not_live]
 
     def best(self, asked: Asked) -> Routed:
         """The best route; Refused when there is none, or the pools are not current."""
@@ -51,14 +60,15 @@ class Reach:
         value = worth or gas.NOTHING
 
         def cost(legs: Sequence[Leg]) -> int:
-            return value.of(gas.units(legs, self._families))
+            return value.of(gas.units(legs))
 
-        failures = Failures()
-        single, rate = best_single(graphs, asked, cost, failures)
+        rate = best_rate(graphs, asked)
         if rate == 0:
             raise self._no_way(asked)
+        failures = Failures()
+        single = best_single(graphs, asked, cost, failures)
         legs = None if single is None else [single]
-        if self._splits and may_pay(asked, single, rate, cost):
+        if self._splits and may_pay(graphs, asked, single, rate, cost):
             parts = split(graphs, asked, cost, failures)
             if parts is not None and (
                 legs is None or asked.score(parts, cost(parts)) > asked.score(legs, cost(legs))
@@ -70,10 +80,15 @@ class Reach:
             legs=tuple(legs),
             executor=self._spec.id,
             spender=self._spec.deployment.router,
-            gas=gas.units(legs, self._families),
+            gas=gas.units(legs),
             gas_cost=None if worth is None else cost(legs),
             block=block,
         )
+
+    def ideal(self, asked: Asked) -> int | None:
+        """A score that no route exceeds; None where there is no way."""
+        rate = best_rate([source.graph for source in self._sources], asked)
+        return asked.ideal(rate) if rate else None
 
     def check_live(self) -> None:
         """Refused with BOOK_NOT_LIVE while no source may be traded on."""

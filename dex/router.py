@@ -48,7 +48,9 @@ class RouterVenue:
         self.network = network
         self._clock = clock
         self._venues = {venue.spec.id: venue for venue in venues}
-        self._reaches = {venue.spec.id: self._reach(venue) for venue in venues}
+        reaches = {venue.spec.id: self._reach(venue) for venue in venues}
+        # Those that reach most come first: what they find spares the others their search.
+        self._reaches = dict(sorted(reaches.items(), key=lambda item: -item[1].size))
         self._info = VenueInfo(
             id=PREFIX + network.info.id,
             name=f"Best route on {network.info.id}",
@@ -145,18 +147,11 @@ class RouterVenue:
     ) -> Quote:
         request = QuoteRequest(token_in, token_out, units, exact_in, slippage)
         check_request(request)
-        best: Routed | None = None
         errors: list[CambistError] = []
-        for id, venue in self._venues.items():
-            try:
-                asked = await venue.asked(request)
-                with of_venue(id):
-                    found = self._reaches[id].best(asked)
-            except CambistError as error:
-                errors.append(error)
-                continue
-            if best is None or found.score(exact_in) > best.score(exact_in):
-                best = found
+        best = await self._best(request, errors, again=False)
+        if best is None and any(one.reason is Reason.POOL_NOT_FOUND for one in errors):
+            errors.clear()
+            best = await self._best(request, errors, again=True)
         if best is None:
             # Of several refusals the one that says most: that there is no pool says least.
             raise next(
@@ -164,6 +159,31 @@ class RouterVenue:
             )
         now, block_time = self._clock.now(), self.network.info.block_time
         return quote_route(self._info.id, best, request, now, block_time)
+
+    async def _best(
+        self, request: QuoteRequest, errors: list[CambistError], again: bool
+    ) -> Routed | None:
+        best: Routed | None = None
+        score = 0
+        searched: set[str] = set()
+        for id, reach in self._reaches.items():
+            if id in searched:
+                continue
+            try:
+                asked = await self._venues[id].asked(request, again)
+                if best is not None:
+                    ideal = reach.ideal(asked)
+                    if ideal is None or ideal <= score:
+                        continue
+                with of_venue(id):
+                    found = reach.best(asked)
+                searched.update(reach.venues)
+            except CambistError as error:
+                errors.append(error)
+                continue
+            if best is None or found.score(request.exact_in) > score:
+                best, score = found, found.score(request.exact_in)
+        return best
 
     async def required_approval(self, quote: Quote, owner: str) -> Approval | None:
         return await self._executor(quote).required_approval(quote, owner)

@@ -35,6 +35,7 @@ from dex.providing import Providing
 from dex.quoting import QuoteRequest, check_ends, check_fresh, check_request
 from dex.reach import MAX_HUBS, Reach
 from dex.refusals import invalid, of_venue
+from dex.routing.gas import HOP
 from dex.routing.graph import Graph
 from dex.routing.plans import route_details, swap_plan
 from dex.routing.quotes import quote as quote_route
@@ -86,7 +87,13 @@ class PoolVenue:
         self.finder = PoolFinder(
             spec, self.family, network, self.directory, self.lookup, self.states
         )
-        self.graph = Graph(spec.id, self.directory, self.states.known)
+        self.graph = Graph(
+            spec.id,
+            self.directory,
+            self.states.known,
+            lambda: self.states.version,
+            HOP[spec.protocol.family],
+        )
         self.gas_price = GasPrice(network, self.states, clock)
         self._reach: Reach | None = None
         spender = self.family.liquidity_spender(spec)
@@ -204,29 +211,29 @@ class PoolVenue:
         request = QuoteRequest(token_in, token_out, units, exact_in, slippage)
         check_request(request)
         asked = await self.asked(request)
+        if self.reach.ideal(asked) is None:
+            asked = await self.asked(request, again=True)
         with of_venue(self.spec.id):
             routed = self.reach.best(asked)
         now, block_time = self.clock.now(), self.network.info.block_time
         return quote_route(self.spec.id, routed, request, now, block_time)
 
-    async def asked(self, request: QuoteRequest) -> Asked:
-        """What is asked of the pools, once those are known that may be a part of a route. Refused
-        with BOOK_NOT_LIVE, or when nothing is known and the chain cannot be asked."""
+    async def asked(self, request: QuoteRequest, again: bool = False) -> Asked:
+        """What is asked of the pools, once those are known that may be a part of a route; `again`
+        asks the chain about those that were not there, once a block. Refused with BOOK_NOT_LIVE, or
+        when nothing is known and the chain cannot be asked."""
         first, second = self.lookup.erc20(request.token_in), self.lookup.erc20(request.token_out)
         check_ends(first, second)
         self.reach.check_live()
-        await self._scout(first, second)
-        return Asked(first.address, second.address, request.units, request.exact_in)
-
-    async def _scout(self, first: Token, second: Token) -> None:
-        hubs = self.graph.hubs(MAX_HUBS)
         try:
-            await self.finder.scout(first, second, hubs)
-            if not self.graph.ways(first.address, second.address):
-                await self.finder.scout(first, second, hubs, again=True)
+            await self.finder.scout(first, second, self._hubs, again)
         except CambistError:
             if not self.graph.ways(first.address, second.address):
                 raise
+        return Asked(first.address, second.address, request.units, request.exact_in)
+
+    def _hubs(self) -> list[str]:
+        return self.graph.hubs(MAX_HUBS)
 
     @property
     def reach(self) -> Reach:

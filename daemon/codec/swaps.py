@@ -42,10 +42,19 @@ def quote(value: swaps.Quote, approval: swaps.Approval | None = None) -> pb.Quot
         pools=value.pools,
         block=value.block,
         plan=words(value, approval),
-        legs=[_leg(value, leg) for leg in value.legs],
         executor=value.executor,
         gas=value.gas,
     )
+    if len(value.legs) == 1:  # it is the whole
+        message.legs.add(
+            share="1",
+            amount_in=message.amount_in,
+            amount_out=message.amount_out,
+            guaranteed=message.guaranteed,
+            hops=[_hop(hop) for hop in value.legs[0].hops],
+        )
+    else:
+        message.legs.extend(_leg(value, leg) for leg in value.legs)
     if value.gas_cost is not None:
         message.gas_cost.CopyFrom(token_amount(free, value.gas_cost))
     if approval is not None:

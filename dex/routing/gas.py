@@ -12,15 +12,18 @@ from dex.routing.search import Asked, Failures, Leg, best_single
 from dex.spec import FamilyName
 
 TRANSACTION = 40_000  # 21,000, calldata, the router's own work
-_HOP = {FamilyName.CONSTANT_PRODUCT: 75_000, FamilyName.CONCENTRATED: 95_000}
+HOP = {FamilyName.CONSTANT_PRODUCT: 75_000, FamilyName.CONCENTRATED: 95_000}
 _LEG = 5_000  # one more call of a multicall
 _PROBE = 10**15  # of the native coin: little enough to move no price
 
 
-def units(legs: Sequence[Leg], families: dict[str, FamilyName]) -> int:
-    """Gas of a route; `families` by venue."""
-    hops = sum(_HOP[families[edge.venue]] for leg in legs for edge in leg.edges)
-    return TRANSACTION + hops + _LEG * (len(legs) - 1)
+def units(legs: Sequence[Leg]) -> int:
+    """Gas of a route."""
+    total = TRANSACTION + _LEG * (len(legs) - 1)
+    for leg in legs:
+        for edge in leg.edges:
+            total += edge.gas
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +48,5 @@ def worth(price: int, wrapped: str, token: str, graphs: Sequence[Graph]) -> Wort
     if token == wrapped:
         return Worth(price, 1)
     asked = Asked(wrapped, token, _PROBE, True)
-    found, _ = best_single(graphs, asked, lambda legs: 0, Failures())
+    found = best_single(graphs, asked, lambda legs: 0, Failures())
     return None if found is None else Worth(price * found.units_out, _PROBE)

@@ -32,10 +32,13 @@ class Markets(Protocol):
 class Edge:
     """A pool in one direction; looks its state up anew when that has changed."""
 
-    __slots__ = ("_curve", "_known", "_state", "hop", "market", "rate", "venue", "zero_in")
+    __slots__ = ("_curve", "_known", "_state", "gas", "hop", "market", "rate", "venue", "zero_in")
 
-    def __init__(self, venue: str, market: PoolMarket, zero_in: bool, known: Known) -> None:
+    def __init__(
+        self, venue: str, market: PoolMarket, zero_in: bool, known: Known, gas: int
+    ) -> None:
         self.venue = venue
+        self.gas = gas
         self.market = market
         self.zero_in = zero_in
         self.rate = 0
@@ -68,35 +71,35 @@ class Edge:
         self.rate = -(-((over * fee.kept) << SHIFT) // (under * fee.whole))
 
 
+Way = tuple[tuple[Edge, ...], ...]
+"""From one token to another: at each hop the pools to choose from."""
+
+
 @dataclass(frozen=True, slots=True)
-class Way:
-    """From one token to another: at each hop the pools to choose from."""
+class Rated:
+    """A way as it is now: at each hop those pools that can be traded, the best rate first; and the
+    best rate of the whole."""
 
-    steps: tuple[tuple[Edge, ...], ...]
-
-    @property
-    def rate(self) -> int:
-        """The best there is before anything is traded; 0 where there is no way."""
-        total = 1 << SHIFT
-        for edges in self.steps:
-            best = 0
-            for edge in edges:
-                edge.curve()
-                best = max(best, edge.rate)
-            total = -(-total * best >> SHIFT)
-        return total
+    rate: int
+    steps: Way
 
 
 class Graph:
-    """Follows what is added to `markets`; `known` tells a pool's state."""
+    """Follows what is added to `markets`; `known` tells a pool's state, and `version` is another
+    number whenever a state has changed. `gas` is what a hop takes."""
 
-    def __init__(self, venue: str, markets: Markets, known: Known) -> None:
+    def __init__(
+        self, venue: str, markets: Markets, known: Known, version: Callable[[], int], gas: int
+    ) -> None:
         self.venue = venue
         self._markets = markets
         self._known = known
+        self._version = version
+        self._gas = gas
         self._size = -1
         self._edges: dict[str, dict[str, tuple[Edge, ...]]] = {}
         self._ways: dict[tuple[str, str], tuple[Way, ...]] = {}
+        self._rated: dict[tuple[str, str], tuple[int, tuple[Rated, ...]]] = {}
 
     def ways(self, start: str, end: str) -> tuple[Way, ...]:
         """All ways between two tokens (addresses), the shortest first."""
@@ -110,6 +113,19 @@ class Graph:
             self._ways[start, end] = found
         return found
 
+    def rated(self, start: str, end: str) -> tuple[Rated, ...]:
+        """Those that can be gone, the best rate first, and of equal ones the shortest."""
+        version = self._version()
+        known = self._rated.get((start, end))
+        if known is not None and known[0] == version and len(self._markets) == self._size:
+            return known[1]
+        ways = (_rated(way) for way in self.ways(start, end))
+        found = tuple(sorted((way for way in ways if way.rate), key=_order))
+        if len(self._rated) >= _REMEMBERED:
+            self._rated.clear()
+        self._rated[start, end] = version, found
+        return found
+
     def hubs(self, most: int) -> list[str]:
         """The tokens with the most neighbours, those first."""
         if len(self._markets) != self._size:
@@ -120,11 +136,12 @@ class Graph:
     def _build(self) -> None:
         self._size = len(self._markets)
         self._ways.clear()
+        self._rated.clear()
         edges: dict[str, dict[str, tuple[Edge, ...]]] = {}
         for market in self._markets:
             token0, token1 = market.token0.address, market.token1.address
             for one, other, zero_in in ((token0, token1, True), (token1, token0, False)):
-                edge = Edge(self.venue, market, zero_in, self._known)
+                edge = Edge(self.venue, market, zero_in, self._known, self._gas)
                 to = edges.setdefault(one, {})
                 to[other] = (*to.get(other, ()), edge)
         self._edges = edges
@@ -133,7 +150,7 @@ class Graph:
         found = 0
         for hops in range(1, MAX_HOPS + 1):
             for tokens in self._paths((start,), end, hops):
-                yield Way(tuple(self._edges[one][other] for one, other in pairwise(tokens)))
+                yield tuple(self._edges[one][other] for one, other in pairwise(tokens))
                 found += 1
                 if found >= _MOST_WAYS:
                     return
@@ -149,3 +166,19 @@ class Graph:
         for token in sorted(neighbours, key=lambda token: -len(self._edges[token])):
             if token != end and token not in path:
                 yield from self._paths((*path, token), end, hops - 1)
+
+
+def _rated(way: Way) -> Rated:
+    total, steps = 1 << SHIFT, []
+    for edges in way:
+        usable = [edge for edge in edges if edge.curve() is not None]
+        usable.sort(key=lambda edge: edge.rate, reverse=True)
+        if not usable:
+            return Rated(0, ())
+        total = -(-total * usable[0].rate >> SHIFT)
+        steps.append(tuple(usable))
+    return Rated(total, tuple(steps))
+
+
+def _order(way: Rated) -> tuple[int, int]:
+    return -way.rate, len(way.steps)

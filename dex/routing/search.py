@@ -4,11 +4,11 @@ A larger *score* is better: what comes out less the gas, for exact in; for exact
 and the gas, both with a minus.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.errors import Reason, Refused
-from dex.routing.graph import SHIFT, Edge, Graph, Way
+from dex.routing.graph import SHIFT, Edge, Graph, Rated
 
 PARTS = 20  # of a split: twentieths
 MAX_LEGS = 4
@@ -79,7 +79,7 @@ def passed(edges: Sequence[Edge], units: int, exact_in: bool) -> Leg:
     return Leg(tuple(edges), units, amount) if exact_in else Leg(tuple(edges), amount, units)
 
 
-def through(way: Way, asked: Asked, failures: Failures) -> Leg | None:
+def through(way: Rated, asked: Asked, failures: Failures) -> Leg | None:
     """The best of a way's pools at each hop: what leaves one hop is what enters the next, and more
     of it is never worse there."""
     amount, chosen = asked.units, []
@@ -98,7 +98,7 @@ def _best_of(
     edges: tuple[Edge, ...], units: int, exact_in: bool, failures: Failures
 ) -> tuple[Edge, int] | None:
     found: tuple[Edge, int] | None = None
-    for edge in sorted(edges, key=_rate, reverse=True) if len(edges) > 1 else edges:
+    for edge in edges:  # the best rate first
         curve = edge.curve()
         if curve is None:
             continue
@@ -116,53 +116,77 @@ def _best_of(
     return found
 
 
-def _rate(edge: Edge) -> int:
-    edge.curve()
-    return edge.rate
-
-
 def best_single(
-    graphs: Iterable[Graph], asked: Asked, gas: GasValue, failures: Failures
-) -> tuple[Leg | None, int]:
-    """The best leg that takes all of it, None where there is none; and the best rate of any way,
-    0 where there is no way at all."""
-    rated = sorted(
-        (
-            (rate, -len(way.steps), place, way)
-            for place, way in enumerate(
-                way for graph in graphs for way in graph.ways(asked.token_in, asked.token_out)
-            )
-            if (rate := way.rate) > 0
-        ),
-        reverse=True,
-    )
+    graphs: Sequence[Graph], asked: Asked, gas: GasValue, failures: Failures
+) -> Leg | None:
+    """The best leg that takes all of it; None where there is none."""
     best: Leg | None = None
     score = 0
-    for rate, _, _, way in rated:
-        if best is not None and asked.ideal(rate) <= score:
-            break
-        leg = through(way, asked, failures)
-        if leg is None:
-            continue
-        reached = asked.score([leg], gas([leg]))
-        if best is None or reached > score:
-            best, score = leg, reached
-    return best, rated[0][0] if rated else 0
+    for graph in graphs:
+        for way in graph.rated(asked.token_in, asked.token_out):
+            if best is not None and asked.ideal(way.rate) <= score:
+                break  # nor can those behind it be better
+            leg = through(way, asked, failures)
+            if leg is None:
+                continue
+            reached = asked.score((leg,), gas((leg,)))
+            if best is None or reached > score:
+                best, score = leg, reached
+    return best
 
 
-def may_pay(asked: Asked, single: Leg | None, rate: int, gas: GasValue) -> bool:
+def best_rate(graphs: Sequence[Graph], asked: Asked) -> int:
+    """Of any way; 0 where there is none."""
+    rated = (graph.rated(asked.token_in, asked.token_out) for graph in graphs)
+    return max((ways[0].rate for ways in rated if ways), default=0)
+
+
+def may_pay(
+    graphs: Sequence[Graph], asked: Asked, single: Leg | None, rate: int, gas: GasValue
+) -> bool:
     """Whether a split could be better than a single way: not where the whole price impact is less
-    than what another leg costs."""
+    than what another leg costs, and not where the last part of the amount brings more by the single
+    way than any part could by another."""
     if single is None:
-        return rate > 0
-    gain = asked.ideal(rate) - asked.score([single], 0)
+        return True
+    gain = asked.ideal(rate) - asked.score((single,), 0)
     gross = single.units_out if asked.exact_in else single.units_in
-    least = max(gas([single, single]) - gas([single]), gross // _LEAST_GAIN)
-    return gain > least
+    if gain <= gross // _LEAST_GAIN or gain <= gas((single, single)) - gas((single,)):
+        return False
+    fewer = asked.units * (PARTS - 1) // PARTS
+    other = _other_rate(graphs, asked, single)
+    if not fewer or not other:
+        return False
+    try:
+        rest = passed(single.edges, fewer, asked.exact_in)
+    except Refused:
+        return True  # so little of it that nothing comes out
+    part = Asked(asked.token_in, asked.token_out, asked.units - fewer, asked.exact_in)
+    return part.ideal(other) > asked.score((single,), 0) - asked.score((rest,), 0)
+
+
+def _other_rate(graphs: Sequence[Graph], asked: Asked, single: Leg) -> int:
+    """The best rate of a way that shares no pool with a leg; 0 where there is none."""
+    used = {edge.market.address for edge in single.edges}
+    best = 0
+    for graph in graphs:
+        for way in graph.rated(asked.token_in, asked.token_out):
+            if way.rate <= best:
+                break
+            best = max(best, _rate_without(way, used))
+    return best
+
+
+def _rate_without(way: Rated, used: set[str]) -> int:
+    total = 1 << SHIFT
+    for edges in way.steps:
+        rate = next((edge.rate for edge in edges if edge.market.address not in used), 0)
+        total = -(-total * rate >> SHIFT)
+    return total
 
 
 def split(
-    graphs: Iterable[Graph], asked: Asked, gas: GasValue, failures: Failures
+    graphs: Sequence[Graph], asked: Asked, gas: GasValue, failures: Failures
 ) -> list[Leg] | None:
     """The best over two legs and more; None where there are not two ways."""
     tracks = _tracks(graphs, asked, failures)
@@ -207,20 +231,22 @@ class _Track:
         return after - before if self._asked.exact_in else before - after
 
 
-def _tracks(graphs: Iterable[Graph], asked: Asked, failures: Failures) -> list[_Track]:
+def _tracks(graphs: Sequence[Graph], asked: Asked, failures: Failures) -> list[_Track]:
     """Ways that share no pool, the best first, by what they bring for one part."""
     if asked.units < PARTS:
         return []
     part = Asked(asked.token_in, asked.token_out, asked.units // PARTS, asked.exact_in)
-    ways = [way for graph in graphs for way in graph.ways(asked.token_in, asked.token_out)]
     legs: list[Leg] = []
-    for way in ways:
-        # Side by side, each pool of two tokens is a way of its own.
-        options = [Way(((edge,),)) for edge in way.steps[0]] if len(way.steps) == 1 else [way]
-        for option in options:
-            leg = through(option, part, failures)
-            if leg is not None:
-                legs.append(leg)
+    for graph in graphs:
+        for way in graph.rated(asked.token_in, asked.token_out):
+            # Side by side, each pool of two tokens is a way of its own.
+            options = [way]
+            if len(way.steps) == 1:
+                options = [Rated(edge.rate, ((edge,),)) for edge in way.steps[0]]
+            for option in options:
+                leg = through(option, part, failures)
+                if leg is not None:
+                    legs.append(leg)
     legs.sort(key=lambda leg: -part.score([leg], 0))
     tracks: list[_Track] = []
     used: set[str] = set()

@@ -122,6 +122,8 @@ async def test_pools_that_do_not_exist_and_chains_that_do_not_answer_are_told_ap
             with pytest.raises(Refused) as refused:
                 await world.uniswap.pool("0x123")
             assert refused.value.reason is Reason.FIELD_INVALID
+            await node.mine()  # what a block had is known; the next is asked
+            await world.synced(world.uniswap)
             between.status = 503
             with pytest.raises(CambistError) as failed:
                 await world.uniswap.quote(wbtc, wavax, 10**8, True, HALF_PERCENT)
