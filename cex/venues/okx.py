@@ -154,12 +154,12 @@ class RawKey(Wire):
     perm: str | None = None
     ip: str | None = None
 
-class Argument(Wire):
+class Argument(Wire, gc=False):
     channel: str
     instId: str = ""
     instType: str = ""
 
-class BookFrame(Wire):
+class BookFrame(Wire, gc=False):
     """There are many a second: decoded at one go."""
 
     arg: Argument
