@@ -84,7 +84,8 @@ class Observer:
 
     async def _without_receipt(self, unknown: Sequence[Transaction], head: int) -> list[Look]:
         # Never the newest block: a node may show its state a moment before its receipts.
-        depth_block = quantity(max(head - max(self._depth, 1), 0))
+        deep = max(self._depth, 1)
+        depth_block = quantity(max(head - deep, 0))
         questions: list[tuple[str, list[Any]]] = []
         for one in unknown:
             questions += [
@@ -96,7 +97,7 @@ class Observer:
         looks = []
         for index, one in enumerate(unknown):
             found, count, block = answers[index * 3 : index * 3 + 3]
-            used = one.block is None and await self._is_replaced(one, count)
+            used = one.block is None and head >= deep and await self._is_replaced(one, count)
             seen = Observation(
                 head,
                 in_pool=isinstance(found, dict),
