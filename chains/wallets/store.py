@@ -92,8 +92,8 @@ class WalletStore:
         self._opened = {}
 
     def add_remote(self, remote: RemoteSigner) -> None:
-        """Lists the wallets of a signer elsewhere beside the store's; they need no unlocking. A name
-        or an address that the store has itself is the store's."""
+        """Lists the wallets of a signer elsewhere beside the store's; they need no unlocking. A
+        name or an address that the store has itself is the store's."""
         self._remotes.append(remote)
 
     # --- wallets ------------------------------------------------------------------------------

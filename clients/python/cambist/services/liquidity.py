@@ -30,8 +30,8 @@ class Liquidity(Service):
     """Liquidity positions: opening, changing, collecting, closing.
 
     `pool` is an address or our id of its market, `position` what `list_liquidity_positions` calls
-    `id`. Amounts are in whole tokens, of base and quote; `price_range` is for concentrated liquidity,
-    quote a base unit, and None is every price. Transactions are sent and not final yet.
+    `id`. Amounts are in whole tokens, of base and quote; `price_range` is for concentrated
+    liquidity, quote a base unit, and None is every price. Transactions are sent and not final yet.
     """
 
     def __init__(self, rpc: Rpc) -> None:
