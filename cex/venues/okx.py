@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 from zlib import crc32
 
@@ -560,12 +561,14 @@ def write_order(word: str, command: Any, params: Any, session: Session) -> Outgo
 
 def checksum(book: Any, size: Decimal | None = None) -> int:
     """Signed CRC-32 of the 25 best levels, bids and asks by turns; `size` is a contract's."""
-    rows = [
-        list(zip(prices, amounts if size is None else [
-            text(Decimal(amount) / size) for amount in amounts], strict=True))
+    (bids, sold), (asks, bought) = [
+        (prices, amounts if size is None else [text(Decimal(amount) / size) for amount in amounts])
         for prices, amounts in book.snapshot(25)]
-    turns = [part for i in range(25) for side in rows for row in side[i:i + 1] for part in row]
-    value = crc32(":".join(turns).encode())
+    both = min(len(bids), len(asks))
+    turns = chain.from_iterable(zip(bids, sold, asks, bought, strict=False))
+    rest = chain.from_iterable(zip(
+        (*bids[both:], *asks[both:]), (*sold[both:], *bought[both:]), strict=True))
+    value = crc32(":".join((*turns, *rest)).encode())
     return value - (value >> 31 << 32)
 
 def read_books(payload: BookFrame, instrument: Instrument, received: int) -> Iterable[BookMessage]:
