@@ -37,7 +37,14 @@ from cambist.types.liquidity import LiquidityPosition, PriceRange
 from cambist.types.market import BookState, Candle, EventKind, Funding, Ticker, Trade
 from cambist.types.risk import HaltMode, HaltRecord, Lease, RiskLimit, Scope
 from cambist.types.sandbox import Fault, FaultKind
-from cambist.types.swaps import Pool, Quote, RequiredApproval, SwapMode
+from cambist.types.swaps import (
+    Pool,
+    Quote,
+    RequiredApproval,
+    SwapHop,
+    SwapLeg,
+    SwapMode,
+)
 from cambist.types.system import Component, Condition, DaemonState, Health, Info, Limits, Status
 from cambist.types.trading import (
     Fill,
@@ -120,6 +127,8 @@ __all__ = [
     "Side",
     "Standing",
     "Status",
+    "SwapHop",
+    "SwapLeg",
     "SwapMode",
     "Ticker",
     "TimeInForce",

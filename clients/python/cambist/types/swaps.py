@@ -37,6 +37,29 @@ class RequiredApproval:
 
 
 @dataclass(frozen=True, slots=True)
+class SwapHop:
+    """A pool on the way of a swap."""
+
+    venue: str  # The pool's venue.
+    pool: str  # The pool's address.
+    token_in: str  # What goes in, by address; the wrapped token for the native coin.
+    token_out: str  # What comes out, by address; the wrapped token for the native coin.
+    fee: Decimal  # The pool's fee, as a fraction.
+
+
+@dataclass(frozen=True, slots=True)
+class SwapLeg:
+    """A part of a swap that goes its own way. All parts are one transaction."""
+
+    share: Decimal  # How much of the fixed amount it is, as a fraction.
+    amount_in: TokenAmount  # What goes in.
+    amount_out: TokenAmount  # What comes out.
+    # The least that comes out of it (exact in) or the most that goes into it (exact out).
+    guaranteed: TokenAmount
+    hops: tuple[SwapHop, ...]  # The pools, in the order in which they are passed.
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """What a swap would give at a block."""
 
@@ -57,3 +80,8 @@ class Quote:
     # What the wallet must approve first; absent when nothing, or when no wallet was named.
     required_approval: RequiredApproval | None
     plan: str  # The plan in words.
+    legs: tuple[SwapLeg, ...]  # The parts, each with its way.
+    executor: str  # The venue whose router executes it.
+    gas: int  # An estimate of the gas that it takes.
+    # What that gas is worth now: in the token that comes out (exact in) or goes in (exact out).
+    gas_cost: TokenAmount | None
