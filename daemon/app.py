@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -53,6 +54,7 @@ from daemon.accounts.roster import Roster, paper_maker
 from daemon.approvals import Approvals
 from daemon.config import ConfigError, Settings, load
 from daemon.config.model import home
+from daemon.earlier import sent_before
 from daemon.journal import Journal, SqliteStore
 from daemon.lifecycle import Component, Lifecycle
 from daemon.listeners import Listeners
@@ -276,6 +278,7 @@ class Daemon:
                 self._journal.intents.run,
                 *await self._watched(),
                 pace,
+                partial(sent_before, self._journal.transactions),
             ),
             services,
             pace,

@@ -8,7 +8,9 @@ What a handler's end means:
 - it returns: the answer, for good;
 - Rejected: the answer too, an error, for good;
 - Refused: nothing left the process; the id is forgotten and may be tried again;
-- anything else: not known; the same request runs the handler again.
+- anything else: not known; the same request runs the handler again. So does a Refused of a request
+  that was begun before, if its reason is of a kind that stands in the way of looking (the keys are
+  locked, the account is not open): then "nothing was sent" is more than anybody knows.
 
 So a handler may run again for a request whose effect is there already, after a crash above all: it
 looks for the effect by the request id first, and makes it only where there is proof of none.
@@ -18,6 +20,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +28,7 @@ import msgspec
 import structlog
 
 from core.clock import SECOND
-from core.errors import CambistError, Reason, Refused, Rejected
+from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
 from daemon.journal.store import IntentGone, IntentRow, IntentsBefore
 from daemon.journal.values import pack, unpack
 
@@ -39,6 +42,24 @@ _PRUNE_EVERY = 3600
 _REMEMBERED = 4096  # answers in memory
 _LARGEST = 65_536  # bytes of an answer that is kept in memory
 _log = structlog.get_logger("intents")
+
+# Whether the request that is being handled was begun before, so that it may have its effect.
+RESUMED: ContextVar[bool] = ContextVar("resumed", default=False)
+# What keeps a handler from looking whether there is an effect.
+_IN_THE_WAY = frozenset(
+    {
+        Reason.SECRETS_LOCKED,
+        Reason.WALLETS_LOCKED,
+        Reason.STARTING_UP,
+        Reason.SHUTTING_DOWN,
+        Reason.JOURNAL_UNAVAILABLE,
+        Reason.ACCOUNT_NOT_FOUND,
+        Reason.VENUE_NOT_FOUND,
+        Reason.NETWORK_NOT_FOUND,
+        Reason.VENUE_UNAVAILABLE,
+        Reason.NODE_UNAVAILABLE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +165,7 @@ class Intents:
                 self._remember(known)
                 return _answer(known)
         resume = known is not None
+        RESUMED.set(resume)  # in this request's own task
         now = self._journal.clock.now()
         if not resume:
             begun = IntentRow(request_id, method, digest, "begun", b"", now)
@@ -153,9 +175,12 @@ class Intents:
             self._remember(begun)
         try:
             done = IntentRow(request_id, method, digest, "done", await handler(), now)
-        except Refused:
-            if not resume:  # of a request begun before, something may have left the process
+        except Refused as error:
+            if not resume:
                 self._forget(request_id)
+            elif error.reason in _IN_THE_WAY:  # something may have left the process
+                words = error.message, error.metadata, error.retry_after
+                raise Unconfirmed(error.reason, *words) from error
             raise
         except Rejected as error:
             failure = pack(_Failure(error.reason.value, error.message, error.metadata))

@@ -25,6 +25,7 @@ from core.errors import CambistError, Reason, Refused
 from daemon.access.caller import CALLER
 from daemon.access.guard import HEADER, Guard
 from daemon.access.scopes import SCOPES, Concern
+from daemon.journal.intents import RESUMED
 from daemon.observe.traces import NoTraces, Tracer
 from daemon.rpc.errors import status
 from daemon.rpc.pace import Pace
@@ -50,6 +51,8 @@ HARMLESS = frozenset({"orders:cancel", "risk:halt"})
 
 Handler = Callable[[Any], Awaitable[Message]]
 Intents = Callable[[str, str, bytes, Callable[[], Awaitable[bytes]], bool], Awaitable[bytes]]
+# The transaction of a request id, if one was signed; whether an approval counts.
+SentBefore = Callable[[str, bool], Awaitable[Message | None]]
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
@@ -96,6 +99,8 @@ class Method:
     always: bool
     streams: bool
     request: type[Message]
+    response: type[Message]
+    sends: bool  # a transaction, which the response has
     concern: Concern
 
     @classmethod
@@ -110,6 +115,8 @@ class Method:
             always=access.always,
             streams=descriptor.server_streaming,
             request=GetMessageClass(descriptor.input_type),
+            response=GetMessageClass(descriptor.output_type),
+            sends=access.mutation and "transaction" in descriptor.output_type.fields_by_name,
             concern=Concern.of(
                 descriptor.input_type,
                 tuple(scope for scope in SCOPES if scope in access.scopes),
@@ -139,7 +146,9 @@ class Dispatcher:
         metrics: Counts | None = None,
         tracer: Tracer | None = None,
         pace: Pace | None = None,
+        sent_before: SentBefore | None = None,
     ) -> None:
+        self._sent_before = sent_before
         self._pace = pace or Pace(0)
         self._metrics = metrics or NotCounted()
         self._tracer = tracer or NoTraces()
@@ -200,7 +209,7 @@ class Dispatcher:
 
         async def effect() -> bytes:
             nonlocal told
-            told = await handler(request)
+            told = await self._told_before(method, request) or await handler(request)
             return without_secrets(told).SerializeToString()
 
         if getattr(request, "dry_run", False):
@@ -209,6 +218,18 @@ class Dispatcher:
         harmless = method.permission in HARMLESS
         kept = await self._intents(method.path, request.request_id, body, effect, harmless)
         return kept if told is None else told.SerializeToString()
+
+    async def _told_before(self, method: Method, request: Any) -> Message | None:
+        """The answer to a request that was begun before and has its transaction: whatever its
+        handler would refuse by now, a quote that is forgotten or a halt, it was sent."""
+        if self._sent_before is None or not (method.sends and RESUMED.get()):
+            return None
+        found = await self._sent_before(request.request_id, method.name == "Approve")
+        if found is None:
+            return None
+        answer: Any = method.response()
+        answer.transaction.CopyFrom(found)
+        return answer  # type: ignore[no-any-return]
 
     def _stream(
         self, method: Method, handler: Callable[[Any], AsyncIterator[bytes | Message]] | None

@@ -16,9 +16,12 @@ READY_SECONDS = 60
 
 
 class RunningDaemon:
-    """A daemon in a data directory. `arguments` go to `cambistd run`."""
+    """A daemon in a data directory. `arguments` go to `cambistd run`, or that of another module."""
 
-    def __init__(self, data_dir: Path, arguments: Sequence[str]) -> None:
+    def __init__(
+        self, data_dir: Path, arguments: Sequence[str], module: str = "daemon.cli.cambistd"
+    ) -> None:
+        self._module = module
         self.data_dir = data_dir
         self.log = data_dir.parent / f"{data_dir.name}.log"
         self._arguments = arguments
@@ -45,7 +48,7 @@ class RunningDaemon:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "daemon.cli.cambistd",
+                self._module,
                 "run",
                 "--data-dir",
                 str(self.data_dir),
@@ -88,6 +91,11 @@ class RunningDaemon:
         self._process.kill()
         await self._process.wait()
 
+    async def gone(self) -> None:
+        """Returns when the process has ended, by whatever."""
+        assert self._process is not None
+        await self._process.wait()
+
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
         process = self._process
@@ -112,10 +120,12 @@ class RunningDaemon:
 
 
 @asynccontextmanager
-async def running_daemon(directory: Path, *arguments: str) -> AsyncIterator[RunningDaemon]:
+async def running_daemon(
+    directory: Path, *arguments: str, module: str = "daemon.cli.cambistd"
+) -> AsyncIterator[RunningDaemon]:
     """A daemon for the length of a test; by default the sandbox without local chains."""
     await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
-    daemon = RunningDaemon(directory / "d", arguments or sandbox_arguments(directory))
+    daemon = RunningDaemon(directory / "d", arguments or sandbox_arguments(directory), module)
     try:
         await daemon.start()
         yield daemon

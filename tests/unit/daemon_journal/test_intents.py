@@ -243,3 +243,24 @@ async def test_memory_is_bounded(reopen: Opener, monkeypatch: pytest.MonkeyPatch
     assert len(journal.intents._answers) == 10
     assert await journal.intents.run("Place", "r0", b"body", effect) == b"answer"
     assert effect.runs == 50
+
+
+async def test_what_stands_in_the_way_of_looking_is_no_proof_that_nothing_was_sent(
+    reopen: Opener,
+) -> None:
+    """A request was sent, the daemon died, and after its restart the keys are locked."""
+    journal = await reopen()
+    locked = Refused(Reason.SECRETS_LOCKED, "unlock", {"account": "main"})
+    halted = Refused(Reason.HALTED, "halted")
+    effect = Effect(Unconfirmed(Reason.OUTCOME_UNKNOWN, "dead"), locked, halted, b"first")
+    with pytest.raises(Unconfirmed):
+        await journal.intents.run("Place", "r1", b"body", effect)
+    journal = await reopen()
+    with pytest.raises(Unconfirmed) as caught:
+        await journal.intents.run("Place", "r1", b"body", effect)
+    assert (caught.value.reason, caught.value.metadata) == (locked.reason, locked.metadata)
+    with pytest.raises(Refused):  # decided by one who has looked
+        await journal.intents.run("Place", "r1", b"body", effect)
+    assert await journal.intents.run("Place", "r1", b"body", effect) == b"first"
+    with pytest.raises(Refused):  # one that was never begun
+        await journal.intents.run("Place", "r2", b"body", Effect(locked))
