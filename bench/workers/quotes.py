@@ -8,6 +8,7 @@ they got and each one's time in us. With one caller that is a quote's time.
 import asyncio
 import sys
 import time
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -40,7 +41,7 @@ async def main(socket: str, callers: int, venue: str) -> None:
     """Answers one line a round."""
     made = requests(venue)
     async with grpc.aio.insecure_channel(socket) as channel:
-        ask = channel.unary_unary(_METHOD)
+        ask: Any = channel.unary_unary(_METHOD)
         first = pb.GetQuoteResponse.FromString(await ask(made[0]))
         say({"plan": first.quote.plan})
         ears = await Ears().open()

@@ -67,7 +67,7 @@ def main(url: str, router_address: str, weth: str, usdc: str) -> None:
     number = 0
     for line in sys.stdin:
         what, amount = line.split()
-        times = []
+        times: list[float] = []
         until = time.perf_counter() + float(amount)  # float: seconds
         while time.perf_counter() < until if what == "quotes" else len(times) < int(amount):
             number += 1
