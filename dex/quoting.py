@@ -1,7 +1,7 @@
 """Quotes: what may be asked for, what a price is, how long a quote is good for. Pure."""
 
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 from core.errors import Reason, Refused
 from core.swaps import Quote
@@ -55,8 +55,12 @@ def validity(block_time: int) -> int:
 
 def price(over: int, under: int, shift: int) -> Decimal:
     """`over` / `under` * 10 ** shift, cut to 36 decimals: exact amounts stand beside it."""
-    exact = (Decimal(over) / Decimal(under)).scaleb(shift)
-    return exact.quantize(Decimal(1).scaleb(-_PRICE_DIGITS), ROUND_DOWN)
+    places = _PRICE_DIGITS + shift
+    if places < 0:
+        under *= int(10**-places)
+    else:
+        over *= int(10**places)
+    return Decimal(over // under).scaleb(-_PRICE_DIGITS)
 
 
 def check_fresh(quote: Quote, now: int) -> None:

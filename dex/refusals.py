@@ -1,7 +1,6 @@
 """Refusals with the metadata that the contract promises for their reasons."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from core.errors import Reason, Refused
 
@@ -11,11 +10,22 @@ def invalid(field: str, value: object, message: str) -> Refused:
     return Refused(Reason.FIELD_INVALID, message, {"field": field, "value": str(value)[:80]})
 
 
-@contextmanager
-def of_venue(venue: str) -> Iterator[None]:
+class of_venue:  # noqa: N801  used as a statement
     """Names the venue in refusals of pure functions, which do not know it."""
-    try:
-        yield
-    except Refused as refusal:
-        refusal.metadata.setdefault("venue", venue)
-        raise
+
+    __slots__ = ("_venue",)
+
+    def __init__(self, venue: str) -> None:
+        self._venue = venue
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Refused):
+            error.metadata.setdefault("venue", self._venue)

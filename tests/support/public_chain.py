@@ -6,9 +6,12 @@ is then put where it belongs, with its own address, where it knows it, replaced.
 stored is stored again.
 """
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+
+import pytest
 
 from chains.evm import erc20, multicall
 from chains.evm.abi import address_word, selector, uint_word
@@ -18,6 +21,7 @@ from chains.localnet import packages, plan_v3
 from chains.localnet.deployment import V3Deployment
 from chains.localnet.plan_v3 import Position, V3Pool
 from chains.networks import NETWORKS
+from core.ports import NetworkInfo
 from core.tokens import Token
 from dex.spec import PoolVenueSpec
 from dex.venue import PoolVenue
@@ -25,6 +29,16 @@ from dex.venues import SPECS
 from tests.support.evm import BOB, Anvil, MemoryLog, anvil, installed, network, until
 from tests.support.pools import FOR_EVER, OffsetClock
 
+# Factory and router of Pangolin's first release, and of Trader Joe V1, as they were deployed.
+_PANGOLIN = "pangolin-first/artifacts/contracts"
+_JOE = "@traderjoe-xyz/core/deployments/avalanche"
+AVALANCHE_ARTIFACTS = (
+    (
+        f"{_PANGOLIN}/pangolin-core/PangolinFactory.sol/PangolinFactory.json",
+        f"{_PANGOLIN}/pangolin-periphery/PangolinRouter.sol/PangolinRouter.json",
+    ),
+    (f"{_JOE}/JoeFactory.json", f"{_JOE}/JoeRouter02.json"),
+)
 OWNER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"  # anvil's first account
 ETHER = 10**18
 GAS = quantity(8_000_000)
@@ -63,6 +77,13 @@ class Builder:
 
     def code(self, name: str) -> bytes:
         return packages.creation_code(self.found, name)
+
+    def published(self, path: str) -> bytes:
+        """The creation code of a package that only tests want; skips the test where it is not."""
+        place = self.found.node_modules / path
+        if not place.is_file():
+            pytest.skip(f"npm installed no {path}: run `make setup` in the checkout")
+        return unhex(json.loads(place.read_text())["bytecode"])
 
     async def call(self, to: str, data: bytes, value: int = 0, sender: str = OWNER) -> None:
         wire = {"from": sender, "to": to, "data": hexadecimal(data), "gas": GAS}
@@ -194,6 +215,48 @@ def _short(text: str) -> bytes:
 
 
 @asynccontextmanager
+async def built(info: NetworkInfo, tokens: dict[str, Token]) -> AsyncIterator[Builder]:
+    """A node of a network's chain id, with tokens where they belong, and plenty of them in two
+    wallets. The first of `tokens` is the wrapped coin."""
+    async with anvil(chain_id=info.chain_id) as node:
+        build = Builder(node)
+        code = packages.sandbox_code("SandboxMulticall", "runtime")
+        await node.rpc.call("anvil_setCode", [multicall.ADDRESS, hexadecimal(code)])
+        wrapped, *others = tokens.values()
+        await build.wrapped(wrapped)
+        for token in others:
+            await build.token(token)
+            for owner in (OWNER, BOB):
+                units = 10**9 * int(10**token.decimals)
+                data = selector("mint(address,uint256)") + address_word(owner) + uint_word(units)
+                await build.call(token.address, data)
+        for owner in (OWNER, BOB):
+            await build.call(wrapped.address, erc20.deposit(), 2_000 * ETHER, owner)
+        yield build
+
+
+@asynccontextmanager
+async def connected(
+    node: Anvil, info: NetworkInfo, tokens: dict[str, Token], ids: Sequence[str]
+) -> AsyncIterator[PublicWorld]:
+    """Our network and the venues of the shipped tables on it, started and synced."""
+    log = MemoryLog()
+    async with network([node.url, node.websocket], log, info=info) as net:
+        clock = OffsetClock()
+        venues = {id: PoolVenue(SPECS[id], net, list(tokens.values()), clock) for id in ids}
+        world = PublicWorld(node, net, log, tokens, venues)
+        for venue in venues.values():
+            await venue.start()
+        try:
+            for venue in venues.values():
+                await world.synced(venue)
+            yield world
+        finally:
+            for venue in venues.values():
+                await venue.stop()
+
+
+@asynccontextmanager
 async def ethereum() -> AsyncIterator[PublicWorld]:
     """Chain id 1, with Uniswap V2, Uniswap V3 and PancakeSwap V3 where their tables say."""
     ids = "uniswap_v2@ethereum", "uniswap_v3@ethereum", "pancakeswap_v3@ethereum"
@@ -201,47 +264,49 @@ async def ethereum() -> AsyncIterator[PublicWorld]:
     assert info.wrapped is not None
     tokens = {
         "WETH": replace(info.wrapped, name="Wrapped Ether"),
-        "USDC": _token("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "USDC", 6),
-        "DAI": _token("0x6B175474E89094C44Da98b954EedeAC495271d0F", "DAI", 18),
+        "USDC": _token("ethereum", "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "USDC", 6),
+        "DAI": _token("ethereum", "0x6B175474E89094C44Da98b954EedeAC495271d0F", "DAI", 18),
     }
-    async with anvil(chain_id=1) as node:
-        build = Builder(node)
-        code = packages.sandbox_code("SandboxMulticall", "runtime")
-        await node.rpc.call("anvil_setCode", [multicall.ADDRESS, hexadecimal(code)])
-        await build.wrapped(tokens["WETH"])
-        for symbol in ("USDC", "DAI"):
-            await build.token(tokens[symbol])
-            for owner in (OWNER, BOB):
-                units = 10**9 * int(10 ** tokens[symbol].decimals)
-                data = selector("mint(address,uint256)") + address_word(owner) + uint_word(units)
-                await build.call(tokens[symbol].address, data)
-        for owner in (OWNER, BOB):
-            await build.call(tokens["WETH"].address, erc20.deposit(), 2_000 * ETHER, owner)
-        specs = {id: SPECS[id] for id in ids}
+    async with built(info, tokens) as build:
         weth = tokens["WETH"].address
-        v2 = specs[ids[0]]
+        v2, v3, cake = (SPECS[id] for id in ids)
         await build.uniswap_v2(v2, weth)
-        await build.uniswap_v3(specs[ids[1]], v2.deployment.factory, weth)
-        await build.pancakeswap_v3(specs[ids[2]], weth)
+        await build.uniswap_v3(v3, v2.deployment.factory, weth)
+        await build.pancakeswap_v3(cake, weth)
         sides = (tokens["WETH"], 100 * ETHER), (tokens["USDC"], 300_000 * 10**6)
         await build.fill_v2(v2, *sides)
-        await build.fill_v3(specs[ids[1]], tokens, V3_POOLS)
-        await build.fill_v3(specs[ids[2]], tokens, V3_POOLS[:1])
-        log = MemoryLog()
-        async with network([node.url, node.websocket], log, info=info) as net:
-            clock = OffsetClock()
-            venues = {id: PoolVenue(specs[id], net, list(tokens.values()), clock) for id in ids}
-            world = PublicWorld(node, net, log, tokens, venues)
-            for venue in venues.values():
-                await venue.start()
-            try:
-                for venue in venues.values():
-                    await world.synced(venue)
-                yield world
-            finally:
-                for venue in venues.values():
-                    await venue.stop()
+        await build.fill_v3(v3, tokens, V3_POOLS)
+        await build.fill_v3(cake, tokens, V3_POOLS[:1])
+        async with connected(build.node, info, tokens, ids) as world:
+            yield world
 
 
-def _token(address: str, symbol: str, decimals: int) -> Token:
-    return Token("ethereum", address, symbol, decimals, symbol)
+@asynccontextmanager
+async def avalanche() -> AsyncIterator[PublicWorld]:
+    """Chain id 43114, with Pangolin and Trader Joe V1 where their tables say: the bytecode that
+    they have there, whose pairs have the tables' init code hashes."""
+    ids = "pangolin@avalanche", "trader_joe@avalanche"
+    info = replace(NETWORKS["avalanche"].info, finality_depth=0)
+    assert info.wrapped is not None
+    tokens = {
+        "WAVAX": replace(info.wrapped, name="Wrapped AVAX"),
+        "USDC": _token("avalanche", "0xB97EF9Ef8734C71904D8002F8b6Bc66Dd9c48a6E", "USDC", 6),
+        "PNG": _token("avalanche", "0x60781C2586D68229fde47564546784ab3fACA982", "PNG", 18),
+    }
+    async with built(info, tokens) as build:
+        wavax = tokens["WAVAX"].address
+        for id, (factory, router) in zip(ids, AVALANCHE_ARTIFACTS, strict=True):
+            there = SPECS[id].deployment
+            await build.place(build.published(factory) + address_word(OWNER), there.factory)
+            both = address_word(there.factory) + address_word(wavax)
+            await build.place(build.published(router) + both, there.router)
+            sides = (tokens["WAVAX"], 500 * ETHER), (tokens["USDC"], 15_000 * 10**6)
+            await build.fill_v2(SPECS[id], *sides)
+        sides = (tokens["WAVAX"], 500 * ETHER), (tokens["PNG"], 100_000 * ETHER)
+        await build.fill_v2(SPECS[ids[0]], *sides)
+        async with connected(build.node, info, tokens, ids) as world:
+            yield world
+
+
+def _token(network: str, address: str, symbol: str, decimals: int) -> Token:
+    return Token(network, address, symbol, decimals, symbol)

@@ -13,9 +13,10 @@ from core.ports import FeeOptions
 from dex.account import PoolAccount
 from dex.families import concentrated_abi as abi
 from dex.families.curve import Curve
+from dex.router import RouterVenue
 from tests.support.evm import BOB, until
 from tests.support.pools import Told
-from tests.support.public_chain import ETHER, PublicWorld, ethereum
+from tests.support.public_chain import ETHER, PublicWorld, avalanche, ethereum
 
 pytestmark = pytest.mark.evm
 
@@ -38,7 +39,7 @@ async def quotes_equal(world: PublicWorld, id: str, pool: str, sizes: list[int])
             if refused.reason is not Reason.FIELD_INVALID:
                 raise
             ours.append(0)  # so little that nothing comes out
-        if id == V2:
+        if not venue.spec.deployment.quoter:
             name = "getAmountOut" if exact_in else "getAmountIn"
             reserves = (state.reserve0, state.reserve1)[:: 1 if zero_in else -1]
             data = selector(f"{name}(uint256,uint256,uint256)")
@@ -95,5 +96,59 @@ async def test_swaps_through_the_routers_of_the_tables(id: str) -> None:
                 details = told.fills[-1].details
                 assert int(details["units_in"]) == quote.units_in
                 assert int(details["units_out"]) == quote.units_out
+        finally:
+            await account.stop()
+
+
+async def test_pangolin_and_trader_joe_on_avalanche() -> None:
+    randomness = random.Random(2)
+    async with avalanche() as world:
+        pangolin, joe = world.venues.values()
+        known = pangolin.instruments["WAVAX-USDC"].venue_symbol
+        assert known == "0x0e0100Ab771E9288e0Aa97e11557E6654C3a9665"
+        assert joe.instruments["WAVAX-USDC"].venue_symbol == (
+            "0xf4003F4efBE8691B60249E6afbD307aBE7758adb"
+        )
+        sizes = [randomness.randrange(10**5, 10**10) for _ in range(20)]
+        native, usdc, png = world.net.info.native, world.tokens["USDC"], world.tokens["PNG"]
+        for id, venue in world.venues.items():
+            await quotes_equal(world, id, "WAVAX-USDC", sizes)
+            account = PoolAccount("bob", venue, BOB, world.log, confirmations=1)
+            await account.start(told := Told())
+            try:
+                for number, (give, take, units, exact_in) in enumerate(
+                    ((native, usdc, ETHER, True), (usdc, native, ETHER // 10, False))
+                ):
+                    await world.synced(venue)
+                    quote = await venue.quote(give, take, units, exact_in, Decimal("0.01"))
+                    await venue.swap(quote, BOB, f"{id}-{number}", 0, FeeOptions())
+                    await until(lambda n=number, told=told: len(told.fills) == n + 1)  # type: ignore[misc]
+                    details = told.fills[-1].details
+                    assert int(details["units_in"]) == quote.units_in
+                    assert int(details["units_out"]) == quote.units_out
+            finally:
+                await account.stop()
+        for venue in world.venues.values():
+            await world.synced(venue)
+        router = RouterVenue(world.net, list(world.venues.values()), pangolin.clock)
+        best = await router.quote(usdc, png, 10**8, True, Decimal("0.01"))
+        assert (best.executor, len(best.pools)) == ("pangolin@avalanche", 2)
+
+
+async def test_v2_and_v3_of_ethereum_in_one_transaction() -> None:
+    """By the router of the table, at its address."""
+    async with ethereum() as world:
+        venues = list(world.venues.values())
+        router = RouterVenue(world.net, venues, venues[0].clock)
+        native, usdc = world.net.info.native, world.tokens["USDC"]
+        told = Told()
+        account = PoolAccount("bob", world.venues[V3], BOB, world.log, confirmations=1)
+        await account.start(told)
+        try:
+            quote = await router.quote(native, usdc, 300 * ETHER, True, Decimal("0.01"))
+            assert {hop.venue for leg in quote.legs for hop in leg.hops} == {V2, V3}
+            await router.swap(quote, BOB, "both", 0, FeeOptions())
+            await until(lambda: told.fills)
+            assert int(told.fills[-1].details["units_out"]) == quote.units_out
         finally:
             await account.stop()
