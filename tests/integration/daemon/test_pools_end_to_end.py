@@ -13,6 +13,7 @@ from tests.support.sandbox import sandbox_daemon
 
 pytestmark = pytest.mark.evm
 
+ROUTER = "router@ethereum_local"
 VENUE, POOL = "uniswap_v3@ethereum_local", "WETH-USDC:500"
 
 
@@ -39,6 +40,26 @@ async def use(address: str) -> None:
         swapped = await client.swaps.swap(quote, wallet="trader")
         assert swapped.transaction is not None
         await in_a_block(client, swapped.transaction)
+
+        # The best route of the network, in several legs; quotes that follow the pools.
+        stream = client.swaps.quotes(ROUTER, "WETH", "USDC", "400")
+        best = await anext(aiter(stream))
+        assert len(best.legs) > 1
+        assert sum(leg.amount_out.amount for leg in best.legs) == best.amount_out.amount
+        assert sum(leg.share for leg in best.legs) == 1
+        assert best.gas_cost is not None
+        assert f"at least {best.guaranteed.amount} USDC out" in best.plan
+        small = await client.swaps.get_quote(ROUTER, "ETH", "USDC", "0.5")
+        assert small.executor in venues
+        swapped = await client.swaps.swap(small, wallet="trader")
+        assert swapped.transaction is not None
+        await in_a_block(client, swapped.transaction)
+        async with asyncio.timeout(60):
+            following = await anext(aiter(stream))
+        assert following.block > best.block
+        await stream.aclose()
+        with pytest.raises(cambist.UnsupportedByVenue):
+            await client.market.get_order_book(ROUTER, "WETH-USDC", depth=5)
 
         # An order on the same pool, as on any book.
         book = await client.market.get_order_book(VENUE, POOL, depth=5)
