@@ -34,6 +34,7 @@ class Halts:
         """In force when it returns, and after a restart. One that is the same already stays."""
         for one in self._halts.values():
             if (one.scope, one.reduce) == (scope, reduce):
+                self._keep()  # the first time it may have failed
                 return one
         halt = Halt(self._name("h"), scope, reduce, reason, self._clock.now())
         self._halts[halt.id] = halt

@@ -1,7 +1,8 @@
 """Leases: a bot that goes silent has its open orders canceled.
 
 By the daemon, and where a venue has a timer of its own by that as well, so that the death of the
-daemon is covered too: the timer is set a little later than the lease, and again with each renewal.
+daemon is covered too: the timer is set a little later than the lease, and again with the renewals.
+Time is counted by the clock that nobody sets; `expire_time` is for people.
 """
 
 import asyncio
@@ -12,12 +13,12 @@ import structlog
 
 from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason, Refused
-from core.ports import Account, CancelTimer
+from core.ports import Account
 from daemon.access.caller import CALLER
 from daemon.risk.state import Lease
+from daemon.risk.timers import Timers
 
 SHORTEST, LONGEST = SECOND, 86_400 * SECOND
-MARGIN = 10 * SECOND  # by how much a venue's timer is later than the lease
 _MOST = 1000
 _RETRY = 2.0  # float: seconds
 log = structlog.get_logger("risk")
@@ -40,10 +41,10 @@ class Leases:
         self._clock = clock
         self._keep = keep
         self._name = name
-        self._accounts = accounts
+        self._timers = Timers(accounts, clock)
         self._cancel = cancel
         self._changed = asyncio.Event()
-        self._setting: set[asyncio.Task[None]] = set()
+        self._ends = {id: self._end(one) for id, one in self._leases.items()}  # monotonic, ns
 
     def __iter__(self) -> Iterator[Lease]:
         return iter(tuple(self._leases.values()))
@@ -66,7 +67,8 @@ class Leases:
         except Refused:
             del self._leases[lease.id]
             raise
-        self._set_timers(lease, duration + MARGIN)
+        self._ends[lease.id] = self._end(lease)
+        self._set_timers(lease)
         self._changed.set()
         return lease
 
@@ -75,21 +77,27 @@ class Leases:
         once: after a crash a lease is held to have been renewed when the daemon came back."""
         lease = self.of_caller(id)
         self._leases[id] = lease = replace(lease, expire_time=self._clock.now() + lease.duration)
-        self._set_timers(lease, lease.duration + MARGIN)
+        self._ends[id] = self._end(lease)
+        self._set_timers(lease)
         return lease
 
     def close(self, id: str) -> None:
-        """Its orders stay. Raises LEASE_NOT_FOUND."""
+        """Its orders stay. Raises LEASE_NOT_FOUND, and JOURNAL_UNAVAILABLE where it cannot be
+        forgotten: then it is still open, or it would come back with a restart and end orders."""
         lease = self.of_caller(id)
         del self._leases[id]
-        self._keep()
-        if not any(set(one.accounts) & set(lease.accounts) for one in self._leases.values()):
-            self._set_timers(lease, 0)
+        try:
+            self._keep()
+        except Refused:
+            self._leases[id] = lease
+            raise
+        del self._ends[id]
+        self._set_timers(lease)
 
     def of_caller(self, id: str) -> Lease:
         """One that is the caller's own. Raises LEASE_NOT_FOUND."""
         lease = self._leases.get(id)
-        ended = lease is None or lease.expire_time <= self._clock.now()
+        ended = lease is None or self._ends[id] <= self._clock.monotonic()
         if lease is None or ended or lease.root != CALLER.get().root:
             raise Refused(
                 Reason.LEASE_NOT_FOUND,
@@ -102,31 +110,36 @@ class Leases:
         """Ends leases as they expire, until cancelled."""
         # Whoever could not reach us while we were away gets its whole time again.
         now = self._clock.now()
-        for lease in tuple(self._leases.values()):
-            self._leases[lease.id] = replace(lease, expire_time=now + lease.duration)
+        for id, lease in tuple(self._leases.items()):
+            self._leases[id] = replace(lease, expire_time=now + lease.duration)
+            self._ends[id] = self._end(lease)
         while True:
-            now = self._clock.now()
-            due = [one for one in self._leases.values() if one.expire_time <= now]
-            for lease in due:
-                await self._expire(lease)
-            failed = any(one.expire_time <= now for one in self._leases.values())
-            nearest = min((one.expire_time for one in self._leases.values()), default=None)
-            wait = (
-                None if nearest is None else max(nearest - self._clock.now(), 0) / SECOND
-            )  # float: seconds
+            for id in self._due():
+                due = self._leases.get(id)
+                if due is not None:  # it may be closed while others expire
+                    await self._expire(due)
+            nearest = min(self._ends.values(), default=None)
+            wait = None
+            if nearest is not None:
+                wait = max(nearest - self._clock.monotonic(), 0) / SECOND  # float: seconds
             self._changed.clear()
             try:
                 # Not wait_for: before Python 3.12 it loses a cancel that comes with the event.
-                async with asyncio.timeout(_RETRY if failed else wait):
+                async with asyncio.timeout(_RETRY if self._due() else wait):
                     await self._changed.wait()
             except TimeoutError:
                 continue
 
     async def stop(self) -> None:
         """Leaves venues' timers as they are."""
-        for task in self._setting:
-            task.cancel()
-        await asyncio.gather(*self._setting, return_exceptions=True)
+        await self._timers.stop()
+
+    def _due(self) -> list[str]:
+        now = self._clock.monotonic()
+        return [id for id, end in self._ends.items() if end <= now]
+
+    def _end(self, lease: Lease) -> int:
+        return self._clock.monotonic() + lease.duration
 
     async def _expire(self, lease: Lease) -> None:
         log.warning("lease expired", lease=lease.id, root=lease.root, accounts=lease.accounts)
@@ -137,25 +150,18 @@ class Leases:
                 # It stays, and is tried again: its orders may be open.
                 log.warning("orders not canceled yet", account=account, why=error.message)
                 return
-        now = self._leases.get(lease.id)
-        if now is not None and now.expire_time <= self._clock.now():
-            del self._leases[lease.id]
-            try:
-                self._keep()
-            except Refused as error:
-                log.warning("lease not forgotten on disk", lease=lease.id, why=error.message)
+        if self._ends.get(lease.id, 0) > self._clock.monotonic():
+            return  # renewed in the last moment
+        self._leases.pop(lease.id, None)
+        self._ends.pop(lease.id, None)
+        self._set_timers(lease)
+        try:
+            self._keep()
+        except Refused as error:
+            log.warning("lease not forgotten on disk", lease=lease.id, why=error.message)
 
-    def _set_timers(self, lease: Lease, timeout: int) -> None:
+    def _set_timers(self, lease: Lease) -> None:
+        """For each of its accounts the shortest of what is open; none where nothing is."""
         for id in lease.accounts:
-            for account in self._accounts(id):
-                if isinstance(account, CancelTimer):
-                    task = asyncio.create_task(_set_timer(account, timeout))
-                    self._setting.add(task)
-                    task.add_done_callback(self._setting.discard)
-
-
-async def _set_timer(account: CancelTimer, timeout: int) -> None:
-    try:
-        await account.cancel_all_after(timeout)
-    except CambistError as error:
-        log.warning("a venue's cancel timer was not set", why=error.message)
+            durations = [one.duration for one in self._leases.values() if id in one.accounts]
+            self._timers.set(id, min(durations, default=0))

@@ -84,6 +84,7 @@ class RiskOffice:
 
     async def start(self) -> None:
         """Reads what was ordered and traded today. Call when the journal is open."""
+        self._journal.on_recovery(self._keep_later)
         midnight = self._clock.now() // DAY * DAY
         day, after = self.desk.day, None
         while True:
@@ -158,6 +159,11 @@ class RiskOffice:
         state.leases = list(self.leases)
         self._file.write(state)
 
+    def _keep_later(self) -> None:
+        """The disk takes something again: a halt may have come while it did not."""
+        with contextlib.suppress(CambistError):
+            self.keep()
+
     def used(self, limit: Limit) -> str:
         """How far a limit is used now; "" where that depends on the order."""
         now = self._clock.now()
@@ -221,8 +227,7 @@ class RiskOffice:
             self.desk.refuse_self_trade = settings.self_trade == "refuse"
             self._condition = Condition(Health.READY, "", self._clock.now())
             log.info("limits read", count=len(settings.limits))
-            with contextlib.suppress(CambistError):
-                self.keep()
+            self._keep_later()
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
