@@ -8,10 +8,11 @@ snake case, that takes the parsed request. Messages cross as bytes: requests are
 that garbage is answered with a reason, and a stream may yield bytes that were encoded once for all.
 """
 
-import secrets
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, NoReturn, Protocol
 
 import grpc
@@ -30,7 +31,7 @@ from daemon.observe.traces import NoTraces, Tracer
 from daemon.rpc.errors import status
 from daemon.rpc.pace import Pace
 from daemon.rpc.rules import check
-from daemon.rpc.secrets import without_secrets
+from daemon.rpc.secrets import scrubbed, secrets_of, without_secrets
 
 MAX_REQUEST = 1 << 20
 # Above what we accept, so that a request that is too large gets our answer and not a bare code; but
@@ -179,7 +180,7 @@ class Dispatcher:
         self, method: Method, handler: Handler | None
     ) -> Callable[[bytes, Context], Awaitable[bytes]]:
         async def serve(raw: bytes, context: Context) -> bytes:
-            started = time.monotonic_ns()
+            started, request = time.monotonic_ns(), None
             try:
                 with self._tracer.span(method.path):
                     request = await self._admit(method, raw, context, handler is None)
@@ -189,7 +190,7 @@ class Dispatcher:
                     else:
                         answer = (await handler(request)).SerializeToString()
             except Exception as error:  # noqa: BLE001 - answered and logged, whatever it is
-                await self._abort(context, method, error)
+                await self._abort(context, method, error, request)
             took = time.monotonic_ns() - started
             self._metrics.answered(method.path, took)
             log.debug("call", method=method.path, took_us=took // 1000)
@@ -260,8 +261,9 @@ class Dispatcher:
             )
         metadata, peer = _metadata(context), context.peer()
         # Cancels do not stand in line behind what they are to end.
-        line = "cancels of " if method.permission in HARMLESS else ""
-        await self._pace.turn(line + self._guard.identity(metadata, peer), len(raw))
+        who = self._guard.identity(metadata, peer)
+        line = "cancels of " if who and method.permission in HARMLESS else ""
+        await self._pace.turn(line + who, len(raw))
         if len(raw) > MAX_REQUEST:
             raise Refused(
                 Reason.REQUEST_TOO_LARGE,
@@ -295,15 +297,29 @@ class Dispatcher:
         self._gate.admit(method.always)
         return request
 
-    async def _abort(self, context: Context, method: Method, error: Exception) -> NoReturn:
+    async def _abort(
+        self,
+        context: Context,
+        method: Method,
+        error: Exception,
+        request: Message | None = None,
+    ) -> NoReturn:
+        secrets = [one.removeprefix("Bearer ") for one in _metadata(context).values()]
+        secrets += secrets_of(request) if request is not None else ()
         if not isinstance(error, CambistError):
-            incident = secrets.token_hex(4)
-            log.error("internal error", method=method.path, incident=incident, exc_info=error)
+            incident = token_hex(4)
+            # Libraries quote what they could not read.
+            trace = scrubbed("".join(traceback.format_exception(error)), secrets, shortest=4)
+            log.error("internal error", method=method.path, incident=incident, exception=trace)
             error = CambistError(
                 Reason.INTERNAL,
                 f"an internal error, logged as {incident}",
                 {"incident": incident},
             )
+        elif secrets:
+            error.message = scrubbed(error.message, secrets)
+            facts = error.metadata.items()
+            error.metadata = {key: scrubbed(value, secrets) for key, value in facts}
         code, message, trailers = status(error)
         self._metrics.failed(method.path, error.reason.value)
         log.debug("refused", method=method.path, reason=str(error.reason), message=message)

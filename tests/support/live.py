@@ -22,9 +22,9 @@ ORDER: dict[str, Any] = {
 
 @asynccontextmanager
 async def live(
-    directory: Path, *arguments: str
+    directory: Path, *server_lines: str, module: str = "daemon.cli.cambistd"
 ) -> AsyncIterator[tuple[RunningDaemon, BinanceServer]]:
-    """A live daemon whose Binance is on this machine."""
+    """A live daemon whose Binance is on this machine; it logs all that it can."""
     async with LocalExchange() as exchange:
         server = BinanceServer(exchange)
         config = directory / "cambist.toml"
@@ -32,9 +32,12 @@ async def live(
         networks = "\n".join(
             f"[networks.{name}]\nenabled = false" for name in ("ethereum", "avalanche")
         )
-        config.write_text(f"[venues.binance.hosts]\n{hosts}\n{networks}\n[log]\nlevel = 'debug'\n")
+        lines = "\n".join(["[server]", *server_lines])
+        config.write_text(
+            f"[venues.binance.hosts]\n{hosts}\n{networks}\n[log]\nlevel = 'debug'\n{lines}\n"
+        )
         options = ["--profile", "live", "--config", str(config), "--tcp", "off"]
-        async with running_daemon(directory, *options) as daemon:
+        async with running_daemon(directory, *options, module=module) as daemon:
             yield daemon, server
 
 
