@@ -218,7 +218,8 @@ class RunningBook:
 
     def _look(self, payload: Any) -> dict[str, Any]:
         (message,) = self._messages(payload)
-        found = {name: getattr(message, name) or None for name in _MARK}
+        # Less than nothing stands for "none before".
+        found: dict[str, Any] = {name: max(getattr(message, name), 0) or None for name in _MARK}
         stream = self._venue.spec.streams[self._channel.stream]
         numbers = [i.number for i in stream.route(encode(payload)) if isinstance(i, Numbered)]
         found["number"] = numbers[0] if numbers else None
