@@ -43,12 +43,14 @@ class Guard:
         self.resolvers: Mapping[str, Resolver] = {}
 
     def identity(self, metadata: Mapping[str, str], peer: str) -> str:
-        """Whose call it is, for being fair: the root of a token that is good, else the address."""
+        """Whose call it is, for being fair: the root of a token that is good, else the connection.
+        "" for the owner at the unix socket: gRPC does not tell connections there apart, and one of
+        the owner's programs must not be held up for another's haste."""
         token = metadata.get(HEADER, "").removeprefix(_PREFIX)
         if token:
             with suppress(Refused):
                 return f"root {self._keyring.open(token)[0].id}"
-        return address_of(peer)
+        return peer if address_of(peer) != "unix" else ""
 
     async def admit(
         self,

@@ -58,8 +58,8 @@ class ServerSettings(Section):
     calls_per_second: int = Field(
         500,
         ge=0,
-        description="What each caller may ask for, by its token's root; callers without a token "
-        "share one rate an address. What is above waits, or is RATE_LIMITED. 0: no bound.",
+        description="What each caller over TCP may ask for, by its token's root, or by connection "
+        "where no token is asked for. What is above waits, or is RATE_LIMITED. 0: no bound.",
     )
 
 
