@@ -87,6 +87,8 @@ async def test_every_restriction_on_every_call_that_it_concerns(tmp_path: Path) 
         nothing = (
             await owner.access.bake_token("x", cambist.Grant(permissions=("access:read",)))
         ).token
+        one = cambist.Grant(methods=("cambist.v1.SystemService/GetInfo",))
+        single = (await owner.access.bake_token("m", one)).token
         paper = (await owner.access.bake_token("p", cambist.Grant(paper_only=True))).token
         away = cambist.Grant(source_addresses=("10.0.0.0/8",))
         foreign = (await owner.access.bake_token("a", away)).token
@@ -100,6 +102,8 @@ async def test_every_restriction_on_every_call_that_it_concerns(tmp_path: Path) 
                         assert await code(channel, method, token) is denied, (method.path, scope)
                 if method.permission != "access:read":
                     assert await code(channel, method, nothing) is denied, method.path
+                if method.name != "GetInfo":
+                    assert await code(channel, method, single) is denied, method.path
                 if "account" in method.concern.scopes:
                     assert await code(channel, method, paper) is denied, method.path
                 assert await code(channel, method, foreign) is denied, method.path
