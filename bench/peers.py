@@ -76,8 +76,9 @@ class CcxtBook:
         return symbol
 
     async def begin(self) -> None:
-        """The book before the first change."""
+        """The book before the first change, whatever was before."""
         exchange, frames = self._exchange, self._frames
+        exchange.orderbooks.pop(self._symbol, None)
         for frame in frames.opening:
             exchange.handle_message(self._client, plain(frame))
         if self._symbol not in exchange.orderbooks:

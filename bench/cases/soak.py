@@ -42,7 +42,7 @@ async def run(setting: Setting) -> list[Result]:
     first, last = looks[0], looks[-1]
     handled = [sum(look["handled"].values()) for look in (first, last)]
     # What was under way between the two looks of a round, and what is lost when a book begins.
-    behind = [sum(look["sent"].values()) - sum(look["handled"].values()) for look in looks]
+    behind = [max(sum(look["sent"].values()) - sum(look["handled"].values()), 0) for look in looks]
     memory = max(look["rss"] for look in looks[int(_LOOKS * _SETTLED) :]) / settled["rss"]
     span = seconds * (_LOOKS - 1) / _LOOKS
     broken = {name: count for look in (last,) for name, count in look["broken"].items()}

@@ -7,7 +7,7 @@ import gc
 import logging
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -44,16 +44,18 @@ async def _measured(frames: BookFrames, rounds: int) -> list[Result]:
     from bench import peers
 
     rows, best = _expected(frames)
-    checksum, trouble = await _follows(frames, best)
+    book, trouble = await _follower(frames, best)
     figures: dict[str, list[float]] = {name: [] for name in ("ours", "told", "feed", "ccxt", "bot")}
     for _ in range(rounds):
         figures["ours"].append(_timed(_ours(frames, encode=False)))
         figures["told"].append(_timed(_ours(frames, encode=True)))
         figures["feed"].append(_timed(peers.FeedBook(frames).follow(frames.changes, rows)))
-        if checksum is not None:
-            handled, watched = await _ccxt(frames, best, checksum)
+        if book is not None:
+            handled, watched = await _ccxt(book, frames)
             figures["ccxt"].append(handled)
             figures["bot"].append(watched)
+    if book is not None:
+        await book.close()
     each = {
         name: statistics.median(found) / len(frames.changes) if found else 0.0
         for name, found in figures.items()
@@ -84,18 +86,34 @@ async def _measured(frames: BookFrames, rounds: int) -> list[Result]:
     ]
 
 
-async def _follows(frames: BookFrames, best: tuple[Decimal, Decimal]) -> tuple[bool | None, str]:
-    """Whether ccxt.pro follows these frames with its checksum, without it, or (None) not at all;
-    in words where it is not the first."""
+async def _follower(frames: BookFrames, best: tuple[Decimal, Decimal]) -> tuple[Any, str]:
+    """ccxt.pro's book, if it follows these frames: with its checksum or without it; in words where
+    it is not the first."""
+    from bench import peers
+
     trouble = ""
     for checksum in (True, False):
+        book = peers.CcxtBook(frames, checksum)
         try:
-            await _ccxt(frames, best, checksum)
+            with _silent():
+                await book.begin()
+                book.learn(frames.changes)
+            if book.best() == best:
+                return book, "" if checksum else "ccxt.pro without its checksum"
+            trouble = f"its best prices are {book.best()}, not {best}"
         except Exception as error:  # noqa: BLE001 - a peer that cannot is a note, not a failure
             trouble = f"{type(error).__name__} {str(error)[:80]}"
-        else:
-            return checksum, "" if checksum else "ccxt.pro without its checksum"
+        await book.close()
     return None, f"ccxt.pro does not follow: {trouble}"
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _timed(work: Callable[[], None]) -> float:
@@ -167,28 +185,13 @@ def _levels(message: BookMessage) -> Any:
     return [list(zip(*side, strict=True)) for side in message.columns]
 
 
-async def _ccxt(
-    frames: BookFrames, best: tuple[Decimal, Decimal], checksum: bool
-) -> tuple[float, float]:
+async def _ccxt(book: Any, frames: BookFrames) -> tuple[float, float]:
     """Its handler alone, and until a bot has the book; microseconds of all frames."""
-    from bench import peers
-
-    logging.disable(logging.CRITICAL)
-    books = [peers.CcxtBook(frames, checksum) for _ in range(3)]
-    try:
-        for book in books:
-            await book.begin()
-        books[0].learn(frames.changes)
-        handled = _timed(books[1].follow(frames.changes))
-        if books[1].best() != best:
-            raise peers.CannotFollow(f"its best prices are {books[1].best()}, not {best}")
-        books[2].key = books[0].key
-        gc.collect()
-        began = time.thread_time_ns()
-        await books[2].watch(frames.changes)()
-        return handled, (time.thread_time_ns() - began) / 1000
-    finally:
-        logging.disable(logging.NOTSET)
-        for book in books:
-            with contextlib.suppress(Exception):
-                await book.close()
+    await book.begin()
+    handled = _timed(book.follow(frames.changes))
+    await book.begin()
+    watch = book.watch(frames.changes)
+    gc.collect()
+    began = time.thread_time_ns()
+    await watch()
+    return handled, (time.thread_time_ns() - began) / 1000

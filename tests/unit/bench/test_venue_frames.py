@@ -24,8 +24,12 @@ async def test_the_peers_follow(name: str) -> None:
     frames = venue_frames.made(load(name), 40)
     rows, best = venue_books._expected(frames)
     peers.FeedBook(frames).follow(frames.changes, rows)()
-    checksum, trouble = await venue_books._follows(frames, best)
-    assert checksum is not None, trouble
+    book, trouble = await venue_books._follower(frames, best)
+    assert book is not None, trouble
+    handled, watched = await venue_books._ccxt(book, frames)
+    assert min(handled, watched) > 0
+    assert book.best() == best
+    await book.close()
 
 
 def test_every_scheme_is_signed_by_both() -> None:
