@@ -17,6 +17,7 @@ from daemon.access.tokens import Fact, Keyring, sources
 
 HEADER = "authorization"
 _PREFIX = "Bearer "
+_CENTURY = 3e9  # float: seconds; what timers can hold
 
 
 class Guard:
@@ -109,18 +110,22 @@ class Guard:
         seen = self._keyring.inspect(token)
         running = self._running.setdefault(seen.root.id, set())
         running.add(task)
-        timer = None
+        timer, expired = None, False
+
+        def expire() -> None:
+            # Said by the timer and not by the clock, which may have been set meanwhile.
+            nonlocal expired
+            expired = True
+            task.cancel()
+
         if seen.grant.expire_time is not None:
             left = max(0, seen.grant.expire_time - self._clock.now())
-            seconds = min(left / SECOND, 86_400 * 30)  # float: asyncio timers are in seconds
-            timer = asyncio.get_running_loop().call_later(seconds, task.cancel)
+            seconds = min(left / SECOND, _CENTURY)  # float: asyncio timers are in seconds
+            timer = asyncio.get_running_loop().call_later(seconds, expire)
         try:
             yield
         except asyncio.CancelledError:
             root = self._keyring.roots.get(seen.root.id)
-            expired = seen.grant.expire_time is not None and (
-                self._clock.now() >= seen.grant.expire_time
-            )
             if expired or root is None or root.revoked:
                 task.uncancel()
                 words = "the token has expired" if expired else "the token is revoked"
