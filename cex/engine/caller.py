@@ -180,7 +180,7 @@ class Caller:
             if failure is not None and operation.effects is not None:
                 done, failure = _effects(operation, reply, command, scope)
             if failure is not None and credentials is not None:
-                failure = Failure(failure.code, credentials.redact(failure.text))
+                failure = Failure(*map(credentials.redact, (failure.code, failure.text)))
             error = outcome.failed(self._spec, reply, failure, command.mutates)
             for value in done:
                 error.metadata["replaced"] = "canceled"

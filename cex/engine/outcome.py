@@ -1,5 +1,6 @@
 """What a reply proves. The one place that decides between refused, rejected and unconfirmed."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from cex.engine.http import Reply
@@ -7,6 +8,8 @@ from cex.engine.spec import ErrorRule, Failure, VenueSpec
 from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
 
 _LIMITED = (418, 429)
+_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII).fullmatch
+_CODE = 100  # characters of a venue's code that are told: what is longer is none
 _UNPROVEN = ErrorRule("", Reason.OUTCOME_UNKNOWN, unknown=True)
 
 
@@ -17,7 +20,7 @@ def rule_for(spec: VenueSpec, failure: Failure) -> ErrorRule:
             continue
         low, separator, high = rule.code.partition("..")
         if separator:
-            if failure.code.lstrip("-").isdecimal() and int(low) <= int(failure.code) <= int(high):
+            if _NUMBER(failure.code) and int(low) <= int(failure.code) <= int(high):
                 return rule
         elif rule.code == failure.code:
             return rule
@@ -29,8 +32,8 @@ def failed(spec: VenueSpec, reply: Reply, failure: Failure | None, mutates: bool
     metadata = {"venue": spec.id, "http_status": str(reply.status)}
     said = f"HTTP status {reply.status}"
     if failure is not None:
-        metadata |= {"venue_code": failure.code, "venue_message": failure.text[:500]}
-        said = f"{failure.code} {failure.text[:300]}".strip()
+        metadata |= {"venue_code": failure.code[:_CODE], "venue_message": failure.text[:500]}
+        said = f"{failure.code[:_CODE]} {failure.text[:300]}".strip()
     rule = rule_for(spec, failure) if failure is not None else _UNPROVEN
     limited = _limited(reply, failure, rule)
     proven = not limited and reply.status < 500 and not rule.unknown
