@@ -196,8 +196,10 @@ async def test_any_pool_of_the_factory_and_none_of_another() -> None:
         assert (await world.node.send(wire))["status"] == "0x1"
         await world.synced(uniswap)
         quote = await uniswap.quote(dai, wbtc, ETHER, True, Decimal("0.01"))
-        assert len(quote.pools) == 2  # by way of another token
         assert "WBTC-DAI:500" in uniswap.instruments
+        new = uniswap.instruments["WBTC-DAI:500"].venue_symbol
+        assert len(quote.pools) >= 2  # by way of another token, perhaps in parts
+        assert new not in quote.pools
         pool = await uniswap.pool(uniswap.instruments["WBTC-DAI:500"].venue_symbol)
         assert (pool.reserve0, pool.reserve1) == (0, 0)
 
