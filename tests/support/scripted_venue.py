@@ -370,7 +370,13 @@ class ScriptedVenue:
     def _opened(self, command: commands.ListOpenOrders) -> Answer:
         """Some venues tell of open orders in several places; each order is in one."""
         orders = [] if command.cursor and self._listed else self._open()
-        body = self.templates.open_orders(command, orders)
+        try:
+            body = self.templates.open_orders(command, orders)
+        except CannotRetellError:
+            if not command.cursor:
+                raise
+            # The place of another kind of order; ours came when its own had been told.
+            body = self.templates.open_orders(command, ())
         self._listed = self.templates.lists(command, body) or bool(command.cursor and self._listed)
         return Answer(body)
 
