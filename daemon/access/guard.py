@@ -43,15 +43,16 @@ class Guard:
         self._running: dict[int, set[asyncio.Task[object]]] = {}
         self.resolvers: Mapping[str, Resolver] = {}
 
-    def identity(self, metadata: Mapping[str, str], peer: str) -> str:
+    def identity(self, metadata: Mapping[str, str], peer: str, agent: str) -> str:
         """Whose call it is, for being fair: the root of a token that is good, else the connection.
-        "" for the owner at the unix socket: gRPC does not tell connections there apart, and one of
-        the owner's programs must not be held up for another's haste."""
+        gRPC does not tell connections of the unix socket apart; there programs tell themselves
+        apart by their user agent, as our clients do, so that one is not held up for another's
+        haste."""
         token = metadata.get(HEADER, "").removeprefix(_PREFIX)
         if token:
             with suppress(Refused):
                 return f"root {self._keyring.open(token)[0].id}"
-        return peer if address_of(peer) != "unix" else ""
+        return peer if address_of(peer) != "unix" else f"unix {agent}"
 
     async def admit(
         self,

@@ -58,8 +58,9 @@ class ServerSettings(Section):
     calls_per_second: int = Field(
         500,
         ge=0,
-        description="What each caller over TCP may ask for, by its token's root, or by connection "
-        "where no token is asked for. What is above waits, or is RATE_LIMITED. 0: no bound.",
+        description="What each caller may ask for, by its token's root; without a token by its "
+        "connection, or by its user agent at the unix socket. What is above waits, or is "
+        "RATE_LIMITED. 0: no bound.",
     )
 
 

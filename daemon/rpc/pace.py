@@ -40,9 +40,9 @@ class Pace:
         self._callers: dict[str, _Caller] = {}
 
     async def turn(self, who: str, size: int = 0) -> None:
-        """Returns when it is the caller's turn, at once for nobody in particular (""); a request of
-        `size` bytes takes one for each `TURN_BYTES`. Raises RATE_LIMITED, with a delay."""
-        if not self._between or not who:
+        """Returns when it is the caller's turn; a request of `size` bytes takes one for each
+        `TURN_BYTES`. Raises RATE_LIMITED, with a delay."""
+        if not self._between:
             return
         now = self._now()
         costs = min(self._between * (1 + size // TURN_BYTES), SECOND)

@@ -44,6 +44,7 @@ MAX_SENT = 32 << 20
 MAX_CALLS = 500
 MAX_CONNECTIONS = 2000  # of each listener
 MAX_PENDING = 50_000
+_LONGEST_AGENT = 100
 
 log = structlog.get_logger("rpc")
 
@@ -261,8 +262,8 @@ class Dispatcher:
             )
         metadata, peer = _metadata(context), context.peer()
         # Cancels do not stand in line behind what they are to end.
-        who = self._guard.identity(metadata, peer)
-        line = "cancels of " if who and method.permission in HARMLESS else ""
+        who = self._guard.identity(metadata, peer, _agent(context))
+        line = "cancels of " if method.permission in HARMLESS else ""
         await self._pace.turn(line + who, len(raw))
         if len(raw) > MAX_REQUEST:
             raise Refused(
@@ -328,6 +329,11 @@ class Dispatcher:
 
 def _metadata(context: Context) -> dict[str, str]:
     return {key: str(value) for key, value in context.invocation_metadata() or () if key == HEADER}
+
+
+def _agent(context: Context) -> str:
+    pairs = context.invocation_metadata() or ()
+    return next((str(value)[:_LONGEST_AGENT] for key, value in pairs if key == "user-agent"), "")
 
 
 def permissions(contract: Iterable[FileDescriptor]) -> dict[str, str]:

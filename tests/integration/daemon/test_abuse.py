@@ -9,7 +9,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ import cambist
 from bench.child import worker
 from cambist import Client
 from cambist.v1 import events_pb2, market_data_pb2
-from daemon.rpc.server import MAX_CALLS
 from tests.support.daemon import RunningDaemon, running_daemon, sandbox_arguments
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -104,32 +103,41 @@ async def unharmed(place: Place) -> AsyncIterator[None]:
 async def test_a_client_that_asks_without_end(
     place: Place, method: str, connections: int, size: int, manners: str
 ) -> None:
-    arguments = (place.bad, method, str(connections), str(size), manners)
+    await flooded(place, place.bad, method, str(connections), str(size), manners)
+
+
+async def test_a_program_at_the_unix_socket_that_asks_without_end(place: Place) -> None:
+    async with cambist.connect(place.daemon.connect, patience=60, timeout=60) as owner:
+        neighbour = replace(place, good=owner)  # neither has a token
+        await flooded(neighbour, place.daemon.connect, INFO, "2", "0", "polite")
+
+
+async def flooded(place: Place, *arguments: str) -> None:
+    """Runs a flood, and looks how the others are."""
+    enough = 10 if int(arguments[3]) else 1000
     async with AsyncExitStack() as stack:
         async with unharmed(place):
             flood = worker("workers.flood", *arguments, folder=place.directory)
             child = await stack.enter_async_context(flood)
             sent = await child.answer()
             async with asyncio.timeout(30):
-                while sent.get("sent", 0) < (1000 if not size else 10):
+                while sent.get("sent", 0) < enough:
                     await child.say("how many?")
                     sent = await child.answer()
 
 
-async def test_many_calls_at_once_wait_and_too_many_are_refused(place: Place) -> None:
-    arguments = (place.daemon.connect, INFO, "4", "0", "polite")
-    async with grpc.aio.insecure_channel(place.daemon.target) as channel:
-        call: Any = channel.unary_unary(INFO)
-        await asyncio.gather(*(call(b"", timeout=60) for _ in range(MAX_CALLS // 2)))
-        async with worker("workers.flood", *arguments, folder=place.directory) as child:
-            await child.answer()
-            refused = None
-            async with asyncio.timeout(60):
-                while refused is None:
-                    try:
-                        await call(b"", timeout=60)
-                    except grpc.aio.AioRpcError as error:
-                        refused = error
+async def test_many_calls_at_once_wait_and_too_many_are_refused(tmp_path: Path) -> None:
+    arguments = sandbox_arguments(tmp_path)
+    config = tmp_path / "cambist.toml"
+    config.write_text(config.read_text() + "calls_per_second = 50\n")
+    async with running_daemon(tmp_path, *arguments) as daemon:
+        async with grpc.aio.insecure_channel(daemon.target) as channel:
+            call: Any = channel.unary_unary(INFO)
+            sent = [call(b"", timeout=60) for _ in range(400)]
+            ends = await asyncio.gather(*sent, return_exceptions=True)
+    # A second's worth at once, another that waits, and what time brought.
+    assert sum(isinstance(end, bytes) for end in ends) >= 90
+    refused = next(end for end in ends if isinstance(end, grpc.aio.AioRpcError))
     assert refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     trailers = dict(refused.trailing_metadata() or ())
     told = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
