@@ -560,3 +560,27 @@ class TransactionSigner(Protocol):
         answer r, s and recovery id (65 bytes). Raises Refused as `Signer.sign`, and CambistError
         when the service does not answer: nothing was sent then."""
         ...
+
+
+@runtime_checkable
+class MessageSigner(Protocol):
+    """A signer that signs structured data (EIP-712) as well as transactions."""
+
+    async def sign_typed_data(self, address: str, preimage: bytes) -> bytes:
+        """`preimage` is what is hashed: 0x1901, the domain's hash and the message's, 66 bytes. The
+        answer is r, s and recovery id (65 bytes) of a signature over its Keccak-256. Raises Refused
+        as `Signer.sign`."""
+        ...
+
+
+@runtime_checkable
+class SignatureLog(Protocol):
+    """A transaction log that remembers signatures over anything else than transactions."""
+
+    async def signing(
+        self, network: str, address: str, intent: str, message: str, details: Mapping[str, str]
+    ) -> None:
+        """Durable when it returns; called before anything is signed. `message` says in words what
+        the signature allows, `details` has its facts by name. Refused with JOURNAL_UNAVAILABLE:
+        nothing may be signed then."""
+        ...

@@ -1,9 +1,10 @@
 """What pools need of an EVM chain, on top of core.ports.Network; chains.evm.network has it all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from chains.evm.model import Block, BlockCallback, Call, CallError, Log, Receipt, TransactionPlan
+from chains.evm.typed_data import TypedData
 from core.ports import FeeOptions, Network
 from core.transactions import Transaction
 
@@ -35,6 +36,17 @@ class PoolNetwork(Network, Protocol):
     async def send(self, plan: TransactionPlan, fees: FeeOptions) -> Transaction:
         """Signs, journals, broadcasts. Refused: never signed. Rejected: no node will have it.
         Unconfirmed: journaled, and perhaps broadcast."""
+        ...
+
+    async def sign_typed_data(
+        self,
+        owner: str,
+        message: TypedData,
+        intent: str,
+        words: str,
+        details: Mapping[str, str],
+    ) -> tuple[int, int, int]:
+        """Journals what is to be signed and has it signed: r, s and parity. Refused: not signed."""
         ...
 
     async def receipt(self, hash: str) -> Receipt | None: ...

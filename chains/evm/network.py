@@ -4,17 +4,19 @@ network = EvmNetwork(info, urls, clock, signer, log)
 await network.start()
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from chains.evm import erc20, reading
-from chains.evm.codec import checksum, is_address
+from chains.evm.codec import checksum, hexadecimal, is_address
 from chains.evm.heads import HeadTracker
 from chains.evm.model import Block, Call, CallError, Log, Receipt, TransactionPlan
 from chains.evm.prepare import simulate
 from chains.evm.replacing import Replacer
 from chains.evm.rpc import RpcPool
 from chains.evm.sender import TransactionSender
+from chains.evm.signing import signed_message
+from chains.evm.typed_data import TypedData
 from chains.evm.watcher import TransactionWatcher
 from core.accounts import Balance
 from core.clock import SECOND, Clock
@@ -26,6 +28,7 @@ from core.ports import (
     FeeOptions,
     Health,
     NetworkInfo,
+    SignatureLog,
     Signer,
     TransactionLog,
 )
@@ -55,6 +58,8 @@ class EvmNetwork:
     ) -> None:
         self._info = info
         self._clock = clock
+        self._signer = signer
+        self._log = log
         interval = poll or min(max(info.block_time / SECOND / 4, 0.05), 3.0)  # float: seconds
         http = [url for url in urls if url.startswith("http")]
         push = [url for url in urls if url.startswith("ws")]
@@ -221,6 +226,23 @@ class EvmNetwork:
         if not 0 <= plan.value <= erc20.MAX_UINT:
             raise _invalid("value", str(plan.value), "is no amount of the native coin")
         return await self._sender.send(plan, fees)
+
+    async def sign_typed_data(
+        self,
+        owner: str,
+        message: TypedData,
+        intent: str,
+        words: str,
+        details: Mapping[str, str],
+    ) -> tuple[int, int, int]:
+        """Has structured data signed for a contract of this chain, once the log has it: `words` say
+        what the signature allows, `details` has its facts. r, s and parity. Raises Refused."""
+        if message.domain.chain_id != self._info.chain_id:
+            raise _invalid("chain_id", str(message.domain.chain_id), "is another chain's")
+        if isinstance(self._log, SignatureLog):
+            digest = {"digest": hexadecimal(message.digest()), "primary_type": message.primary}
+            await self._log.signing(self._info.id, owner, intent, words, {**details, **digest})
+        return await signed_message(self._signer, owner, message)
 
     async def receipt(self, hash: str) -> Receipt | None:
         """What a transaction did; None while it is in no block."""

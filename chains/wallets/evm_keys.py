@@ -90,6 +90,12 @@ def digest(unsigned: bytes) -> bytes:
     return keccak(unsigned)
 
 
+def is_typed_preimage(data: bytes) -> bool:
+    """Whether bytes look like what EIP-712 has hashed: 0x1901 and two hashes. No transaction begins
+    so."""
+    return len(data) == 66 and data.startswith(b"\x19\x01")
+
+
 def stated_address(document: dict[str, Any]) -> str:
     """The address that a keystore says it holds; "" where it says none."""
     stated = document.get("address")  # some tools leave it out for privacy

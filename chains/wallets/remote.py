@@ -127,6 +127,22 @@ class RemoteSigner:
             raise self._unavailable("answers with something else than a signature")
         return bytes.fromhex(signature[2:])
 
+    async def sign_typed_data(self, address: str, preimage: bytes) -> bytes:
+        """The same over the Keccak-256 of an EIP-712 preimage. It is the same request: the service
+        hashes and signs what it gets. (Its JSON-RPC eth_signTypedData is not asked: it was known to
+        sign with another prefix.) One that signs nothing but transactions refuses or signs
+        something else; the caller sees which by the signature."""
+        try:
+            return await self.sign_transaction(address, preimage)
+        except Refused as error:
+            if error.reason is not Reason.SIGNER_UNAVAILABLE:
+                raise
+            raise Refused(
+                error.reason,
+                f"{error.message}; where it signs transactions only, use the exact approval",
+                error.metadata,
+            ) from error
+
     async def close(self) -> None:
         """Ends its connections."""
         if self._session is not None:

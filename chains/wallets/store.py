@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from chains.wallets import catalogue, files, index, sealed
+from chains.wallets import catalogue, evm_keys, files, index, sealed
 from chains.wallets.catalogue import Catalogue, WalletInfo
 from chains.wallets.families import Family
 from chains.wallets.kdf import STANDARD, Cost, KeystoreError, WrongPassphrase
@@ -239,6 +239,16 @@ class WalletStore:
             if remote is not None:
                 return await remote.sign_transaction(address, unsigned)
         return await self.sign(family, address, find_family(family).digest(unsigned))
+
+    async def sign_typed_data(self, address: str, preimage: bytes) -> bytes:
+        """See core.ports.MessageSigner; what is no such preimage is refused."""
+        if not evm_keys.is_typed_preimage(preimage):
+            raise invalid("preimage", "not what EIP-712 has signed: 0x1901 and two hashes")
+        if ("evm", address) not in self._signers:
+            remote = self._remote("evm", address)
+            if remote is not None:
+                return await remote.sign_typed_data(address, preimage)
+        return await self.sign("evm", address, find_family("evm").digest(preimage))
 
     # --- other secrets under the same passphrase ------------------------------------------------
 

@@ -67,6 +67,21 @@ class Transactions:
             _log.warning("transaction_not_durable_yet", hash=transaction.hash, why=error.message)
         self._remember(transaction)
 
+    async def signing(
+        self, network: str, address: str, intent: str, message: str, details: Mapping[str, str]
+    ) -> None:
+        """A core.ports.SignatureLog: an event, durable before anything is signed."""
+        account = self.account_of(network, address)
+        notice = pb.AccountNotice(
+            account=account,
+            kind="signature",
+            message=message,
+            details={**details, "network": network, "address": address, "intent": intent},
+        )
+        now = self._journal.clock.now()
+        event = new_event(pb.Event(account_notice=notice), now, account, intent)
+        await self._journal.append(event)
+
     async def pending(self, network: str) -> Sequence[Transaction]:
         """All that are not final, oldest first."""
         return await self._find(network, pending_only=True)

@@ -127,7 +127,7 @@ class AccountNotice(_message.Message):
     account: _builtins.str
     """The account."""
     kind: _builtins.str
-    """What: "connected", "disconnected", "reconciled", "difference", "external_order"."""
+    """What: "connected", "disconnected", "reconciled", "difference", "external_order", "signature"."""
     message: _builtins.str
     """In words."""
     @_builtins.property
