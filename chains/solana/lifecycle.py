@@ -4,6 +4,7 @@ Terminal states need proof: FINAL and REVERTED a finalized block, DROPPED an exp
 node that has all blocks since and the transaction in none. Not being known proves nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chains.solana import reasons
@@ -22,6 +23,9 @@ _WAITING = frozenset(
         TransactionStatus.REORGANISED,
     }
 )
+
+
+_RANK = {"processed": 0, "confirmed": 1, "finalized": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,12 @@ def taken(transaction: Transaction, now: int) -> Transaction:
     if transaction.status is not TransactionStatus.SIGNED:
         return transaction
     return replace(transaction, status=TransactionStatus.BROADCAST, update_time=now)
+
+
+def furthest(statuses: Sequence[Status | None]) -> Status | None:
+    """Of what several nodes say of one transaction; None if none knows it."""
+    known = [status for status in statuses if status is not None]
+    return max(known, key=lambda one: _RANK.get(one.confirmation_status or "", 0), default=None)
 
 
 def follow(
@@ -111,6 +121,8 @@ def bury(transaction: Transaction, death: Death, last_trouble: str, now: int) ->
     The finalized chain is higher than the last height at which it could be included, and the node
     that does not know it has every block from when it was signed to there.
     """
+    if not is_waiting(transaction):
+        return transaction
     last = transaction.last_valid_height
     signed_slot = int(transaction.details.get(SIGNED_SLOT, "-1"))
     if last is None or death.finalized_height <= last:

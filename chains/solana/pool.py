@@ -1,7 +1,8 @@
 """Several RPC nodes of one cluster that behave as one that is always there.
 
-Reads go to the best node and fail over; transactions go to all. Questions that belong together (is
-this transaction dead?) are put to one node, since another may lag behind it.
+Reads go to the best node and fail over, to a second one also when it is slow; transactions go to
+all. Questions that belong together are put to one node, since another may lag behind it; what is
+only true if no node says otherwise (is this transaction unknown?) is asked of all.
 """
 
 import asyncio
@@ -12,8 +13,10 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from chains.nodes import Node, NodeError, NodeTrouble, post
-from chains.solana.wire import Valued
+from chains.nodes import THROTTLED, Node, NodeError, NodeTrouble, post
+from chains.racing import OFTEN_OUTRUN, patience, race
+from chains.solana import reasons
+from chains.solana.wire import EpochInfo, Valued
 from core.clock import Clock
 from core.errors import CambistError, Reason
 
@@ -22,9 +25,14 @@ Params = list[Any]
 
 MAX_LAG = 40  # slots behind the best node before a node is used last
 _IN_FLIGHT = 64
+_PROBE_LIMIT = 3.0  # float: seconds
 # Errors that speak of the node and not of the request: another node may well answer.
-# https://github.com/anza-xyz/agave (rpc-client-api, custom_error.rs)
-_NODE_ERRORS = {-32001, -32004, -32005, -32011, -32014, -32016, -32601, -32603, -32429, 429}
+# https://github.com/anza-xyz/agave (rpc-client-api, custom_error.rs); 401 and 403 are how hosts of
+# nodes answer who may not ask them this.
+_NODE_ERRORS = {
+    *(-32001, -32004, -32005, -32009, -32010, -32011, -32014, -32016, -32019),
+    *(-32601, -32603, -32429, 401, 403, 429),
+}
 
 
 class Asker:
@@ -59,8 +67,11 @@ class RpcPool:
         timeout: float = 10.0,  # float: seconds for aiohttp
     ) -> None:
         self.nodes = [Node(url) for url in urls]
+        self.height = 0  # that the nodes agreed on when they were last probed
+        self.slot = 0
+        self.genesis = genesis
+        self.hedging = True  # whether a second node is asked when the first is slow
         self._clock = clock
-        self._genesis = genesis
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
@@ -77,13 +88,58 @@ class RpcPool:
         return await self.with_one(lambda asker: asker.call(method, params, type))
 
     async def with_one(self, conversation: Callable[[Asker], Awaitable[T]]) -> T:
-        """A conversation with one node; with the next from its beginning if that one fails."""
-        for node in self._order():
+        """A conversation with one node; with the next from its beginning if that one fails or
+        takes unusually long. It only asks: two nodes may be asked the same."""
+        return await race(
+            self._order(),
+            lambda node: self._talk(node, conversation),
+            lambda node, answer: True,
+            lambda node: patience(node, self._timeout) if self.hedging else None,
+            self._unavailable,
+        )
+
+    async def with_all(self, conversation: Callable[[Asker], Awaitable[T]]) -> list[T]:
+        """A conversation with every node at once: what those say that answer, best node first.
+        NODE_UNAVAILABLE if none does."""
+        results = await asyncio.gather(
+            *(self._talk(node, conversation) for node in self._order()), return_exceptions=True
+        )
+        answers: list[T] = []
+        for result in results:
+            if isinstance(result, NodeTrouble | NodeError):
+                continue
+            if isinstance(result, BaseException):
+                raise result
+            answers.append(result)
+        if not answers:
+            raise self._unavailable()
+        return answers
+
+    async def probe(self) -> None:
+        """Looks how far each node is: `height` and `slot` become what at least half of those that
+        answer have reached, so that one that lies or races ahead is not believed."""
+        now = self._clock.monotonic()
+
+        async def look(node: Node) -> EpochInfo | None:
             try:
-                return await conversation(Asker(self, node))
-            except NodeTrouble as trouble:
+                asker = Asker(self, node)
+                async with asyncio.timeout(min(self._timeout, _PROBE_LIMIT)):
+                    found: EpochInfo = await asker.call(
+                        "getEpochInfo", [{"commitment": "confirmed"}], EpochInfo
+                    )
+            except (NodeTrouble, NodeError, TimeoutError) as error:
+                trouble = error if isinstance(error, NodeTrouble) else NodeTrouble(_words(error))
                 node.failed(trouble, self._clock.monotonic())
-        raise self._unavailable()
+                return None
+            node.head = found.absolute_slot
+            return found
+
+        awake = [node for node in self.nodes if node.paused_until <= now] or self.nodes
+        found = [one for one in await asyncio.gather(*map(look, awake)) if one is not None]
+        if not found:
+            raise self._unavailable()
+        self.height = _common([one.block_height for one in found])
+        self.slot = _common([one.absolute_slot for one in found])
 
     async def broadcast(self, raw: bytes) -> str:
         """Sends a transaction to every node. "" once one has taken it, else what they said, which
@@ -95,14 +151,22 @@ class RpcPool:
 
     async def ask(self, node: Node, method: str, params: Params) -> Any:
         """A node's answer, once it has shown that it is of this cluster."""
-        if self._genesis and not node.verified:
+        if self.genesis and not node.verified:
             found = await self._post(node, "getGenesisHash", [])
-            if found != self._genesis:
+            if found != self.genesis:
                 raise NodeTrouble(f"is of another cluster: its genesis hash is {found}"[:200])
             node.verified = True
+        asked = self._clock.monotonic()
         answer = await self._post(node, method, params)
-        node.succeeded()
+        node.succeeded(self._clock.monotonic() - asked)
         return answer
+
+    async def _talk(self, node: Node, conversation: Callable[[Asker], Awaitable[T]]) -> T:
+        try:
+            return await conversation(Asker(self, node))
+        except NodeTrouble as trouble:
+            node.failed(trouble, self._clock.monotonic())
+            raise
 
     async def _tell(self, node: Node, params: Params) -> str:
         try:
@@ -111,7 +175,8 @@ class RpcPool:
             node.failed(trouble, self._clock.monotonic())
             return f"{node.label}: {trouble}"
         except NodeError as error:
-            return f"{node.label}: {error.text}"
+            failed = reasons.preflight(error.data)
+            return f"{node.label}: {reasons.explain(*failed) if failed else error.text}"
         return ""
 
     async def _post(self, node: Node, method: str, params: Params) -> Any:
@@ -121,17 +186,22 @@ class RpcPool:
         async with self._slots:
             answer = (await post(self._session, node, [(method, params)], self._timeout))[0]
         if isinstance(answer, NodeError):
-            if answer.code in _NODE_ERRORS:
-                raise NodeTrouble(f"error {answer.code}: {answer.text}"[:200])
+            throttled = answer.code in (429, -32429) or answer.is_throttling
+            if throttled or answer.code in _NODE_ERRORS:
+                text = f"error {answer.code}: {answer.text}"[:200]
+                raise NodeTrouble(text, THROTTLED if throttled else None)
             raise answer
         return answer
 
     def _order(self) -> list[Node]:
+        """Nodes to try, best first. Throttled ones are left out until their time has come; nodes
+        that merely failed are tried last, since there may be no better."""
         now = self._clock.monotonic()
         best = max((node.head for node in self.nodes), default=0)
 
         def rank(node: Node) -> tuple[bool, bool, int]:
-            return node.paused_until > now, best - node.head > MAX_LAG, node.failures
+            slow = node.outrun if node.outrun >= OFTEN_OUTRUN else 0
+            return node.paused_until > now, best - node.head > MAX_LAG, node.failures + slow
 
         able = [n for n in self.nodes if not (n.throttled and n.paused_until > now)]
         return sorted(able, key=rank)
@@ -147,3 +217,12 @@ class RpcPool:
             {"nodes": troubles[:1000]},
             retry_after=min(waits) if waits else None,
         )
+
+
+def _common(values: Sequence[int]) -> int:
+    """The highest that at least half have reached."""
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def _words(error: Exception) -> str:
+    return str(error)[:200] or "no answer in time"

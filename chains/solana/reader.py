@@ -9,7 +9,7 @@ from solders.transaction import VersionedTransaction
 
 from chains.solana import instructions, lifecycle, mints, programs
 from chains.solana.mints import Mint
-from chains.solana.pool import RpcPool
+from chains.solana.pool import Asker, RpcPool
 from chains.solana.wire import Account, Included, KeyedAccount, Status, Valued
 from core.accounts import Balance
 from core.errors import Reason, Refused
@@ -128,12 +128,21 @@ class Reader:
         return balances
 
     async def transaction(self, hash: str) -> Transaction:
-        """Anybody's transaction. TRANSACTION_NOT_FOUND if the node knows none of this hash."""
-        options = {"searchTransactionHistory": True}
-        answer: Valued[list[Status | None]] = await self._pool.call(
-            "getSignatureStatuses", [[hash], options], Valued[list[Status | None]]
-        )
+        """Anybody's transaction. TRANSACTION_NOT_FOUND if no node that answers knows it."""
+        params = [[hash], {"searchTransactionHistory": True}]
+
+        async def ask(asker: Asker) -> Valued[list[Status | None]]:
+            said: Valued[list[Status | None]] = await asker.call(
+                "getSignatureStatuses", params, Valued[list[Status | None]]
+            )
+            return said
+
+        answer = await self._pool.with_one(ask)
         status = answer.value[0]
+        if status is None and len(self._pool.nodes) > 1:
+            # One node may lag, or have forgotten.
+            answers = await self._pool.with_all(ask)
+            status = lifecycle.furthest([one.value[0] for one in answers])
         if status is None:
             raise Refused(
                 Reason.TRANSACTION_NOT_FOUND,

@@ -45,6 +45,16 @@ def explain(error: Any, logs: Sequence[str] | None) -> str:
     return "; ".join([words(error), *said[-1:]])
 
 
+def preflight(data: object) -> tuple[Any, Sequence[str] | None] | None:
+    """Error and logs from the `data` of a node's error, where it says that it has simulated the
+    transaction (code -32002); None for any other."""
+    if not isinstance(data, dict) or data.get("err") is None:
+        return None
+    logs = data.get("logs")
+    said = [line for line in logs if isinstance(line, str)] if isinstance(logs, list) else None
+    return data["err"], said
+
+
 def simulation_refusal(error: Any, logs: Sequence[str] | None) -> Refused:
     """Why a transaction is not sent: its simulation failed."""
     lines = list(logs or ())

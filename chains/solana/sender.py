@@ -2,10 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from decimal import Decimal
 
 from solders.hash import Hash
 from solders.message import MessageV0, to_bytes_versioned
@@ -14,31 +12,25 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from chains.nodes import NodeError
+from chains.solana import compose, instructions, programs, reasons
 from chains.solana import fees as fee_rules
-from chains.solana import instructions, programs, reasons
+from chains.solana.blockhashes import FreshBlockhash
+from chains.solana.compose import Variants
 from chains.solana.lifecycle import SIGNED_SLOT
 from chains.solana.plans import Plan
 from chains.solana.pool import RpcPool
+from chains.solana.prices import Budget, Prices
 from chains.solana.tracker import Tracker
-from chains.solana.wire import Blockhash, PriorityFee, Simulation, Valued
-from core.clock import Clock
+from chains.solana.wire import Simulation, Valued
+from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason, Refused
 from core.money import from_units, text
 from core.ports import FeeEstimate, FeeOptions, NetworkInfo, Signer, TransactionLog
 from core.transactions import Transaction, TransactionStatus
 
 _CONFIRMED = {"commitment": "confirmed"}
-_MAX_FEE_ACCOUNTS = 128  # that getRecentPrioritizationFees takes
+_BLOCKHASH_LIFE = 600 * SECOND  # and more: blocks may come slowly
 _STOP_LIMIT = 5.0  # float: seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a transaction may use and offers for it; `fee` is the whole, in lamports."""
-
-    units: int
-    micro_lamports: int
-    fee: int
 
 
 class TransactionSender:
@@ -60,6 +52,9 @@ class TransactionSender:
         self._signer = signer
         self._log = log
         self._clock = clock
+        self._prices = Prices(info, pool)
+        self._variants = Variants()
+        self._earlier: dict[str, set[str]] = {}  # address -> hashes of an earlier process
         self._intents: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
         self._running: set[asyncio.Task[Transaction]] = set()
 
@@ -92,6 +87,10 @@ class TransactionSender:
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
+    async def estimates(self) -> list[FeeEstimate]:
+        """What a transfer of the coin would cost with each strategy."""
+        return await self._prices.estimates()
+
     async def _once(self, plan: Plan, options: FeeOptions) -> Transaction:
         async with self._alone(plan.intent, plan.purpose):
             for earlier in reversed(await self._log.by_intent(self._info.id, plan.intent)):
@@ -105,7 +104,7 @@ class TransactionSender:
     async def simulate(self, plan: Plan) -> Simulation:
         """What the plan would do now. Refused with SIMULATION_FAILED or INSUFFICIENT_BALANCE."""
         steps = [*instructions.budget(programs.MAX_COMPUTE_UNITS, 0), *plan.instructions]
-        message = _compile(plan, steps, Hash.default())
+        message = compose.message(plan, steps, Hash.default())
         empty = [Signature.default()] * message.header.num_required_signatures
         raw = bytes(VersionedTransaction.populate(message, empty))
         options = {
@@ -121,6 +120,8 @@ class TransactionSender:
                 "simulateTransaction", params, Valued[Simulation]
             )
         except NodeError as error:
+            if (failed := reasons.preflight(error.data)) is not None:
+                raise reasons.simulation_refusal(*failed) from None
             metadata = {"node_code": str(error.code), "node_message": error.text[:500]}
             message_ = f"a node refuses to simulate it: {error.text[:200]}"
             raise Refused(Reason.SIMULATION_FAILED, message_, metadata) from None
@@ -129,19 +130,19 @@ class TransactionSender:
         return answer.value
 
     async def _signed(self, plan: Plan, options: FeeOptions) -> Transaction:
-        simulated, price = await asyncio.gather(self.simulate(plan), self._price(plan, options))
-        budget = self._budget(plan, simulated, price, options)
-        steps = [*instructions.budget(budget.units, budget.micro_lamports), *plan.instructions]
-        blockhash: Valued[Blockhash] = await self._pool.call(
-            "getLatestBlockhash", [_CONFIRMED], Valued[Blockhash]
+        simulated, price = await asyncio.gather(
+            self.simulate(plan), self._prices.price(plan, options)
         )
-        message = _compile(plan, steps, Hash.from_string(blockhash.value.blockhash))
-        if message.header.num_required_signatures != 1:
-            raise Refused(Reason.FIELD_INVALID, "only the sender's signature can be given")
-        payload = to_bytes_versioned(message)
-        raw_signature = await self._signer.sign("solana", str(plan.sender), payload)
-        signature = Signature.from_bytes(raw_signature)
-        raw = bytes(VersionedTransaction.populate(message, [signature]))
+        budget = self._prices.budget(plan, simulated, price, options)
+        blockhash = await self._tracker.blockhash()
+        known = await self._recent(str(plan.sender))
+        while True:
+            units, message = self._unlike_others(plan, budget, blockhash)
+            fee = self._prices.checked(fee_rules.total(1, units, price), options)
+            signature = await self._signature(plan, message)
+            # A daemon that was restarted within the life of a blockhash has lost its numbers.
+            if self._tracker.book.get(str(signature)) is None and str(signature) not in known:
+                break
         now = self._clock.now()
         return Transaction(
             network=self._info.id,
@@ -149,93 +150,57 @@ class TransactionSender:
             intent=plan.intent,
             purpose=plan.purpose,
             hash=str(signature),
-            raw=raw,
+            raw=bytes(VersionedTransaction.populate(message, [signature])),
             status=TransactionStatus.SIGNED,
-            last_valid_height=blockhash.value.last_valid_block_height,
+            last_valid_height=blockhash.last_valid_height,
             to=plan.to,
             details={
                 **plan.details,
-                SIGNED_SLOT: str(blockhash.context.slot),
-                "compute_units": str(budget.units),
-                "compute_unit_price": str(budget.micro_lamports),
-                "max_fee": text(from_units(budget.fee, self._info.native.decimals)),
+                SIGNED_SLOT: str(blockhash.slot),
+                "compute_units": str(units),
+                "compute_unit_price": str(price),
+                "max_fee": text(from_units(fee, self._info.native.decimals)),
             },
             create_time=now,
             update_time=now,
         )
 
-    async def estimates(self) -> list[FeeEstimate]:
-        """What a transfer of the coin would cost with each strategy, where nobody else writes to
-        its accounts. Raises CambistError when no node tells."""
-        recent: Sequence[PriorityFee] = await self._pool.call(
-            "getRecentPrioritizationFees", [[]], list[PriorityFee]
+    def _unlike_others(
+        self, plan: Plan, budget: Budget, blockhash: FreshBlockhash
+    ) -> tuple[int, MessageV0]:
+        """The message, and its compute unit limit."""
+        hash = Hash.from_string(blockhash.hash)
+
+        def made(units: int) -> MessageV0:
+            steps = instructions.budget(units, budget.micro_lamports)
+            return compose.message(plan, [*steps, *plan.instructions], hash)
+
+        first = made(budget.units)
+        if first.header.num_required_signatures != 1:
+            raise Refused(Reason.FIELD_INVALID, "only the sender's signature can be given")
+        units = compose.varied(budget.units, self._variants.number(first))
+        return units, first if units == budget.units else made(units)
+
+    async def _signature(self, plan: Plan, message: MessageV0) -> Signature:
+        payload = to_bytes_versioned(message)
+        signature = Signature.from_bytes(
+            await self._signer.sign("solana", str(plan.sender), payload)
         )
-        decimals = self._info.native.decimals
-        found = []
-        for name in fee_rules.strategies():
-            price = fee_rules.unit_price([fee.prioritization_fee for fee in recent], name)
-            fee = fee_rules.total(1, fee_rules.TRANSFER_UNITS, price)
-            found.append(
-                FeeEstimate(
-                    strategy=name,
-                    transfer_fee=from_units(fee, decimals),
-                    unit_price=from_units(price, decimals + fee_rules.MICRO_DECIMALS),
-                )
+        if not signature.verify(plan.sender, payload):
+            raise CambistError(
+                Reason.SIGNER_UNAVAILABLE,
+                f"what the signer gave is no signature of {plan.sender}; nothing was sent",
             )
-        return found
+        return signature
 
-    async def _price(self, plan: Plan, options: FeeOptions) -> int:
-        """Micro-lamports a compute unit: as was named, else from what was paid for the accounts
-        that are written to. Where a node does not tell, nothing is offered: the base fee alone is
-        still valid."""
-        if options.unit_price is not None:
-            return self._named(options.unit_price)
-        written = {str(plan.sender)}
-        for step in plan.instructions:
-            written.update(str(account.pubkey) for account in step.accounts if account.is_writable)
-        try:
-            recent: Sequence[PriorityFee] = await self._pool.call(
-                "getRecentPrioritizationFees",
-                [sorted(written)[:_MAX_FEE_ACCOUNTS]],
-                list[PriorityFee],
-            )
-        except (CambistError, NodeError):
-            return 0
-        return fee_rules.unit_price([fee.prioritization_fee for fee in recent], options.strategy)
-
-    def _named(self, price: Decimal) -> int:
-        """A price in the coin as micro-lamports; what is finer is cut off."""
-        decimals = self._info.native.decimals + fee_rules.MICRO_DECIMALS
-        if not price.is_finite() or not 0 <= price.scaleb(decimals) <= fee_rules.MAX_PRICE:
-            raise Refused(
-                Reason.FIELD_INVALID,
-                f"unit_price: {price} is no price of a compute unit in {self._info.native.symbol}",
-                {"field": "unit_price"},
-            )
-        return int(price.scaleb(decimals))
-
-    def _budget(self, plan: Plan, simulated: Simulation, price: int, options: FeeOptions) -> Budget:
-        units = fee_rules.unit_limit(simulated.units_consumed or programs.MAX_COMPUTE_UNITS)
-        fee = fee_rules.total(1, units, price)
-        decimals = self._info.native.decimals
-        amount = from_units(fee, decimals)
-        if options.max_fee is not None and amount > options.max_fee:
-            raise Refused(
-                Reason.FEE_CAP_EXCEEDED,
-                f"the fee would be {text(amount)} {self._info.native.symbol}, above the cap of"
-                f" {text(options.max_fee)}; raise the cap, or use a slower strategy",
-                {"fee": text(amount), "max_fee": text(options.max_fee)},
-            )
-        # The simulation paid for the signature; the priority fee comes on top.
-        after = simulated.accounts[0] if simulated.accounts else None
-        priority = fee - programs.LAMPORTS_PER_SIGNATURE
-        if after is not None and after.lamports < priority:
-            raise Refused(
-                Reason.INSUFFICIENT_BALANCE,
-                f"{plan.sender} cannot pay the fee of {text(amount)} {self._info.native.symbol}",
-                {"fee": text(amount)},
-            )
-        return Budget(units, price, fee)
+    async def _recent(self, address: str) -> set[str]:
+        """What was signed before this process began and may share a blockhash with what is signed
+        now; asked once for each address."""
+        if address not in self._earlier:
+            since = self._clock.now() - _BLOCKHASH_LIFE
+            found = await self._log.by_address(self._info.id, address, since)
+            self._earlier[address] = {transaction.hash for transaction in found}
+        return self._earlier[address]
 
     @asynccontextmanager
     async def _alone(self, intent: str, purpose: str) -> AsyncIterator[None]:
@@ -252,18 +217,6 @@ class TransactionSender:
                 del self._intents[key]
             else:
                 self._intents[key] = (lock, users - 1)
-
-
-def _compile(plan: Plan, steps: Sequence[object], blockhash: Hash) -> MessageV0:
-    message = MessageV0.try_compile(plan.sender, list(steps), list(plan.tables), blockhash)  # type: ignore[arg-type]
-    size = 1 + 64 * message.header.num_required_signatures + len(to_bytes_versioned(message))
-    if size > programs.MAX_TRANSACTION_SIZE:
-        raise Refused(
-            Reason.SIMULATION_FAILED,
-            f"the transaction would have {size} bytes, and {programs.MAX_TRANSACTION_SIZE} is the"
-            " most; do less in one",
-        )
-    return message
 
 
 def pubkey(address: str, field: str) -> Pubkey:

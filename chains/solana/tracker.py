@@ -8,7 +8,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chains.solana import lifecycle
+from chains.solana import blockhashes, lifecycle
+from chains.solana.blockhashes import FreshBlockhash
 from chains.solana.book import TransactionBook
 from chains.solana.lifecycle import Death
 from chains.solana.pool import Asker, RpcPool
@@ -20,10 +21,11 @@ from core.transactions import Transaction
 
 _REBROADCAST = 2 * SECOND
 _STATUSES = 256  # signatures a request, the RPC's own limit
-_IDLE = 5 * SECOND  # between looks at the slot while nothing is pending
-_HEIGHT_AGE = 5 * SECOND
+_IDLE = 5 * SECOND  # between looks at the nodes while nothing is pending
+_PROBE_AGE = 5 * SECOND
+_STALE = 30 * SECOND  # without a new slot
 _FINALITY_PATIENCE = 4  # times slower while everything pending is in a block already
-_CONFIRMED = {"commitment": "confirmed"}
+_PUSHED_PATIENCE = 5  # times slower while a websocket tells what happens
 _FINALIZED = {"commitment": "finalized"}
 _log = logging.getLogger(__name__)
 
@@ -50,8 +52,9 @@ class Tracker:
         self._task: asyncio.Task[None] | None = None
         self.condition = Condition(Health.STARTING, "no slot seen yet", clock.now())
         self.slot = 0
-        self._known_height = 0
-        self._height_time: int | None = None
+        self.pushed = False  # whether a websocket tells of slots and signatures
+        self._slot_time = clock.monotonic()  # when the slot was last seen to advance
+        self._probed: int | None = None
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -80,37 +83,65 @@ class Tracker:
 
     # --- one pass ------------------------------------------------------------------------------
 
+    async def blockhash(self) -> FreshBlockhash:
+        """To sign with. NODE_UNAVAILABLE if no node has one that is worth using."""
+        return await blockhashes.fresh(self._pool)
+
+    def note_slot(self, slot: int) -> None:
+        """A slot that a node told of."""
+        if slot > self.slot:
+            self.slot = slot
+            self._slot_time = self._clock.monotonic()
+
     async def poll(self) -> None:
         """Asks for everything once, and acts on it. Trouble with nodes shows in `condition`."""
         async with self._polling:
             try:
                 self._tidy()
+                await self._probe()
                 batch = self.book.pending()
                 for start in range(0, len(batch), _STATUSES):
                     await self._look(batch[start : start + _STATUSES])
-                if not batch:
-                    self.slot = await self._pool.call("getSlot", [_CONFIRMED], int)
             except CambistError as error:
                 self._note(Health.DOWN, error.message)
             else:
-                self._note(Health.READY, "")
+                if self._clock.monotonic() - self._slot_time > _STALE:
+                    self._note(Health.DEGRADED, "no new slot for long: the nodes stand still")
+                else:
+                    self._note(Health.READY, "")
+
+    async def _probe(self) -> None:
+        """How far the nodes are, a little old: it tells which to ask, and when to look closer."""
+        now = self._clock.monotonic()
+        if self._probed is None or now - self._probed >= _PROBE_AGE:
+            await self._pool.probe()
+            self._probed = now
+            self.note_slot(self._pool.slot)
 
     async def _look(self, batch: Sequence[Transaction]) -> None:
-        height = await self._height()
+        height = self._pool.height
         search = any(self._is_old(transaction, height) for transaction in batch)
         hashes = [transaction.hash for transaction in batch]
         answer = await self._pool.with_one(lambda asker: self._statuses(asker, hashes, search))
-        self.slot = max(self.slot, answer.context.slot)
+        self.note_slot(answer.context.slot)
         for transaction, status in zip(batch, answer.value, strict=True):
             if status is not None:
                 await self._observe(transaction.hash, status, answer.context.slot)
             elif lifecycle.may_be_dead(transaction, height):
                 await self._autopsy(transaction.hash)
+            elif not lifecycle.is_waiting(transaction):
+                await self._second_opinion(transaction.hash)
             else:
                 await self._observe(transaction.hash, None, answer.context.slot)
             present = self.book.find_pending(transaction.hash)
             if status is None and present is not None and lifecycle.is_waiting(present):
                 await self._send_again(present)
+
+    async def _second_opinion(self, hash: str) -> None:
+        """One node has forgotten a transaction that was in a block: what do the others say?"""
+        answers = await self._pool.with_all(lambda asker: self._statuses(asker, [hash], True))
+        status = lifecycle.furthest([answer.value[0] for answer in answers])
+        await self._observe(hash, status, max(answer.context.slot for answer in answers))
 
     async def _observe(self, hash: str, status: Status | None, slot: int) -> None:
         now = self._clock.now()
@@ -128,14 +159,6 @@ class Tracker:
             return lifecycle.receipt(followed, meta, self._info.native.decimals)
 
         await self.book.change(hash, step)
-
-    async def _height(self) -> int:
-        """The block height, a little old: it only tells when to look closer."""
-        now = self._clock.monotonic()
-        if self._height_time is None or now - self._height_time >= _HEIGHT_AGE:
-            self._known_height = await self._pool.call("getBlockHeight", [_CONFIRMED], int)
-            self._height_time = now
-        return self._known_height
 
     @staticmethod
     def _is_old(transaction: Transaction, height: int) -> bool:
@@ -155,7 +178,7 @@ class Tracker:
         return answer
 
     async def _autopsy(self, hash: str) -> None:
-        """Looks for proof of death; all from one node, and in this order."""
+        """Looks for proof of death: no node knows it, and one of them would have to."""
 
         async def ask(asker: Asker) -> tuple[Death, Valued[list[Status | None]]]:
             end: EpochInfo = await asker.call("getEpochInfo", [_FINALIZED], EpochInfo)
@@ -165,13 +188,20 @@ class Tracker:
             slot = answer.context.slot
             return Death(end.block_height, end.absolute_slot, first, slot), answer
 
-        death, answer = await self._pool.with_one(ask)
-        status, now = answer.value[0], self._clock.now()
+        found = await self._pool.with_all(ask)
+        now = self._clock.now()
+        status = lifecycle.furthest([answer.value[0] for _, answer in found])
         if status is not None:
-            await self._observe(hash, status, answer.context.slot)
+            await self._observe(hash, status, max(answer.context.slot for _, answer in found))
             return
         trouble = self._troubles.get(hash, "")
-        await self.book.change(hash, lambda t: lifecycle.bury(t, death, trouble, now))
+
+        def step(transaction: Transaction) -> Transaction:
+            for death, _ in found:
+                transaction = lifecycle.bury(transaction, death, trouble, now)
+            return transaction
+
+        await self.book.change(hash, step)
 
     async def _receipt(self, hash: str) -> Meta | None:
         """What an included transaction did; None if the node does not have it yet."""
@@ -230,9 +260,10 @@ class Tracker:
         pending = self.book.pending()
         if not pending:
             return _IDLE / SECOND
+        patience = _PUSHED_PATIENCE if self.pushed else 1
         if any(lifecycle.is_waiting(transaction) for transaction in pending):
-            return self._poll
-        return self._poll * _FINALITY_PATIENCE
+            return self._poll * patience
+        return self._poll * max(patience, _FINALITY_PATIENCE)
 
     def _note(self, health: Health, reason: str) -> None:
         if (health, reason) != (self.condition.health, self.condition.reason):
