@@ -53,6 +53,7 @@ class HeadTracker:
         self._hashes: dict[int, str] = {}
         self._callbacks: list[BlockCallback] = []
         self._behind = 0
+        self._orphans = 0
         self._pushed = False
         self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -150,6 +151,10 @@ class HeadTracker:
     async def _news(self, block: Block, polled: bool) -> list[Block]:
         """The blocks that are new, oldest first."""
         head = self.head
+        far = head is None or block.number > head.number + _DEEPEST
+        if far and not await self._rpc.is_plausible(block.number):
+            _log.warning("a node tells of block %d, which is far from what others do", block.number)
+            return []
         if head is None:
             return [block]
         if block.hash == head.hash:
@@ -169,8 +174,12 @@ class HeadTracker:
             parent = await self._rpc.call(
                 "eth_getBlockByNumber", [quantity(branch[0].number - 1), False]
             )
-            if parent is None:
-                return []  # the node is changing its mind: the next poll will tell
+            if parent is None:  # the node is changing its mind, or making the block up
+                self._orphans += polled
+                if self._orphans >= _PATIENCE:
+                    self._rpc.doubt(block.number)
+                    self._orphans = 0
+                return []
             branch.insert(0, _parse(parent))
         return branch
 
@@ -181,7 +190,7 @@ class HeadTracker:
         if self.head is not None and block.number <= self.head.number:
             for number in range(block.number + 1, self.head.number + 1):
                 self._hashes.pop(number, None)
-        self._behind = 0
+        self._behind = self._orphans = 0
         self.head = block
         self._hashes[block.number] = block.hash
         self._hashes.pop(block.number - _KEPT, None)

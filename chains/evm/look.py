@@ -9,6 +9,7 @@ from chains.evm.codec import integer, quantity
 from chains.evm.heads import HeadTracker
 from chains.evm.lifecycle import BLOCK_HASH, Observation
 from chains.evm.model import Receipt
+from chains.evm.proof import deep_enough, nonce_is_used
 from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
 from chains.nodes import Answer, NodeError, parsed
@@ -28,6 +29,11 @@ class Look:
         """Whether it is in no block."""
         return self.observation is not None and self.observation.receipt is None
 
+    def ends_at(self, head: int, depth: int) -> bool:
+        """Whether its receipt is at finality depth."""
+        receipt = self.observation.receipt if self.observation else None
+        return receipt is not None and head - receipt.block >= depth
+
 
 def as_receipt(answer: Answer) -> Receipt | None:
     """None for no receipt; NodeError for a malformed one, or for a node's own error."""
@@ -37,10 +43,11 @@ def as_receipt(answer: Answer) -> Receipt | None:
 class Observer:
     """Asks nodes about transactions, and trusts no single "unknown"."""
 
-    def __init__(self, rpc: RpcPool, heads: HeadTracker, depth: int) -> None:
+    def __init__(self, rpc: RpcPool, heads: HeadTracker, depth: int, block_time: int) -> None:
         self._rpc = rpc
         self._heads = heads
         self._depth = depth
+        self._block_time = block_time  # ns
 
     async def look(self, transactions: Sequence[Transaction]) -> list[Look]:
         """Raises CambistError when no node answers."""
@@ -63,7 +70,16 @@ class Observer:
                     await self._heads.poll()  # whoever hears of it must find the block there
                 if self._heads.is_canonical(receipt.block, receipt.block_hash) is not False:
                     looks.append(await self._included(one, receipt, self._heads.head.number))
+        looks = await self._proved(looks, self._heads.head.number)
         return looks + await self._without_receipt(unknown, self._heads.head.number)
+
+    async def _proved(self, looks: Sequence[Look], head: int) -> list[Look]:
+        """The same; but what would end by one node's word is asked of all."""
+        ending = [look for look in looks if look.ends_at(head, self._depth)]
+        seen = [(look.transaction, look.observation) for look in ending if look.observation]
+        proved = await deep_enough(self._rpc, seen, self._depth, self._block_time)
+        rest = [look for look in looks if not look.ends_at(head, self._depth)]
+        return rest + [Look(one, told, missing=told.receipt is None) for one, told in proved]
 
     def _is_open(self, one: Transaction, head: int) -> bool:
         """Whether there is anything to ask: not for one in a block that is still there and is not
@@ -85,19 +101,20 @@ class Observer:
     async def _without_receipt(self, unknown: Sequence[Transaction], head: int) -> list[Look]:
         # Never the newest block: a node may show its state a moment before its receipts.
         deep = max(self._depth, 1)
-        depth_block = quantity(max(head - deep, 0))
+        depth_block = max(head - deep, 0)
         questions: list[tuple[str, list[Any]]] = []
         for one in unknown:
             questions += [
                 ("eth_getTransactionByHash", [one.hash]),
-                ("eth_getTransactionCount", [one.address, depth_block]),
+                ("eth_getTransactionCount", [one.address, quantity(depth_block)]),
                 ("eth_getBlockByNumber", [quantity(one.block or 0), False]),
             ]
         answers = await self._rpc.batch(questions)
         looks = []
         for index, one in enumerate(unknown):
             found, count, block = answers[index * 3 : index * 3 + 3]
-            used = one.block is None and head >= deep and await self._is_replaced(one, count)
+            waits = one.block is None and head >= deep and not isinstance(found, dict)
+            used = waits and await self._is_replaced(one, count, depth_block)
             seen = Observation(
                 head,
                 in_pool=isinstance(found, dict),
@@ -115,13 +132,12 @@ class Observer:
             return isinstance(block, dict) and block.get("hash") != known
         return not canonical
 
-    async def _is_replaced(self, one: Transaction, count: Answer) -> bool:
-        """Whether the nonce is used, and no node has a receipt. The receipt is asked for after the
-        count, so that an inclusion between the two questions does not look like a replacement."""
+    async def _is_replaced(self, one: Transaction, count: Answer, block: int) -> bool:
+        """Whether another transaction has used the nonce; asked of every node only when it seems
+        so."""
         if isinstance(count, NodeError) or parsed(integer, count, "count") <= (one.nonce or 0):
             return False
-        rows = await self._rpc.ask_all([("eth_getTransactionReceipt", [one.hash])])
-        return all(row[0] is None for row in rows)
+        return await nonce_is_used(self._rpc, one, block)
 
     async def _why(self, one: Transaction, receipt: Receipt) -> str:
         """The revert reason, from replaying the call on the state before the block; where it passes

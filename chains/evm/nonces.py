@@ -9,6 +9,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
+from core.clock import Clock
+
 _REMEMBERED = 1024
 
 
@@ -54,13 +56,19 @@ class NonceLedger:
     """Hands out the nonces of one address, one at a time.
 
     The lock is held from the choice until the transaction is journaled, and with it one of `ours`.
+    `memory` (ns) is for how long a nonce that was used for good is held against nodes that count
+    less: by most nodes' word it was at finality depth, so it is they who lag.
     """
 
-    def __init__(self, ours: Callable[[], Set[int]]) -> None:
+    def __init__(
+        self, ours: Callable[[], Set[int]], clock: Clock | None = None, memory: int = 0
+    ) -> None:
         self.lock = asyncio.Lock()
         self.ours = ours
+        self._clock = clock
+        self._memory = memory
         self._events = 0
-        self._settled: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
+        self._settled: deque[tuple[int, int, int]] = deque(maxlen=_REMEMBERED)
 
     def asked(self) -> int:
         """To be noted in Counts before the chain is asked."""
@@ -70,9 +78,17 @@ class NonceLedger:
         """A nonce of ours is used for good, and leaves `ours`: counts asked for earlier may not
         show it yet."""
         self._events += 1
-        self._settled.append((self._events, nonce + 1))
+        self._settled.append((self._events, self._time(), nonce + 1))
 
     def next(self, counts: Counts) -> int:
         """The nonce to sign with. The caller holds the lock."""
-        later = (floor for event, floor in self._settled if event > counts.asked)
-        return choose(counts, self.ours(), max(later, default=0))
+        since = self._time() - self._memory
+        floors = (
+            floor
+            for event, time, floor in self._settled
+            if event > counts.asked or (self._memory and time >= since)
+        )
+        return choose(counts, self.ours(), max(floors, default=0))
+
+    def _time(self) -> int:
+        return self._clock.monotonic() if self._clock else 0

@@ -103,7 +103,7 @@ async def prepare(
     cap = in_wei(options.max_fee, "max_fee", native)
     fees = under_cap(fees, gas_limit, head.base_fee, cap, native)
     afford(number(balance), plan.value + fees.price * gas_limit, info)
-    return Prepared(fees, gas_limit, _agree([[latest, pending], *others], asked))
+    return Prepared(fees, gas_limit, _agree(others or [[latest, pending]], asked))
 
 
 def _counts(sender: str) -> list[tuple[str, list[Any]]]:
@@ -112,11 +112,17 @@ def _counts(sender: str) -> list[tuple[str, list[Any]]]:
 
 async def _others(rpc: RpcPool, sender: str) -> list[list[Answer]]:
     """The counts that every node tells, where there are several: one alone may lie or lag."""
-    return await rpc.ask_all(_counts(sender), _COUNT_TIMEOUT) if len(rpc.nodes) > 1 else []
+    if len(rpc.nodes) < 2:
+        return []
+    try:
+        return await rpc.ask_all(_counts(sender), _COUNT_TIMEOUT)
+    except CambistError:
+        return []  # all slower than that: the one that is waited for has the only say
 
 
 def _agree(answers: list[list[Answer]], asked: int) -> Counts:
-    """What most nodes say; a node without a pool of its own may not know "pending"."""
+    """What most nodes say, one vote each; a node without a pool of its own may not know
+    "pending"."""
     used = [number(row[0]) for row in answers if not isinstance(row[0], NodeError)]
     pending = [number(row[1]) for row in answers if not isinstance(row[1], NodeError)]
     latest = agreed(used) if used else number(answers[0][0])

@@ -21,7 +21,10 @@ from core.errors import CambistError, Reason
 
 BATCH_LIMIT = 100  # public endpoints commonly refuse more in one request
 MAX_LAG = 3  # blocks behind the best node before a node is used last
+MAX_LEAD = 128  # blocks before most nodes: whoever tells of more is not believed
 _IN_FLIGHT = 64
+_CANNOT_SHOW = "it tells of a block whose parents it cannot show"
+_PROBE_TIMEOUT = 3.0  # float: seconds
 _BLOCK_HEADS = {"eth_blockNumber", "eth_getBlockByNumber"}
 
 Request = tuple[str, list[Any]]
@@ -102,6 +105,29 @@ class RpcPool:
         if not answers:
             raise self._unavailable()
         return answers
+
+    async def is_plausible(self, number: int) -> bool:
+        """Whether a head may be as high as `number`: not far beyond what most nodes tell. Of two
+        the higher is believed: a node that stands still is more common than one that lies."""
+        if number <= self._usual_head() + MAX_LEAD or len(self.nodes) < 2:
+            return True
+        try:
+            await self.ask_all([("eth_blockNumber", [])], _PROBE_TIMEOUT)
+        except CambistError:
+            return False
+        return number <= self._usual_head() + MAX_LEAD
+
+    def doubt(self, number: int) -> None:
+        """A block was told of, and could not be shown: whoever tells of so many is asked last."""
+        for node in self.nodes:
+            if node.head >= number:
+                node.head = 0
+                node.failed(NodeTrouble(_CANNOT_SHOW), self._clock.monotonic())
+
+    def _usual_head(self) -> int:
+        """What most nodes told of their height; 0 while nobody did."""
+        heads = sorted(node.head for node in self.nodes if node.head)
+        return heads[len(heads) // 2] if heads else 0
 
     async def broadcast(self, raw: bytes, private: bool = False) -> Outcome:
         """Sends a raw transaction to every node, whatever is thought of it, or to every private one
@@ -217,11 +243,13 @@ class RpcPool:
         """Nodes to try, best first. Throttled ones are left out until their time has come; nodes
         that merely failed are tried last, since there may be no better."""
         now = self._clock.monotonic()
-        best = max((node.head for node in self.nodes), default=0)
+        highest = self._usual_head() + MAX_LEAD
+        best = max((node.head for node in self.nodes if node.head <= highest), default=0)
 
         def rank(node: Node) -> tuple[bool, bool, int]:
             slow = node.outrun if node.outrun >= OFTEN_OUTRUN else 0
-            return node.paused_until > now, best - node.head > MAX_LAG, node.failures + slow
+            odd = not best - MAX_LAG <= node.head <= highest
+            return node.paused_until > now, odd, node.failures + slow
 
         return sorted(
             (n for n in self.nodes if not (n.throttled and n.paused_until > now)), key=rank

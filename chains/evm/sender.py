@@ -19,10 +19,11 @@ from chains.evm.routes import routed
 from chains.evm.rpc import RpcPool
 from chains.evm.signing import signed
 from chains.evm.watcher import TransactionWatcher
-from core.clock import Clock
+from core.clock import SECOND, Clock
 from core.ports import FeeOptions, NetworkInfo, Signer, TransactionLog
 from core.transactions import Transaction, TransactionStatus
 
+_MEMORY = 300 * SECOND  # longer than usable nodes lag
 _log = logging.getLogger(__name__)
 
 
@@ -137,7 +138,12 @@ class TransactionSender:
 
     def ledger(self, address: str) -> NonceLedger:
         """The nonces of a signer."""
-        return self._ledgers.setdefault(address, NonceLedger(lambda: self._watcher.nonces(address)))
+        known = self._ledgers.get(address)
+        if known is None:
+            memory = _MEMORY if self._info.finality_depth else 0
+            known = NonceLedger(lambda: self._watcher.nonces(address), self._clock, memory)
+            self._ledgers[address] = known
+        return known
 
     def _settle(self, transaction: Transaction) -> None:
         used = (TransactionStatus.FINAL, TransactionStatus.REVERTED, TransactionStatus.REPLACED)

@@ -60,7 +60,7 @@ class TransactionWatcher:
         self._clock = clock
         self._tick = tick
         self._pause = max(2 * info.block_time, _PAUSE)
-        self._observer = Observer(rpc, heads, info.finality_depth)
+        self._observer = Observer(rpc, heads, info.finality_depth, info.block_time)
         self._followed: dict[str, _Followed] = {}
         self._ended: OrderedDict[str, Transaction] = OrderedDict()
         self._callbacks: list[TransactionCallback] = []
