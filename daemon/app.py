@@ -63,9 +63,10 @@ from daemon.observe.traces import Tracer
 from daemon.parts import NO_PASSPHRASE, Parts
 from daemon.registry import Registry
 from daemon.risk.office import RiskOffice
+from daemon.rpc.dispatcher import Counts, Dispatcher
 from daemon.rpc.loop import run as run_loop
+from daemon.rpc.method import permissions
 from daemon.rpc.pace import Pace
-from daemon.rpc.server import Counts, Dispatcher, permissions
 from daemon.services.access import AccessService
 from daemon.services.accounts import AccountService
 from daemon.services.chains import ChainService
@@ -270,18 +271,16 @@ class Daemon:
         await self._risk.start()
         services = self._services()
         write_files(self._data_dir / "access", self._keyring.roots, permissions(CONTRACT).values())
-        pace = Pace(self._settings.server.calls_per_second)
         await self._listeners.start(
             Dispatcher(
                 self._lifecycle,
                 self._guard,
                 self._journal.intents.run,
                 *await self._watched(),
-                pace,
+                Pace(self._settings.server.calls_per_second),
                 partial(sent_before, self._journal.transactions),
             ),
             services,
-            pace,
         )
         await self._bring_up.start()
         await self._roster.unlock()  # what needs no keys, and the rest if they are open already
@@ -290,7 +289,7 @@ class Daemon:
         if self._settings.journal.keep_days:
             self._parts.spawn(self._forget(self._settings.journal.keep_days), "retention")
         self._lifecycle.begin()
-        await self._listeners.ready()
+        self._listeners.ready()
         log.info(
             "ready",
             profile=self._profile,

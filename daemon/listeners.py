@@ -4,19 +4,18 @@ both on loopback where that was chosen."""
 import contextlib
 import ipaddress
 import os
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from daemon.access.certificates import Certificates
 from daemon.config import ConfigError
 from daemon.config.model import ServerSettings
-from daemon.rpc.pace import Pace
-from daemon.rpc.server import Dispatcher, Strangers, new_server
+from daemon.rpc.dispatcher import MAX_REQUEST, Dispatcher, too_large
+from daemon.rpc.standard import Health, reflection_endpoints, unknown
+from daemon.wire.server import Server, tls_context
 
 SOCKET = "cambist.sock"
 GRACE_SECONDS = 5.0  # float: seconds for running calls to end
@@ -33,8 +32,8 @@ class Listeners:
         self._settings = settings
         self._certificates = certificates
         self._socket = data_dir / SOCKET
-        self._server: grpc.aio.Server | None = None
-        self._health = health.aio.HealthServicer()
+        self._server: Server | None = None
+        self._health = Health()
         self._serving: dict[str, bool] = {}  # by the service's name; "" is the daemon as a whole
         self.addresses: list[str] = []
 
@@ -46,46 +45,37 @@ class Listeners:
         return f"{tcp}?key={self._certificates.current().fingerprint}&token={token}"
 
     async def start(
-        self,
-        dispatcher: Dispatcher,
-        services: Mapping[ServiceDescriptor, object | None],
-        pace: Pace,
+        self, dispatcher: Dispatcher, services: Mapping[ServiceDescriptor, object | None]
     ) -> None:
         """Binds and serves. ConfigError when an address cannot be had."""
-        paths = [f"/{one.full_name}/{method.name}" for one in services for method in one.methods]
-        server = self._server = new_server([Strangers(pace, paths)])
-        await self._tell_health("", False)
         self._serving = {one.full_name: built is not None for one, built in services.items()}
-        server.add_generic_rpc_handlers(tuple(dispatcher.handlers(services)))
-        self._add_standard_services(server, [service.full_name for service in services])
+        self._health.tell({"": False})
+        endpoints = {
+            **dispatcher.endpoints(services),
+            **self._health.endpoints(),
+            **reflection_endpoints([service.full_name for service in services]),
+        }
+        server = self._server = Server(endpoints, unknown, MAX_REQUEST, too_large)
         if self._settings.unix_socket:
-            self._bind_unix(server)
+            await self._bind_unix(server)
         if self._settings.tcp != "off":
-            self._bind_tcp(server, self._settings.tcp)
+            await self._bind_tcp(server, self._settings.tcp)
         if not self.addresses:
             raise ConfigError("server: neither unix_socket nor tcp is on, nobody could connect")
-        await server.start()
-        if self._settings.unix_socket:
-            os.chmod(self._socket, 0o600)
 
-    async def ready(self) -> None:
+    def ready(self) -> None:
         """Calls are taken from now on: says so to who checks the health of what is built."""
-        for name, serving in {**self._serving, "": True}.items():
-            await self._tell_health(name, serving)
+        self._health.tell({**self._serving, "": True})
 
     async def stop(self) -> None:
         """Lets running calls end, within bounds, and closes the sockets."""
         if self._server is not None:
-            await self._health.enter_graceful_shutdown()
+            self._health.stop()
             await self._server.stop(GRACE_SECONDS)
         with contextlib.suppress(OSError):  # whoever starts next takes it away
             self._socket.unlink()
 
-    async def _tell_health(self, name: str, serving: bool) -> None:
-        status = health_pb2.HealthCheckResponse
-        await self._health.set(name, status.SERVING if serving else status.NOT_SERVING)
-
-    def _bind_unix(self, server: grpc.aio.Server) -> None:
+    async def _bind_unix(self, server: Server) -> None:
         path = str(self._socket)
         if len(path.encode()) > MAX_SOCKET_PATH:
             raise ConfigError(
@@ -93,54 +83,46 @@ class Listeners:
                 "shorter --data-dir, or set server.unix_socket = false"
             )
         self._socket.unlink(missing_ok=True)  # left by a daemon that was killed; the lock is ours
-        server.add_insecure_port(f"unix:{path}")
+        await server.listen_unix(self._socket)
+        os.chmod(self._socket, 0o600)
         self.addresses.append(f"unix://{path}")
 
-    def _bind_tcp(self, server: grpc.aio.Server, address: str) -> None:
+    async def _bind_tcp(self, server: Server, address: str) -> None:
         check_tcp(address, plaintext=self._certificates is None)
+        host, _, port = address.rpartition(":")
+        tls = None if self._certificates is None else self._tls(self._certificates)
         try:
-            if self._certificates is None:
-                bound = server.add_insecure_port(address)
-            else:
-                bound = server.add_secure_port(address, self._credentials(self._certificates))
-        except RuntimeError:
-            bound = 0
-        if not bound:
+            bound = await server.listen_tcp(host.strip("[]"), int(port), tls)
+        except OSError as error:
             raise ConfigError(
-                f"server.tcp: {address} is taken: stop what listens there, or choose another with "
-                "--tcp (--tcp 127.0.0.1:0 takes any free port, --tcp off none)"
-            )
-        self.addresses.append(f"cambist://{address.rpartition(':')[0]}:{bound}")
+                f"server.tcp: {address} is taken or cannot be had ({error.strerror or error}): "
+                "stop what listens there, or choose another with --tcp (--tcp 127.0.0.1:0 takes "
+                "any free port, --tcp off none)"
+            ) from error
+        self.addresses.append(f"cambist://{host}:{bound}")
 
-    def _credentials(self, certificates: Certificates) -> grpc.ServerCredentials:
+    def _tls(self, certificates: Certificates) -> ssl.SSLContext:
         """Asked for at every handshake: a renewed certificate needs no restart."""
         authorities = None
         if path := self._settings.client_certificates:
             try:
-                authorities = Path(path).read_bytes()
-            except OSError as error:
+                authorities = Path(path).read_text()
+            except (OSError, ValueError) as error:
                 raise ConfigError(
-                    f"server.client_certificates: {path} cannot be read: {error.strerror}"
+                    f"server.client_certificates: {path} cannot be read: {error}"
                 ) from error
 
-        def configuration() -> grpc.ServerCertificateConfiguration:
-            now = certificates.current()
-            pairs = [(now.key, now.certificate)]
-            return grpc.ssl_server_certificate_configuration(pairs, root_certificates=authorities)
+        def load(context: ssl.SSLContext) -> None:
+            key, certificate = certificates.files()
+            context.load_cert_chain(certificate, key)
+            if authorities is not None:
+                context.load_verify_locations(cadata=authorities)
+                context.verify_mode = ssl.CERT_REQUIRED
 
-        def renewed() -> grpc.ServerCertificateConfiguration | None:
-            return configuration() if certificates.due() else None
-
-        return grpc.dynamic_ssl_server_credentials(
-            configuration(),
-            renewed,  # type: ignore[arg-type]  # None means "no change", says its documentation
-            require_client_authentication=authorities is not None,
-        )
-
-    def _add_standard_services(self, server: grpc.aio.Server, names: list[str]) -> None:
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-        reflection.enable_server_reflection((*names, health_name, reflection.SERVICE_NAME), server)
+        try:
+            return tls_context(load, certificates.due)
+        except ssl.SSLError as error:
+            raise ConfigError(f"TLS cannot be set up: {error.reason or error}") from error
 
 
 def check_tcp(address: str, plaintext: bool) -> None:
@@ -151,7 +133,7 @@ def check_tcp(address: str, plaintext: bool) -> None:
         parsed = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
     except ValueError:
         parsed = None
-    possible = port.isdecimal() and int(port) < 1 << 16  # grpc would take it modulo that
+    possible = port.isdecimal() and int(port) < 1 << 16
     if not colon or not possible or parsed is None:
         raise ConfigError(
             f"server.tcp: {address!r} must be an address and a port such as 127.0.0.1:7177"

@@ -44,10 +44,8 @@ def configure(level: str, style: str) -> None:
     )
     logging.basicConfig(level=number, handlers=[_Forward()], force=True)
     # Libraries speak up when something is wrong; what they do all day is not for our log.
-    for library in ("asyncio", "aiohttp", "picows", "urllib3"):
+    for library in ("asyncio", "aiohttp", "hpack", "picows", "urllib3"):
         logging.getLogger(library).setLevel(logging.WARNING)
-    # grpc logs handler errors that are answered and logged already.
-    logging.getLogger("grpc").setLevel(logging.CRITICAL)
 
 
 def redact(

@@ -81,6 +81,11 @@ class Certificates:
         info = public.public_bytes(s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
         return Certified(raw, found.public_bytes(s.Encoding.PEM), fingerprint(info))
 
+    def files(self) -> tuple[Path, Path]:
+        """Of the key and the certificate that are in force now."""
+        self.current()
+        return self._folder / KEY, self._folder / CERTIFICATE
+
     def _is_due(self, certificate: "Certificate") -> bool:
         from cryptography.x509 import SubjectAlternativeName
 

@@ -1,10 +1,8 @@
 """Decides on every call before it is handled: who calls, and whether that is allowed."""
 
 import asyncio
-import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from urllib.parse import unquote
 
 from google.protobuf.message import Message
 
@@ -16,7 +14,6 @@ from daemon.access.scopes import ALL, Concern, Names, Resolver
 from daemon.access.tokens import Fact, Keyring, sources
 
 HEADER = "authorization"
-_PREFIX = "Bearer "
 _CENTURY = 3e9  # float: seconds; what timers can hold
 
 
@@ -43,16 +40,13 @@ class Guard:
         self._running: dict[int, set[asyncio.Task[object]]] = {}
         self.resolvers: Mapping[str, Resolver] = {}
 
-    def identity(self, metadata: Mapping[str, str], peer: str, agent: str) -> str:
-        """Whose call it is, for being fair: the root of a token that is good, else the connection.
-        gRPC does not tell connections of the unix socket apart; there programs tell themselves
-        apart by their user agent, as our clients do, so that one is not held up for another's
-        haste."""
-        token = metadata.get(HEADER, "").removeprefix(_PREFIX)
+    def identity(self, token: str, peer: str) -> str:
+        """Whose call it is, for being fair: the root of a token that is good, else the
+        connection."""
         if token:
             with suppress(Refused):
                 return f"root {self._keyring.open(token)[0].id}"
-        return peer if address_of(peer) != "unix" else f"unix {agent}"
+        return peer
 
     async def admit(
         self,
@@ -60,12 +54,11 @@ class Guard:
         permission: str,
         concern: Concern,
         request: Message,
-        metadata: Mapping[str, str],
-        peer: str,
+        token: str,
+        source: str,
     ) -> Caller:
-        """The caller, if the call is allowed. Raises UNAUTHENTICATED or PERMISSION_DENIED."""
-        source = address_of(peer)
-        token = metadata.get(HEADER, "").removeprefix(_PREFIX)
+        """The caller, if the call is allowed; `source` is its address, or "unix". Raises
+        UNAUTHENTICATED or PERMISSION_DENIED."""
         if not token:
             if source != "unix" and not self._trusted:
                 raise Refused(
@@ -101,9 +94,8 @@ class Guard:
             yield "paper", all(self._is_paper(account) for account in accounts)
 
     @contextmanager
-    def watch(self, metadata: Mapping[str, str]) -> Iterator[None]:
+    def watch(self, token: str) -> Iterator[None]:
         """While a stream runs: it is cancelled when its token expires or its root is revoked."""
-        token = metadata.get(HEADER, "").removeprefix(_PREFIX)
         task = asyncio.current_task()
         if not token or task is None:
             yield
@@ -141,13 +133,3 @@ class Guard:
         """Ends the streams of a root that was revoked."""
         for task in self._running.get(root.id, ()):
             task.cancel()
-
-
-def address_of(peer: str) -> str:
-    """`ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000` or `unix:` → the address, or "unix"."""
-    kind, _, rest = unquote(peer).partition(":")
-    if kind not in ("ipv4", "ipv6"):
-        return "unix"
-    text = rest.rpartition(":")[0].strip("[]").partition("%")[0]
-    address = ipaddress.ip_address(text)
-    return str(getattr(address, "ipv4_mapped", None) or address)

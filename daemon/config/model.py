@@ -56,11 +56,11 @@ class ServerSettings(Section):
     )
     heartbeat_seconds: int = Field(10, ge=1, le=300, description="The longest silence of a stream.")
     calls_per_second: int = Field(
-        500,
+        0,
         ge=0,
-        description="What each caller may ask for, by its token's root; without a token by its "
-        "connection, or by its user agent at the unix socket. What is above waits, or is "
-        "RATE_LIMITED. 0: no bound.",
+        description="What each caller may ask for at most, by its token's root, or by its "
+        "connection where it has no token. What is above waits, or is RATE_LIMITED. 0: no bound; "
+        "callers take turns in any case.",
     )
 
 

@@ -1,36 +1,24 @@
 """From a CambistError to the google.rpc.Status that a client gets."""
 
-from typing import NamedTuple
-
-import grpc
 from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 
 from cambist.v1 import error_reason_pb2, options_pb2
 from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
+from daemon.wire.call import CallFailed, Status
 
 DOMAIN = "cambist"
 DETAILS_KEY = "grpc-status-details-bin"
 # A status travels in HTTP/2 headers, which peers bound at 8 KiB.
 MAX_TEXT = 1024
 
-Trailers = tuple[tuple[str, bytes], ...]
 
-
-class Status(NamedTuple):
-    """What `ServicerContext.abort` takes."""
-
-    code: grpc.StatusCode
-    message: str
-    trailers: Trailers
-
-
-def _codes() -> dict[Reason, grpc.StatusCode]:
+def _codes() -> dict[Reason, Status]:
     """The gRPC code of each reason, read from the options in error_reason.proto."""
     values = error_reason_pb2.ErrorReason.DESCRIPTOR.values_by_name
     return {
-        reason: grpc.StatusCode[
+        reason: Status[
             values[f"ERROR_REASON_{reason}"].GetOptions().Extensions[options_pb2.reason].code
         ]
         for reason in Reason
@@ -51,8 +39,8 @@ def _outcome(error: CambistError) -> str:
     return ""
 
 
-def status(error: CambistError) -> Status:
-    """One ErrorInfo, and RetryInfo where a delay is known."""
+def failed(error: CambistError) -> CallFailed:
+    """How a call ends: one ErrorInfo, and RetryInfo where a delay is known."""
     code = CODES[error.reason]
     metadata = {key: value[:MAX_TEXT] for key, value in error.metadata.items()}
     if outcome := _outcome(error):
@@ -64,8 +52,8 @@ def status(error: CambistError) -> Status:
         delay = Duration()
         delay.FromNanoseconds(error.retry_after)
         details.append(_any(error_details_pb2.RetryInfo(retry_delay=delay)))
-    body = status_pb2.Status(code=code.value[0], message=message, details=details)
-    return Status(code, message, ((DETAILS_KEY, body.SerializeToString()),))
+    body = status_pb2.Status(code=code, message=message, details=details)
+    return CallFailed(code, message, [(DETAILS_KEY, body.SerializeToString())])
 
 
 def _any(message: error_details_pb2.ErrorInfo | error_details_pb2.RetryInfo) -> any_pb2.Any:

@@ -36,6 +36,7 @@ class Pace:
 
     def __init__(self, rate: int, now: Callable[[], int] = time.monotonic_ns) -> None:
         self._between = SECOND // rate if rate else 0
+        self.bounded = bool(rate)
         self._now = now
         self._callers: dict[str, _Caller] = {}
 

@@ -6,8 +6,8 @@ from cambist.v1 import system_pb2 as pb
 from daemon.codec.scalars import timestamp
 from daemon.codec.venues import condition
 from daemon.lifecycle import Lifecycle, Status
+from daemon.rpc.dispatcher import MAX_REQUEST
 from daemon.rpc.paging import MAX_PAGE
-from daemon.rpc.server import MAX_REQUEST
 
 
 class SystemService:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
@@ -26,7 +25,9 @@ from cambist.v1 import (
     wallets_pb2,
 )
 from core.errors import CambistError, Reason, Refused
-from daemon.rpc.server import Dispatcher, new_server
+from daemon.rpc.dispatcher import MAX_REQUEST, Dispatcher, too_large
+from daemon.rpc.standard import unknown
+from daemon.wire.server import Server
 from tests.support.access import open_guard
 
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
@@ -102,26 +103,22 @@ class FakeDaemon:
         self.held: asyncio.Event | None = None
         self.effected = asyncio.Event()
         self._remembered: dict[str, bytes] = {}
-        self._server: grpc.aio.Server | None = None
+        self._server: Server | None = None
 
     async def start(self) -> None:
         """Listens."""
         self.socket.unlink(missing_ok=True)
-        server = new_server()
         dispatcher = Dispatcher(_Gate(), open_guard(), self._intents)
-        service = _Service(self)
-        server.add_generic_rpc_handlers(
-            tuple(dispatcher.handlers(dict.fromkeys(SERVICES, service)))
-        )
-        server.add_insecure_port(f"unix:{self.socket}")
-        await server.start()
+        endpoints = dispatcher.endpoints(dict.fromkeys(SERVICES, _Service(self)))
+        server = Server(endpoints, unknown, MAX_REQUEST, too_large)
+        await server.listen_unix(self.socket)
         self._server = server
 
     async def kill(self) -> None:
         """Breaks every connection and listens no more."""
         if self._server is not None:
             server, self._server = self._server, None
-            await server.stop(None)
+            await server.stop(0)
             self.socket.unlink(missing_ok=True)
 
     async def __aenter__(self) -> "FakeDaemon":

@@ -19,7 +19,7 @@ from cambist.services.access import grant_message
 from daemon.access.tokens import attenuate
 from daemon.app import CONTRACT
 from daemon.codec.access import grant as read_grant
-from daemon.rpc.server import Method
+from daemon.rpc.method import Method
 from tests.support.daemon import RunningDaemon, running_daemon, sandbox_arguments
 
 METHODS = [

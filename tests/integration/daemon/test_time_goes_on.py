@@ -99,7 +99,7 @@ async def test_a_clock_that_is_set_does_not_keep_a_stream_alive(tmp_path: Path, 
     token = bake(roots.take("bot"), Grant(expire_time=NOW + SECOND // 10))
 
     async def stream() -> None:
-        with guard.watch({HEADER: f"Bearer {token}"}):
+        with guard.watch(token):
             await asyncio.sleep(60)
 
     running = asyncio.create_task(stream())

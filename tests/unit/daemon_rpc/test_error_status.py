@@ -1,11 +1,11 @@
 """Errors travel as google.rpc.Status, and the contract's reasons are the core's."""
 
-import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 from cambist.v1 import error_reason_pb2, options_pb2
 from core.errors import CambistError, Reason, Rejected, Unconfirmed
-from daemon.rpc.errors import CODES, status
+from daemon.rpc.errors import CODES, failed
+from daemon.wire.call import Status
 
 
 def test_the_contract_and_the_core_have_the_same_reasons() -> None:
@@ -17,19 +17,26 @@ def test_every_reason_is_documented() -> None:
     for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values:
         if value.number:
             info = value.GetOptions().Extensions[options_pb2.reason]
-            assert info.code in grpc.StatusCode.__members__, value.name
+            assert info.code in Status.__members__, value.name
             assert info.example, value.name
-    assert grpc.StatusCode.UNKNOWN not in CODES.values()
+    assert Status.UNKNOWN not in CODES.values()
+
+
+def body_of(error: CambistError) -> status_pb2.Status:
+    (trailer,) = failed(error).trailers
+    assert trailer[0] == "grpc-status-details-bin"
+    assert isinstance(trailer[1], bytes)
+    return status_pb2.Status.FromString(trailer[1])
 
 
 def test_a_status_has_one_error_info_and_a_delay() -> None:
     error = Rejected(
         Reason.RATE_LIMITED, "wait", {"scope": "ip", "limit": "x" * 5000}, 1_500_000_000
     )
-    code, message, trailers = status(error)
-    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert message == "wait"
-    body = status_pb2.Status.FromString(dict(trailers)["grpc-status-details-bin"])
+    end = failed(error)
+    assert end.status is Status.RESOURCE_EXHAUSTED
+    assert end.message == "wait"
+    body = body_of(error)
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     assert body.details[0].Unpack(info)
     assert body.details[1].Unpack(retry)
@@ -42,7 +49,7 @@ def test_a_status_has_one_error_info_and_a_delay() -> None:
 
 def test_outcomes() -> None:
     def outcome(error: CambistError) -> str:
-        body = status_pb2.Status.FromString(dict(status(error).trailers)["grpc-status-details-bin"])
+        body = body_of(error)
         info = error_details_pb2.ErrorInfo()
         body.details[0].Unpack(info)
         return str(info.metadata.get("outcome", ""))
