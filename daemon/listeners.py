@@ -90,7 +90,7 @@ class Listeners:
     async def _bind_tcp(self, server: Server, address: str) -> None:
         check_tcp(address, plaintext=self._certificates is None)
         host, _, port = address.rpartition(":")
-        tls = None if self._certificates is None else self._tls(self._certificates)
+        tls = None if self._certificates is None else self.tls(self._certificates)
         try:
             bound = await server.listen_tcp(host.strip("[]"), int(port), tls)
         except OSError as error:
@@ -101,7 +101,7 @@ class Listeners:
             ) from error
         self.addresses.append(f"cambist://{host}:{bound}")
 
-    def _tls(self, certificates: Certificates) -> ssl.SSLContext:
+    def tls(self, certificates: Certificates) -> ssl.SSLContext:
         """Asked for at every handshake: a renewed certificate needs no restart."""
         authorities = None
         if path := self._settings.client_certificates:

@@ -18,7 +18,11 @@ from tests.support.daemon import RunningDaemon, running_daemon
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SERVICES = {name: one for file in CONTRACT for name, one in file.services_by_name.items()}
-STANDARD = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+STANDARD = {
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+}
 # What the contract has ahead of this version.
 NOT_BUILT: set[str] = set()
 Status = health_pb2.HealthCheckResponse

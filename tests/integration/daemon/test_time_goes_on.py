@@ -10,18 +10,21 @@ from typing import Any
 import grpc
 import pytest
 from cryptography.x509 import Certificate, load_der_x509_certificate
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import cambist
 from core.clock import SECOND, ManualClock
 from core.errors import Reason, Refused
 from daemon.access.certificates import LIFE, Certificates
 from daemon.access.grant import Grant
-from daemon.access.guard import HEADER, Guard
+from daemon.access.guard import Guard
 from daemon.access.roots import Roots
 from daemon.access.tokens import Keyring, bake
 from daemon.config.model import ServerSettings
 from daemon.listeners import Listeners
+from daemon.rpc.dispatcher import MAX_REQUEST, too_large
+from daemon.rpc.standard import Health, unknown
+from daemon.wire.server import Server
 from tests.support.daemon import running_daemon
 
 NOW = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * SECOND
@@ -44,11 +47,10 @@ async def test_a_certificate_is_renewed_without_a_restart(tmp_path: Path) -> Non
     clock = ManualClock(NOW)
     certificates = Certificates(tmp_path, (), clock)
     listeners = Listeners(ServerSettings(), tmp_path, certificates)
-    server = grpc.aio.server()
-    servicer = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    port = server.add_secure_port("127.0.0.1:0", listeners._credentials(certificates))
-    await server.start()
+    health = Health()
+    health.tell({"": True})
+    server = Server(health.endpoints(), unknown, MAX_REQUEST, too_large)
+    port = await server.listen_tcp("127.0.0.1", 0, listeners.tls(certificates))
     try:
         first = await asyncio.to_thread(shown, port)
         assert await asyncio.to_thread(shown, port) == first
@@ -63,7 +65,7 @@ async def test_a_certificate_is_renewed_without_a_restart(tmp_path: Path) -> Non
             assert second.not_valid_after_utc > first.not_valid_after_utc
             assert await asyncio.to_thread(shown, port) == second
             # Who is connected stays so.
-            await servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+            health.tell({"": False})
             assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
             watch.cancel()
     finally:
