@@ -423,8 +423,8 @@ class FeeEstimate:
     """What a transaction would cost now with a strategy; amounts in the native token.
 
     `unit_price` is the most that a unit of gas or computing would cost, `priority_price` the tip in
-    it, `base_price` what a unit costs in the latest block before tips; None where there is no such
-    thing.
+    it, `base_price` what a unit costs in the latest block before tips, `data_fee` what a rollup
+    takes of a transfer besides its gas (part of `transfer_fee`); None where there is no such thing.
     """
 
     strategy: str
@@ -432,6 +432,7 @@ class FeeEstimate:
     unit_price: Decimal
     priority_price: Decimal | None = None
     base_price: Decimal | None = None
+    data_fee: Decimal | None = None
 
 
 class Network(Protocol):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum
 from typing import Protocol
 
 from core.ports import FeeOptions, Venue
@@ -25,13 +26,37 @@ class Pool:
     instrument: str  # our id of its market, BASE-QUOTE
 
 
+class ApprovalMethod(Enum):
+    """How a contract is let to take a token."""
+
+    EXACT = "exact"  # a transaction of its own, for what the swap takes
+    UNLIMITED = "unlimited"  # the same for everything, once and for all
+    EIP2612 = "eip2612"  # a signature that the token checks, within the swap
+    PERMIT2 = "permit2"  # a signature that Permit2 checks, which is approved exactly where it must
+    PERMIT2_UNLIMITED = "permit2_unlimited"  # the same; Permit2 is approved once and for all
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What a token's owner must allow before a swap can be sent."""
+    """What a token's owner must allow before a swap can be sent, or with it.
+
+    `by_signature`: the swap itself brings it, and no transaction goes before. By Permit2 there is
+    always a signature: one that is not by signature is Permit2's own approval, and comes before.
+    """
 
     token: Token
     spender: str
     units: int
+    method: ApprovalMethod = ApprovalMethod.EXACT
+    by_signature: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalOffer:
+    """A way to allow a token for a swap; `why_not` is empty where it is offered."""
+
+    method: ApprovalMethod
+    why_not: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +137,16 @@ class SwapVenue(Venue, Protocol):
         """From pool state in memory. `units` is the exact side's amount."""
         ...
 
-    async def required_approval(self, quote: Quote, owner: str) -> Approval | None:
-        """What `owner` must approve first; None when the allowance is there."""
+    async def required_approval(
+        self, quote: Quote, owner: str, method: ApprovalMethod = ApprovalMethod.EXACT
+    ) -> Approval | None:
+        """What `owner` must allow; None when the allowance is there. Refused with
+        UNSUPPORTED_BY_VENUE for a method that is not offered."""
+        ...
+
+    async def approval_offers(self, quote: Quote, owner: str) -> Sequence[ApprovalOffer]:
+        """Every method, and why not where it is not offered; none for the native coin. The chain
+        is asked."""
         ...
 
     async def approve(
@@ -123,9 +156,15 @@ class SwapVenue(Venue, Protocol):
         ...
 
     async def swap(
-        self, quote: Quote, owner: str, intent: str, deadline: int, fees: FeeOptions
+        self,
+        quote: Quote,
+        owner: str,
+        intent: str,
+        deadline: int,
+        fees: FeeOptions,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
     ) -> Transaction:
-        """Simulates, signs, journals and broadcasts; approves first (exactly) where it must.
+        """Simulates, signs, journals and broadcasts; approves as asked where it must.
         The fill is read from the receipt and reported through the wallet's Account."""
         ...
 

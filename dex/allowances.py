@@ -6,6 +6,8 @@ swap that is on its way will take is never counted as free.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from chains.evm import erc20
@@ -24,7 +26,7 @@ _GAS_RESERVE = 17_100  # an allowance that is zero by then costs more to set tha
 _INCLUSION_TIMEOUT = 180.0  # float: seconds, as asyncio counts
 
 # While it has one of these, a transaction has not taken its tokens yet.
-_WAITING = frozenset(
+WAITING = frozenset(
     {
         TransactionStatus.SIGNED,
         TransactionStatus.BROADCAST,
@@ -42,6 +44,21 @@ class _Book:
     wanted: dict[str, int] = field(default_factory=dict)  # by intent: waiting for an approval
     held: dict[str, int] = field(default_factory=dict)  # by intent: covered, not sent yet
     sent: dict[str, int] = field(default_factory=dict)  # by hash: sent, not in a block yet
+    changed: asyncio.Event = field(default_factory=asyncio.Event)  # something is held no more
+
+    def let_go(self, intent: str) -> int | None:
+        """Ends a hold; what was held."""
+        units = self.held.pop(intent, None)
+        self.changed.set()
+        return units
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a swap may take; `covered`: the allowance is there, and no permit is needed."""
+
+    units: int
+    covered: bool
 
 
 class Allowances:
@@ -91,6 +108,7 @@ class Allowances:
         intent: str,
         fees: FeeOptions,
         name: str = "approve",
+        unlimited: bool = False,
     ) -> int:
         """Returns once the spender may take `units` for this intent; approves where it must.
 
@@ -98,7 +116,8 @@ class Allowances:
         and is cut to the balance, which is returned as what was held. Raises Refused when the
         balance is too low, or the approval cannot be sent, failed, or was not included in time: the
         swap that asked was not sent then. After `hold`, and whatever came of it, call `release`.
-        `name` tells the approvals of one intent apart, where it takes several tokens.
+        `name` tells the approvals of one intent apart, where it takes several tokens. `unlimited`:
+        where it must approve it approves everything, once and for all.
         """
         book = self._book(owner, token)
         balance, allowance = await self.read(owner, token)
@@ -115,6 +134,7 @@ class Allowances:
                 _, allowance = await self.read(owner, token)
                 if self.free(owner, token, allowance) < units:
                     total = sum(book.wanted.values()) + sum(book.held.values())
+                    total = erc20.MAX_UINT if unlimited else total
                     label = f"{intent}/{name}"
                     await self._approve_and_wait(owner, token, total, allowance, label, fees)
                 book.held[intent] = units
@@ -122,13 +142,50 @@ class Allowances:
             book.wanted.pop(intent, None)
         return units
 
+    @asynccontextmanager
+    async def permitting(
+        self, owner: str, token: Token, units: int, needed: int, intent: str
+    ) -> AsyncIterator[Granted]:
+        """For a transaction that is sent within and may bring a permit. `units` and `needed` as in
+        `hold`.
+
+        A permit sets the allowance anew, as an approval does. So it begins once nobody holds a part
+        of the present one, and until its transaction is in a block nothing counts as free.
+        """
+        book = self._book(owner, token)
+        async with book.turn:
+            await self._unheld(book, token)
+            balance, allowance = await self.read(owner, token)
+            _afford(token, balance, needed)
+            units = min(units, balance)
+            covered = self.free(owner, token, allowance) >= units
+            book.held[intent] = units if covered else erc20.MAX_UINT
+            try:
+                yield Granted(units, covered)
+            finally:
+                book.let_go(intent)
+
+    async def _unheld(self, book: _Book, token: Token) -> None:
+        try:
+            async with asyncio.timeout(_INCLUSION_TIMEOUT):
+                while book.held:
+                    book.changed.clear()
+                    await book.changed.wait()
+        except TimeoutError as error:
+            raise Refused(
+                Reason.ALLOWANCE_TOO_LOW,
+                f"other swaps of the wallet are about to use its allowance of {token.symbol}, which"
+                " a permit would end: nothing was sent; send it again later",
+                {"token": token.address, "spender": self.spender},
+            ) from error
+
     def release(self, owner: str, token: Token, intent: str) -> None:
         """Ends a hold. What was signed by then is counted as sent, whoever still waits for it."""
-        self._book(owner, token).held.pop(intent, None)
+        self._book(owner, token).let_go(intent)
 
     def restore(self, owner: str, token: str, transaction: Transaction, units: int) -> None:
         """A swap that was sent before a restart and is not in a block yet."""
-        if transaction.status in _WAITING:
+        if transaction.status in WAITING:
             self._books.setdefault((owner, token), _Book()).sent[transaction.hash] = units
 
     async def approve(
@@ -198,8 +255,8 @@ class Allowances:
         for (owner, _), book in self._books.items():
             if owner != transaction.address:
                 continue
-            units = book.held.pop(transaction.intent, None)
-            if transaction.status not in _WAITING:
+            units = book.let_go(transaction.intent)
+            if transaction.status not in WAITING:
                 book.sent.pop(transaction.hash, None)
             elif units is not None:
                 book.sent[transaction.hash] = units

@@ -82,5 +82,7 @@ class ConcentratedFamily:
 
         return ConcentratedLiquidity(parts, allowances)
 
-    def router_call(self, spec: PoolVenueSpec, plan: SwapPlan) -> RouterCall:
-        return router_call(plan, spec.deployment.router_kind)
+    def router_call(
+        self, spec: PoolVenueSpec, plan: SwapPlan, first: Sequence[bytes] = ()
+    ) -> RouterCall:
+        return router_call(plan, spec.deployment.router_kind, first)

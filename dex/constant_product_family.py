@@ -105,7 +105,11 @@ class ConstantProductFamily:
 
         return ConstantProductLiquidity(parts, allowances)
 
-    def router_call(self, spec: PoolVenueSpec, plan: SwapPlan) -> RouterCall:
+    def router_call(
+        self, spec: PoolVenueSpec, plan: SwapPlan, first: Sequence[bytes] = ()
+    ) -> RouterCall:
+        if first:
+            raise ValueError("such a router does one thing at a time")
         call = SwapCall(
             exact_in=plan.exact_in,
             native_in=plan.token_in.is_native,

@@ -86,7 +86,12 @@ class Family(Protocol):
         """What the answers to `questions` say; ValueError when no pool answers so."""
         ...
 
-    def router_call(self, spec: PoolVenueSpec, plan: SwapPlan) -> RouterCall: ...
+    def router_call(
+        self, spec: PoolVenueSpec, plan: SwapPlan, first: Sequence[bytes] = ()
+    ) -> RouterCall:
+        """What is sent to the router; `first` are calls of its own that come before the swap.
+        ValueError where it does one thing at a time."""
+        ...
 
     def liquidity_spender(self, spec: PoolVenueSpec) -> str:
         """Who takes the tokens when liquidity is added."""

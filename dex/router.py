@@ -26,7 +26,7 @@ from core.ports import (
     VenueInfo,
     VenueKind,
 )
-from core.swaps import Approval, Pool, Quote
+from core.swaps import Approval, ApprovalMethod, ApprovalOffer, Pool, Quote
 from core.tokens import Token
 from core.transactions import Transaction
 from dex.network import PoolNetwork, Unsubscribe
@@ -185,8 +185,13 @@ class RouterVenue:
                 best, score = found, found.score(request.exact_in)
         return best
 
-    async def required_approval(self, quote: Quote, owner: str) -> Approval | None:
-        return await self._executor(quote).required_approval(quote, owner)
+    async def required_approval(
+        self, quote: Quote, owner: str, method: ApprovalMethod = ApprovalMethod.EXACT
+    ) -> Approval | None:
+        return await self._executor(quote).required_approval(quote, owner, method)
+
+    async def approval_offers(self, quote: Quote, owner: str) -> Sequence[ApprovalOffer]:
+        return await self._executor(quote).approval_offers(quote, owner)
 
     async def approve(
         self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
@@ -194,9 +199,15 @@ class RouterVenue:
         self._elsewhere("approve")
 
     async def swap(
-        self, quote: Quote, owner: str, intent: str, deadline: int, fees: FeeOptions
+        self,
+        quote: Quote,
+        owner: str,
+        intent: str,
+        deadline: int,
+        fees: FeeOptions,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
     ) -> Transaction:
-        return await self._executor(quote).swap(quote, owner, intent, deadline, fees)
+        return await self._executor(quote).swap(quote, owner, intent, deadline, fees, approval)
 
     def on_pools(self, callback: Callable[[], None]) -> Unsubscribe:
         ends = [venue.on_pools(callback) for venue in self._venues.values()]

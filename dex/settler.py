@@ -168,7 +168,7 @@ class Settler:
         if not token or "guaranteed" not in details:
             return
         units = details["quoted_in"] if details.get("exact_in") == "1" else details["guaranteed"]
-        self._venue.allowances.restore(self._address, token, transaction, int(units))
+        self._venue.executor.restore(self._address, token, transaction, int(units))
 
     def _on_transaction(self, transaction: Transaction) -> None:
         if not self.concerns(transaction):

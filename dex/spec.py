@@ -69,6 +69,8 @@ class Deployment:
     positions: str = ""  # the position manager
     deployer: str = ""  # what creates the pools, where it is not the factory
     pair_factory: str = ""  # of constant product: the router reaches its pairs in the same call
+    # Uniswap only: the router that takes tokens by Permit2, for pools of both kinds.
+    universal_router: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
+from chains.evm import permit2
 from core.clock import Clock
 from core.errors import CambistError, Reason, Refused
 from core.instruments import Instrument
@@ -18,7 +19,7 @@ from core.ports import (
     VenueInfo,
     VenueKind,
 )
-from core.swaps import Approval, Pool, Quote
+from core.swaps import Approval, ApprovalMethod, ApprovalOffer, Pool, Quote
 from core.tokens import Token
 from core.transactions import Transaction
 from dex.allowances import Allowances
@@ -255,20 +256,23 @@ class PoolVenue:
 
     @property
     def spenders(self) -> Sequence[str]:
-        """The contracts of the venue that take tokens: the router, and who provides liquidity."""
-        found = (self.allowances.spender, self._liquidity_allowances.spender)
+        """The contracts that take tokens for the venue: the router, who provides liquidity, and
+        Permit2 where the exchange has a router that goes by it."""
+        found = [self.allowances.spender, self._liquidity_allowances.spender]
+        if self.spec.deployment.universal_router:
+            found.append(permit2.ADDRESS)
         return list(dict.fromkeys(found))
 
-    async def required_approval(self, quote: Quote, owner: str) -> Approval | None:
-        token = quote.token_in
-        if token.is_native:
-            return None
+    async def required_approval(
+        self, quote: Quote, owner: str, method: ApprovalMethod = ApprovalMethod.EXACT
+    ) -> Approval | None:
         units = quote.units_in if quote.exact_in else quote.guaranteed
         owner = self.lookup.address(owner, "owner")
-        _, allowance = await self.allowances.read(owner, token)
-        if self.allowances.free(owner, token, allowance) >= units:
-            return None
-        return Approval(token, self.allowances.spender, units)
+        return await self.executor.approving.required(quote.token_in, units, owner, method)
+
+    async def approval_offers(self, quote: Quote, owner: str) -> Sequence[ApprovalOffer]:
+        owner = self.lookup.address(owner, "owner")
+        return await self.executor.approving.offers(quote.token_in, owner)
 
     async def approve(
         self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
@@ -280,7 +284,13 @@ class PoolVenue:
         return await self.allowances.approve(owner, token, units, intent, fees)
 
     async def swap(
-        self, quote: Quote, owner: str, intent: str, deadline: int, fees: FeeOptions
+        self,
+        quote: Quote,
+        owner: str,
+        intent: str,
+        deadline: int,
+        fees: FeeOptions,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
     ) -> Transaction:
         """`deadline` in ns; 0 for the venue's default."""
         if quote.executor != self.spec.id:
@@ -307,7 +317,7 @@ class PoolVenue:
             ),
             details=self.details(market, quote.token_in, quote.token_out) | route_details(quote),
         )
-        return await self.executor.send(plan, fees)
+        return await self.executor.send(plan, fees, approval)
 
     # -- for the account
 

@@ -3,6 +3,7 @@
 https://docs.soliditylang.org/en/latest/abi-spec.html
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from chains.evm.codec import checksum, keccak, unhex
@@ -28,6 +29,17 @@ def address_word(address: str) -> bytes:
 def tail(data: bytes) -> bytes:
     """The encoding of dynamic `bytes`: length and content, padded to words."""
     return uint_word(len(data)) + data + bytes(-len(data) % WORD)
+
+
+def bytes_array(items: Sequence[bytes]) -> bytes:
+    """The encoding of a dynamic `bytes[]`: its length, where each begins, and each."""
+    heads, bodies, offset = [], [], len(items) * WORD
+    for item in items:
+        body = tail(item)
+        heads.append(uint_word(offset))
+        bodies.append(body)
+        offset += len(body)
+    return uint_word(len(items)) + b"".join(heads) + b"".join(bodies)
 
 
 def uint_at(data: bytes, index: int = 0) -> int:

@@ -128,15 +128,17 @@ def under_cap(
     cap: int | None,
     native: Token,
     least: int = 0,
+    data_fee: int = 0,
 ) -> Fees:
     """The fees, with headroom given up where the cap asks for it, but not below a price of `least`.
+    `data_fee` (wei) is paid besides.
 
     Refused with FEE_CAP_EXCEEDED when the cap does not cover the next block's price: an eighth
     above this base fee, plus the tip.
     """
-    if cap is None or fees.price * gas_limit <= cap:
+    if cap is None or fees.price * gas_limit + data_fee <= cap:
         return fees
-    affordable = cap // gas_limit
+    affordable = max(cap - data_fee, 0) // gas_limit
     if base_fee is not None and fees.priority is not None:
         needed = max(base_fee + base_fee // 8 + fees.priority, least)
         if affordable >= needed:
@@ -145,7 +147,7 @@ def under_cap(
         needed = least or fees.price
         if affordable >= needed:
             return Fees(price=affordable, priority=None)
-    wanted = text(from_units(needed * gas_limit, native.decimals))
+    wanted = text(from_units(needed * gas_limit + data_fee, native.decimals))
     limit = text(from_units(cap, native.decimals))
     raise Refused(
         Reason.FEE_CAP_EXCEEDED,
@@ -155,8 +157,8 @@ def under_cap(
     )
 
 
-def with_margin(estimate: int, has_data: bool, block_limit: int | None = None) -> int:
+def with_margin(estimate: int) -> int:
     """A gas limit from an estimate: a fifth more, because state moves between estimate and
-    inclusion; a plain transfer of coins costs the same always."""
-    limit = estimate + estimate // 5 if has_data else estimate
-    return min(limit, block_limit) if block_limit else limit
+    inclusion. Only a transfer of coins that runs no code costs the same always; one to a contract,
+    or on a rollup that has the price of data in its gas, does not."""
+    return estimate if estimate == TRANSFER_GAS else estimate + estimate // 5

@@ -57,11 +57,12 @@ class Receipt:
     gas_used: int
     effective_gas_price: int
     logs: tuple[Log, ...]
+    data_fee: int = 0  # wei, besides the gas: rollups of the OP stack
 
     @property
     def fee(self) -> int:
         """What was paid, in wei."""
-        return self.gas_used * self.effective_gas_price
+        return self.gas_used * self.effective_gas_price + self.data_fee
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,14 @@ def log(wire: Mapping[str, object]) -> Log:
 
 
 def receipt(wire: Mapping[str, object]) -> Receipt:
-    """A receipt from JSON-RPC. Chains before EIP-1559 may leave out the effective gas price."""
+    """A receipt from JSON-RPC. Chains before EIP-1559 may leave out the effective gas price.
+
+    `l1Fee`: https://docs.optimism.io/op-stack/transactions/fees
+    """
     logs = wire["logs"]
     if not isinstance(logs, list):
         raise ValueError("a receipt without a list of logs")
-    price = wire.get("effectiveGasPrice")
+    price, data_fee = wire.get("effectiveGasPrice"), wire.get("l1Fee")
     return Receipt(
         hash=str(wire["transactionHash"]),
         status=integer(wire["status"]) == 1,
@@ -129,4 +133,5 @@ def receipt(wire: Mapping[str, object]) -> Receipt:
         gas_used=integer(wire["gasUsed"]),
         effective_gas_price=0 if price is None else integer(price),
         logs=tuple(log(entry) for entry in logs),
+        data_fee=0 if data_fee is None else integer(data_fee),
     )

@@ -6,6 +6,7 @@ await network.start()
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from chains.evm import erc20, reading
 from chains.evm.codec import checksum, hexadecimal, is_address
@@ -42,7 +43,8 @@ _STALE_BLOCKS = 20  # block times without a block before the head counts as stal
 class EvmNetwork:
     """`urls` may hold http(s) and ws(s) addresses: the first answer questions, the others push
     heads. `quorum` nodes must say the same of balances and receipts. `poll` (seconds) is how often
-    the head is asked for; by default a quarter of a block."""
+    the head is asked for; by default a quarter of a block. `max_fee`, in coins, caps what any one
+    transaction may cost."""
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class EvmNetwork:
         timeout: float = 10.0,  # float: seconds, of one request
         private_urls: Sequence[str] = (),
         quorum: int = 1,
+        max_fee: Decimal | None = None,
     ) -> None:
         self._info = info
         self._clock = clock
@@ -69,7 +72,7 @@ class EvmNetwork:
             info, self.rpc, self._heads, log, clock, tick=interval * 4
         )
         self._sender = TransactionSender(
-            info, self.rpc, self._heads, self._watcher, signer, log, clock
+            info, self.rpc, self._heads, self._watcher, signer, log, clock, max_fee
         )
         self._replacer = Replacer(info, self.rpc, self._heads, self._watcher, self._sender, log)
         self._reader = reading.Reader(self.rpc)

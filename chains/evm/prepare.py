@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chains.evm.codec import hexadecimal, integer, quantity, unhex
-from chains.evm.fees import Fees, in_wei, under_cap, with_margin
+from chains.evm.data_fee import at_most
+from chains.evm.fees import Fees, under_cap, with_margin
 from chains.evm.model import Block, TransactionPlan
 from chains.evm.nonces import Counts, NonceLedger, agreed
 from chains.evm.prices import GasPrices
@@ -91,18 +92,21 @@ async def prepare(
     ]
     if plan.gas_limit is None:
         questions.append(("eth_estimateGas", [wire]))
-    answers, others = await asyncio.gather(rpc.batch(questions), _others(rpc, plan.sender))
-    call, balance, latest, pending, *estimate = answers
+    besides = await prices.data_fees.questions(plan, head)
+    answers, others = await asyncio.gather(
+        rpc.batch([*questions, *besides]), _others(rpc, plan.sender)
+    )
+    call, balance, latest, pending, *estimate = answers[: len(questions)]
     for answer in (call, *estimate):
         if isinstance(answer, NodeError):
             raise refusal(answer, info.id) from answer
     gas_limit = plan.gas_limit
     if gas_limit is None:
-        gas_limit = with_margin(number(estimate[0]), bool(plan.data)) + plan.gas_reserve
-    native = info.native
-    cap = in_wei(options.max_fee, "max_fee", native)
-    fees = under_cap(fees, gas_limit, head.base_fee, cap, native)
-    afford(number(balance), plan.value + fees.price * gas_limit, info)
+        gas_limit = with_margin(number(estimate[0])) + plan.gas_reserve
+    native, data_fee = info.native, at_most(answers[len(questions) :])
+    cap = prices.cap(options, native)
+    fees = under_cap(fees, gas_limit, head.base_fee, cap, native, data_fee=data_fee)
+    afford(number(balance), plan.value + fees.price * gas_limit + data_fee, info)
     return Prepared(fees, gas_limit, _agree(others or [[latest, pending]], asked))
 
 
@@ -115,7 +119,7 @@ async def _others(rpc: RpcPool, sender: str) -> list[list[Answer]]:
     if len(rpc.nodes) < 2:
         return []
     try:
-        return await rpc.ask_all(_counts(sender), _COUNT_TIMEOUT)
+        return await rpc.ask_all(_counts(sender), _COUNT_TIMEOUT, only_well=True)
     except CambistError:
         return []  # all slower than that: the one that is waited for has the only say
 

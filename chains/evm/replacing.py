@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from chains.evm.data_fee import at_most
 from chains.evm.envelope import Envelope, opened
-from chains.evm.fees import TRANSFER_GAS, Fees, in_wei, outbid, under_cap, with_margin
+from chains.evm.fees import Fees, outbid, under_cap, with_margin
 from chains.evm.heads import HeadTracker
 from chains.evm.lifecycle import BLOCK_HASH
-from chains.evm.model import TransactionPlan
+from chains.evm.model import Block, TransactionPlan
 from chains.evm.prepare import afford, call_object, number, refusal
 from chains.evm.rivals import INCLUDED, REPLACED_BY, REPLACES, REQUEST
 from chains.evm.routes import routed
@@ -67,10 +68,10 @@ class Replacer:
         before = opened(original.raw)
         plan = change(_plan(original, before, request))
         plan = replace(plan, details=routed(plan.details, options.route, self._rpc))
-        gas, balance = await self._prepare(plan, original)
         head = await self._heads.known()
+        gas, balance, data_fee = await self._prepare(plan, original, head)
         wished = await self._sender.prices.offer(options, head, self._info.native)
-        cap = in_wei(options.max_fee, "max_fee", self._info.native)
+        cap = self._sender.prices.cap(options, self._info.native)
 
         async def commit() -> Transaction:
             async with self._sender.ledger(original.address).lock:
@@ -83,8 +84,9 @@ class Replacer:
                 fees = outbid(wished, standing)
                 nothing = Fees(0, None if wished.priority is None else 0)
                 least = outbid(nothing, standing).price
-                fees = under_cap(fees, gas, head.base_fee, cap, self._info.native, least)
-                afford(balance, plan.value + fees.price * gas, self._info)
+                native = self._info.native
+                fees = under_cap(fees, gas, head.base_fee, cap, native, least, data_fee)
+                afford(balance, plan.value + fees.price * gas + data_fee, self._info)
                 made = await self._sender.sign(plan, fees, gas, before.nonce)
                 await self._watcher.adopt(made)
                 await self._watcher.note_replacement(hash, made)
@@ -122,9 +124,11 @@ class Replacer:
                 return self._watcher.get(one.hash) or one
         return None
 
-    async def _prepare(self, plan: TransactionPlan, original: Transaction) -> tuple[int, int]:
-        """The gas limit and the balance. Refused where the plan would revert by now; not asked for
-        what waits behind others of ours, whose effects it may need."""
+    async def _prepare(
+        self, plan: TransactionPlan, original: Transaction, head: Block
+    ) -> tuple[int, int, int]:
+        """The gas limit, the balance and what posting its data costs. Refused where the plan would
+        revert by now; not asked for what waits behind others of ours, whose effects it may need."""
         nonces = self._watcher.nonces(original.address)
         first = not any(nonce < (original.nonce or 0) for nonce in nonces)
         wire = call_object(plan)
@@ -133,15 +137,16 @@ class Replacer:
             questions.append(("eth_estimateGas", [wire]))
         elif first:
             questions.append(("eth_call", [wire, "latest"]))
-        balance, *rest = await self._rpc.batch(questions)
+        besides = await self._sender.prices.data_fees.questions(plan, head)
+        answers = await self._rpc.batch([*questions, *besides])
+        balance, *rest = answers[: len(questions)]
         for answer in rest:
             if isinstance(answer, NodeError):
                 raise refusal(answer, self._info.id) from answer
         gas = plan.gas_limit
         if gas is None:
-            estimate = number(rest[0])
-            gas = with_margin(estimate, has_data=estimate > TRANSFER_GAS)
-        return gas, number(balance)
+            gas = with_margin(number(rest.pop(0)))
+        return gas, number(balance), at_most(answers[len(questions) :])
 
 
 def _plan(original: Transaction, before: Envelope, request: str) -> TransactionPlan:

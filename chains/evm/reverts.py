@@ -25,7 +25,8 @@ _PANICS = {
 # How clients say that the execution failed, with or without data.
 _FAILED = re.compile(r"revert|opcode|out of gas|evm error|stack (over|under)flow|bad jump", re.I)
 
-# Errors with names that many contracts share: https://eips.ethereum.org/EIPS/eip-6093
+# Errors with names that many contracts share: https://eips.ethereum.org/EIPS/eip-6093, permits
+# (OpenZeppelin's tokens, Permit2), and Uniswap's Universal Router.
 _NAMED = (
     "ERC20InsufficientBalance(address,uint256,uint256)",
     "ERC20InsufficientAllowance(address,uint256,uint256)",
@@ -33,6 +34,19 @@ _NAMED = (
     "ERC20InvalidReceiver(address)",
     "ERC20InvalidApprover(address)",
     "ERC20InvalidSpender(address)",
+    "ERC2612ExpiredSignature(uint256)",
+    "ERC2612InvalidSigner(address,address)",
+    "SignatureExpired(uint256)",
+    "InvalidNonce()",
+    "InvalidSigner()",
+    "InvalidSignatureLength()",
+    "AllowanceExpired(uint256)",
+    "InsufficientAllowance(uint256)",
+    "TransactionDeadlinePassed()",
+    "V2TooLittleReceived()",
+    "V2TooMuchRequested()",
+    "V3TooLittleReceived()",
+    "V3TooMuchRequested()",
 )
 
 

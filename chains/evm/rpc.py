@@ -92,10 +92,15 @@ class RpcPool:
         self,
         calls: Sequence[Request],
         timeout: float | None = None,  # float: seconds
+        only_well: bool = False,
     ) -> list[list[Answer]]:
-        """The answers of every node that gives them in time; NODE_UNAVAILABLE if none does."""
+        """The answers of every node that gives them in time, or of those that have not failed of
+        late where there are any; NODE_UNAVAILABLE if none does."""
+        nodes, now = self._order(), self._clock.monotonic()
+        if only_well:
+            nodes = [node for node in nodes if node.paused_until <= now] or nodes
         results = await asyncio.gather(
-            *(self._ask(node, list(calls), timeout) for node in self._order()),
+            *(self._ask(node, list(calls), timeout) for node in nodes),
             return_exceptions=True,
         )
         answers = [result for result in results if isinstance(result, list)]

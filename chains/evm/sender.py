@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from chains.evm.codec import hexadecimal, keccak
@@ -39,6 +40,7 @@ class TransactionSender:
         signer: Signer,
         log: TransactionLog,
         clock: Clock,
+        max_fee: Decimal | None = None,
     ) -> None:
         self._info = info
         self._rpc = rpc
@@ -47,7 +49,7 @@ class TransactionSender:
         self._signer = signer
         self._log = log
         self._clock = clock
-        self.prices = GasPrices(rpc)
+        self.prices = GasPrices(rpc, max_fee)
         self._ledgers: dict[str, NonceLedger] = {}
         self._running: set[asyncio.Task[Transaction]] = set()
         watcher.on_end = self._settle

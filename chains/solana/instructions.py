@@ -64,6 +64,28 @@ def transfer_checked(
     return Instruction(program, data, accounts)
 
 
+def transfer_checked_with_fee(
+    source: Pubkey,
+    mint: Pubkey,
+    destination: Pubkey,
+    owner: Pubkey,
+    program: Pubkey,
+    units: int,
+    decimals: int,
+    fee: int,
+) -> Instruction:
+    """As `transfer_checked`, of a token that withholds a fee; fails if it is not `fee` units."""
+    accounts = [_written(source), _read(mint), _written(destination), _signed(owner)]
+    data = bytes([programs.TRANSFER_FEE_EXTENSION, programs.TRANSFER_CHECKED_WITH_FEE])
+    data += units.to_bytes(8, "little") + bytes([decimals]) + fee.to_bytes(8, "little")
+    return Instruction(program, data, accounts)
+
+
+def memo(signer: Pubkey, text: str) -> Instruction:
+    """A note that stands in the transaction; also what token accounts that ask for memos take."""
+    return Instruction(_key(programs.MEMO), text.encode(), [_signed(signer)])
+
+
 def mint_to_checked(
     mint: Pubkey, account: Pubkey, authority: Pubkey, program: Pubkey, units: int, decimals: int
 ) -> Instruction:

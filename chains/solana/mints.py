@@ -7,13 +7,12 @@ metadata accounts https://developers.metaplex.com/token-metadata.
 
 from dataclasses import dataclass
 
-from chains.solana import programs
+from chains.solana import extensions, programs
 from chains.solana.base58 import encode
 
 PROGRAMS = (programs.TOKEN, programs.TOKEN_2022)
 _ACCOUNT_SIZE, _MINT_SIZE = 165, 82
 _TYPE_OFFSET, _MINT_TYPE, _ACCOUNT_TYPE = 165, 1, 2  # Token-2022, when there are extensions
-_METADATA_EXTENSION = 19
 _LONGEST = 64  # letters of a name or symbol that somebody else chose
 _FROZEN = 2
 
@@ -68,13 +67,8 @@ def _is(data: bytes, size: int, kind: int) -> bool:
 
 def metadata_extension(data: bytes) -> Metadata | None:
     """From the extensions of a Token-2022 mint; None if it has none of that kind."""
-    at = _TYPE_OFFSET + 1
-    while at + 4 <= len(data):
-        kind, size = (int.from_bytes(data[at + i : at + i + 2], "little") for i in (0, 2))
-        if kind == _METADATA_EXTENSION:
-            return _named(data[at + 4 : at + 4 + size], 64)  # after authority and mint
-        at += 4 + size
-    return None
+    value = extensions.metadata(data)
+    return None if value is None else _named(value, 64)  # after authority and mint
 
 
 def metaplex_metadata(data: bytes) -> Metadata | None:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from chains.solana import mints, plans, programs
+from chains.solana import instructions, plans, programs, transfers
 from chains.solana.plans import Plan
 from chains.solana.pool import RpcPool
-from chains.solana.reader import Reader, data
+from chains.solana.reader import Reader
 from chains.solana.sender import TransactionSender, pubkey
 from chains.solana.tracker import Tracker
 from core.accounts import Balance
@@ -112,16 +112,44 @@ class SolanaNetwork:
     ) -> Transaction:
         """Makes the receiver's token account where it is missing: the sender pays its rent, which
         is not part of the fee."""
+        return await self.transfer_with_memo(sender, to, token, units, intent, fees, "")
+
+    async def transfer_with_memo(
+        self,
+        sender: str,
+        to: str,
+        token: Token,
+        units: int,
+        intent: str,
+        fees: FeeOptions,
+        memo: str,
+    ) -> Transaction:
+        """A transfer with a note that everybody can read, as some receivers ask for."""
         self._own(token)
         _positive(units)
         payer, target = pubkey(sender, "sender"), pubkey(to, "to")
         details = {"asset": token.symbol, "token": token.address, "units": str(units), "to": to}
+        if transfers.check_memo(memo):
+            details["memo"] = memo
+        # What an intent has done is told as it was, whatever its accounts are like by now.
+        if (earlier := await self._sender.earlier(intent, "transfer")) is not None:
+            return earlier
         if token.is_native:
-            steps = plans.transfer_native(payer, target, units)
+            [account] = await self._reader.accounts([target])
+            transfers.check_native(target, account)
+            steps = plans.transfer_native(payer, target, units, memo)
         else:
             mint = pubkey(token.address, "token")
-            program = await self._check_transfer(mint, target, token)
-            steps = plans.transfer_token(payer, target, mint, program, units, token.decimals)
+            found = await self._reader.accounts(transfers.touched(payer, target, mint))
+            terms = transfers.terms(token, target, units, memo, found)
+            steps = plans.transfer_token(payer, target, mint, terms, units, token.decimals, memo)
+            if terms.fee is not None:
+                details["token_fee"] = str(terms.fee)
+                details["units_received"] = str(units - terms.fee)
+            if terms.creates:
+                details["creates_account"] = str(
+                    instructions.associated_account(target, mint, terms.program)
+                )
         return await self.send(Plan(payer, intent, "transfer", to, steps, details), fees)
 
     async def wrap(self, sender: str, units: int, intent: str, fees: FeeOptions) -> Transaction:
@@ -197,24 +225,6 @@ class SolanaNetwork:
         await self._tracker.poll()
 
     # ------------------------------------------------------------------------------------------
-
-    async def _check_transfer(self, mint: Pubkey, to: Pubkey, token: Token) -> Pubkey:
-        """The token's program; Refused if the tokens would be lost or the amount is misread."""
-        account, target = await self._reader.accounts([mint, to])
-        found = account and mints.parse_mint(account.owner, data(account))
-        if not found:
-            raise Refused(
-                Reason.TOKEN_NOT_FOUND,
-                f"{token.address} is not a token of {self._info.id}",
-                {"token": token.address, "network": self._info.id},
-            )
-        if found.decimals != token.decimals:
-            raise _invalid(
-                "token", f"{token.symbol} has {found.decimals} decimals, not {token.decimals}"
-            )
-        if target is not None and target.owner in mints.PROGRAMS:
-            raise _invalid("to", f"{to} is a token account or a mint; give the wallet's address")
-        return Pubkey.from_string(found.program)
 
     def _irreplaceable(self, hash: str, what: str) -> Refused:
         return Refused(

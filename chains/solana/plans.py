@@ -9,6 +9,7 @@ from solders.pubkey import Pubkey
 from solders.system_program import CreateAccountWithSeedParams, create_account_with_seed
 
 from chains.solana import instructions, programs
+from chains.solana.transfers import Terms
 
 _NATIVE_MINT = Pubkey.from_string(programs.WRAPPED_SOL)
 _TOKEN = Pubkey.from_string(programs.TOKEN)
@@ -30,22 +31,35 @@ class Plan:
     tables: tuple[AddressLookupTableAccount, ...] = field(default=())
 
 
-def transfer_native(sender: Pubkey, to: Pubkey, lamports: int) -> tuple[Instruction, ...]:
+def transfer_native(
+    sender: Pubkey, to: Pubkey, lamports: int, memo: str = ""
+) -> tuple[Instruction, ...]:
     """Native coins to any address."""
-    return (instructions.transfer(sender, to, lamports),)
+    return (*_noted(sender, memo), instructions.transfer(sender, to, lamports))
 
 
 def transfer_token(
-    sender: Pubkey, to: Pubkey, mint: Pubkey, program: Pubkey, units: int, decimals: int
+    sender: Pubkey,
+    to: Pubkey,
+    mint: Pubkey,
+    terms: Terms,
+    units: int,
+    decimals: int,
+    memo: str = "",
 ) -> tuple[Instruction, ...]:
     """Tokens to a wallet, whose account for them is made if it is missing (the sender pays its
-    rent)."""
+    rent). The memo stands right before the transfer, where Token-2022 looks for it."""
+    program = terms.program
     source = instructions.associated_account(sender, mint, program)
     target = instructions.associated_account(to, mint, program)
-    return (
-        instructions.create_associated(sender, to, mint, program),
-        instructions.transfer_checked(source, mint, target, sender, program, units, decimals),
-    )
+    if terms.fee is None:
+        move = instructions.transfer_checked(source, mint, target, sender, program, units, decimals)
+    else:
+        move = instructions.transfer_checked_with_fee(
+            source, mint, target, sender, program, units, decimals, terms.fee
+        )
+    create = instructions.create_associated(sender, to, mint, program)
+    return (create, *_noted(sender, memo), move)
 
 
 def wrap(sender: Pubkey, lamports: int) -> tuple[Instruction, ...]:
@@ -87,3 +101,7 @@ def unwrap(sender: Pubkey, lamports: int, rent: int, intent: str) -> tuple[Instr
         source, _NATIVE_MINT, passing, sender, _TOKEN, lamports, _NATIVE_DECIMALS
     )
     return (allocate, start, move, instructions.close_account(passing, sender, sender, _TOKEN))
+
+
+def _noted(sender: Pubkey, memo: str) -> tuple[Instruction, ...]:
+    return (instructions.memo(sender, memo),) if memo else ()

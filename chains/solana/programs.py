@@ -13,6 +13,7 @@ ASSOCIATED: Final = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"
 COMPUTE_BUDGET: Final = "ComputeBudget111111111111111111111111111111"
 LOOKUP_TABLE: Final = "AddressLookupTab1e1111111111111111111111111"
 METADATA: Final = "metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s"
+MEMO: Final = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"
 WRAPPED_SOL: Final = "So11111111111111111111111111111111111111112"
 
 # Programs that are part of the validator: 3,000 compute units an instruction unless told otherwise
@@ -40,6 +41,8 @@ INITIALIZE_MINT_2: Final = 20
 TRANSFER_CHECKED: Final = 12
 MINT_TO_CHECKED: Final = 14
 CLOSE_ACCOUNT: Final = 9
+TRANSFER_FEE_EXTENSION: Final = 26  # of Token-2022; what follows says which instruction of it
+TRANSFER_CHECKED_WITH_FEE: Final = 1
 INITIALIZE_ACCOUNT_3: Final = 18
 SYNC_NATIVE: Final = 17
 CREATE_ASSOCIATED_IDEMPOTENT: Final = 1  # of the associated token account program

@@ -10,6 +10,7 @@ from solders.transaction import VersionedTransaction
 from chains.solana import instructions, lifecycle, mints, programs
 from chains.solana.mints import Mint
 from chains.solana.pool import Asker, RpcPool
+from chains.solana.transfers import data
 from chains.solana.wire import Account, Included, KeyedAccount, Status, Valued
 from core.accounts import Balance
 from core.errors import Reason, Refused
@@ -173,11 +174,6 @@ class Reader:
             units=units,
             update_time=now,
         )
-
-
-def data(account: Account) -> bytes:
-    """The bytes of an account."""
-    return base64.b64decode(account.data[0])
 
 
 def _mint(account: Account | None) -> Mint | None:

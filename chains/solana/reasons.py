@@ -66,7 +66,11 @@ def simulation_refusal(error: Any, logs: Sequence[str] | None) -> Refused:
         hint = "an account would hold less than the rent-exempt minimum; send more, or all"
     else:
         reason, hint = Reason.SIMULATION_FAILED, "it would fail; nothing was sent"
-    metadata = {"error": str(error)[:300], "logs": "\n".join(lines[-_SHOWN_LOGS:])[:1500]}
+    metadata = {
+        "revert": explain(error, logs)[:300],
+        "error": str(error)[:300],
+        "logs": "\n".join(lines[-_SHOWN_LOGS:])[:1500],
+    }
     return Refused(reason, f"{explain(error, logs)} ({hint})", metadata)
 
 

@@ -91,13 +91,19 @@ class TransactionSender:
         """What a transfer of the coin would cost with each strategy."""
         return await self._prices.estimates()
 
+    async def earlier(self, intent: str, purpose: str) -> Transaction | None:
+        """What an intent has sent, if that is not proven dead."""
+        for earlier in reversed(await self._log.by_intent(self._info.id, intent)):
+            if earlier.purpose == purpose:
+                known = self._tracker.book.follow(earlier)
+                if known.status is not TransactionStatus.DROPPED:
+                    return known
+        return None
+
     async def _once(self, plan: Plan, options: FeeOptions) -> Transaction:
         async with self._alone(plan.intent, plan.purpose):
-            for earlier in reversed(await self._log.by_intent(self._info.id, plan.intent)):
-                if earlier.purpose == plan.purpose:
-                    known = self._tracker.book.follow(earlier)
-                    if known.status is not TransactionStatus.DROPPED:
-                        return known
+            if (earlier := await self.earlier(plan.intent, plan.purpose)) is not None:
+                return earlier
             self._tracker.book.check_room()
             return await self._tracker.send(await self._signed(plan, options))
 

@@ -40,6 +40,7 @@ class Account(msgspec.Struct):
     lamports: int
     owner: str
     data: tuple[str, str]
+    executable: bool = False
 
 
 class KeyedAccount(msgspec.Struct):

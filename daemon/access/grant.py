@@ -8,7 +8,7 @@ checks here are about those facts. A holder may add checks of its own; they are 
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -33,6 +33,7 @@ class Grant:
     max_slippage: Decimal | None = None
     reduce_only: bool = False
     paper_only: bool = False
+    no_withdrawal: bool = False
     expire_time: int | None = None
 
     def narrowed(self, by: "Grant") -> "Grant":
@@ -46,8 +47,7 @@ class Grant:
         for name in (*CEILINGS, "expire_time"):
             bounds = [one for one in (getattr(self, name), getattr(by, name)) if one is not None]
             changes[name] = min(bounds, default=None)
-        changes["reduce_only"] = self.reduce_only or by.reduce_only
-        changes["paper_only"] = self.paper_only or by.paper_only
+        changes |= {name: getattr(self, name) or getattr(by, name) for name in FLAGS}
         return replace(self, **changes)
 
 
@@ -63,7 +63,18 @@ CEILINGS = {
     "max_order_notional": "order_notional", "max_day_notional": "day_notional",
     "max_slippage": "slippage",
 }  # fmt: skip
-_FLAGS = {"reduce_only": "increases(true)", "paper_only": "paper(false)"}
+FLAGS = {
+    "reduce_only": "increases(true)", "paper_only": "paper(false)",
+    "no_withdrawal": 'operation("transfers:write")',
+}  # fmt: skip
+_FLAG_WORDS = {
+    "reduce_only": "it only reduces positions", "paper_only": "it is for paper accounts only",
+    "no_withdrawal": "it sends nothing out of any wallet",
+}  # fmt: skip
+_PLURALS = {
+    "permissions": "permissions", "methods": "calls", "venues": "venues", "accounts": "accounts",
+    "instruments": "instruments", "source_addresses": "addresses",
+}  # fmt: skip
 _ALWAYS_STATED = frozenset({"permissions", "methods"})
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,7 +101,7 @@ def checks(grant: Grant) -> list[str]:
         bound = getattr(grant, name)
         if bound is not None:
             lines.append(f'reject if {fact}($x), $x.extern::above("{text(bound)}")')
-    lines += [f"reject if {fact}" for name, fact in _FLAGS.items() if getattr(grant, name)]
+    lines += [f"reject if {fact}" for name, fact in FLAGS.items() if getattr(grant, name)]
     if grant.expire_time is not None:
         lines.append(f"check if time($t), $t < {_moment(grant.expire_time)}")
     return lines
@@ -110,20 +121,39 @@ def read(source: str) -> tuple[Grant, list[str]]:
     return grant, others
 
 
+def handed_on(sources: Iterable[str]) -> list[str]:
+    """The checks of a token's blocks, for another token that must have them too. ValueError for a
+    check that is not of Cambist's making: the library prints strings without escaping them, so that
+    a copy of what is printed may mean something else, a fact that satisfies another check, say.
+    Those of our making are not copied but written anew."""
+    lines = []
+    for statement in filter(None, (line.strip() for one in sources for line in one.splitlines())):
+        if _KEY_FACT.fullmatch(statement):
+            continue
+        found = _read(statement.removesuffix(";"))
+        if found is None:
+            raise ValueError(f"it has a check of its holder's own: {statement[:200]}")
+        lines += checks(found)
+    return lines
+
+
 def in_words(statement: str) -> str:
     """What a check demands, for an error; a check of somebody else's as it stands."""
     grant = _read(statement)
     if grant is None:
         return statement
-    for name, fact in SETS.items():
+    for name in SETS:
         if words := getattr(grant, name):
-            return f"it is limited to the {fact}s {', '.join(sorted(words))}"
+            listed = ", ".join(sorted(words))
+            # Every call has a permission and an address; a request may leave the others open.
+            opens = "" if name in (*_ALWAYS_STATED, "source_addresses") else ": name what you mean"
+            return f"it is limited to the {_PLURALS[name]} {listed}{opens}"
     for name, fact in CEILINGS.items():
         if (bound := getattr(grant, name)) is not None:
             return f"its {fact.replace('_', ' ')} is limited to {text(bound)}"
     if grant.expire_time is not None:
         return f"it expired at {_moment(grant.expire_time)}"
-    return "it only reduces positions" if grant.reduce_only else "it is for paper accounts only"
+    return next(words for name, words in _FLAG_WORDS.items() if getattr(grant, name))
 
 
 def functions() -> Mapping[str, Callable[..., bool]]:
@@ -149,7 +179,8 @@ _LISTED = re.compile(
 )
 _SOURCE = re.compile(r'check if source\(\$s\), \$s\.extern::within\("([^"]*)"\)')
 _CEILING = re.compile(r'reject if (\w+)\(\$x\), \$x\.extern::above\("([0-9.]+)"\)')
-_FLAG = re.compile(r"reject if (\w+\(\w+\))")
+_FLAG = re.compile(r'reject if (\w+\((?:\w+|"[a-z:]+")\))')
+_KEY_FACT = re.compile(rf'{KEY}\("[a-z0-9/]+"\);?')
 _EXPIRY = re.compile(r"check if time\(\$t\), \$t < ([0-9TZ:-]+)")
 
 
@@ -166,10 +197,13 @@ def _read(statement: str) -> Grant | None:
         if name := _name(CEILINGS, found[1]):
             return _grant(name, parse(found[2]))
     elif found := _FLAG.fullmatch(statement):
-        if name := _name(_FLAGS, found[1]):
+        if name := _name(FLAGS, found[1]):
             return _grant(name, True)
     elif found := _EXPIRY.fullmatch(statement):
-        moment = datetime.strptime(found[1], _TIME).replace(tzinfo=UTC)
+        try:
+            moment = datetime.strptime(found[1], _TIME).replace(tzinfo=UTC)
+        except ValueError:
+            return None
         return Grant(expire_time=(moment - _EPOCH) // timedelta(seconds=1) * SECOND)
     return None
 

@@ -21,6 +21,7 @@ from daemon.cli.commands import (
     venues,
     wallets,
 )
+from daemon.cli.session import CONNECT, JSON, PROFILE, Before
 from daemon.cli.speech import write_error
 
 # In the order of the help.
@@ -34,7 +35,8 @@ def build() -> typer.Typer:
     """The whole command."""
     app = typer.Typer(
         name="cambist",
-        help="Trade on every venue through the local daemon. All commands take --json.",
+        help="Trade on every venue through the local daemon. All commands take --json, --connect "
+        "and --profile, before or after their names.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["--help", "-h"]},
@@ -42,11 +44,15 @@ def build() -> typer.Typer:
 
     @app.callback()
     def root(
+        ctx: typer.Context,
+        as_json: JSON = False,
+        connect: CONNECT = "",
+        profile: PROFILE = "",
         version: Annotated[
             bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")
         ] = False,
     ) -> None:
-        pass
+        ctx.obj = Before(as_json, connect, profile)
 
     for area in AREAS:
         area.register(app)

@@ -42,6 +42,21 @@ PROFILE = Annotated[
 ]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Before:
+    """What stood before the command's name: `cambist --profile sandbox status`."""
+
+    json: bool = False
+    connect: str = ""
+    profile: str = ""
+
+
+def before(ctx: typer.Context) -> Before:
+    """Of the whole command line."""
+    found = ctx.find_root().obj
+    return found if isinstance(found, Before) else Before()
+
+
 class Session:
     """One run of a command."""
 
@@ -148,12 +163,19 @@ def command(
         own = list(signature.parameters.values())[1:]  # the first is the session
         keyword = inspect.Parameter.KEYWORD_ONLY
         added = [
+            inspect.Parameter("ctx", keyword, annotation=typer.Context),
             inspect.Parameter("as_json", keyword, default=False, annotation=JSON),
             inspect.Parameter("connect", keyword, default="", annotation=CONNECT),
             inspect.Parameter("profile", keyword, default="", annotation=PROFILE),
         ]
 
-        def run(*, as_json: bool, connect: str, profile: str, **values: Any) -> None:
+        def run(
+            *, ctx: typer.Context, as_json: bool, connect: str, profile: str, **values: Any
+        ) -> None:
+            said = before(ctx)
+            as_json = as_json or said.json
+            if not (connect or profile):  # what is said last counts
+                connect, profile = said.connect, said.profile
             execute(lambda session: function(session, **values), as_json, connect, profile)
 
         run.__name__ = function.__name__

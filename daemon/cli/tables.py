@@ -44,6 +44,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "Unit price:unit_price",
         "Tip:priority_price",
         "Base:base_price",
+        "Data:data_fee",
     ),
     "Fill": (
         "Time:event_time",

@@ -14,6 +14,7 @@ from daemon.codec.scalars import (
 )
 
 _SETS = ("permissions", "methods", "venues", "accounts", "instruments", "source_addresses")
+_FLAGS = ("reduce_only", "paper_only", "no_withdrawal")
 _CEILINGS = ("max_order_notional", "max_day_notional", "max_slippage")
 
 
@@ -24,8 +25,7 @@ def grant(message: pb.Grant) -> Grant:
         fields[name] = decimal_or_none(getattr(message, name), name)
     return Grant(
         **fields,
-        reduce_only=message.reduce_only,
-        paper_only=message.paper_only,
+        **{name: getattr(message, name) for name in _FLAGS},
         expire_time=nanoseconds(message.expire_time) if message.HasField("expire_time") else None,
     )
 
@@ -37,8 +37,7 @@ def grant_message(value: Grant) -> pb.Grant:
         fields[name] = text_or_none(getattr(value, name))
     return pb.Grant(
         **fields,
-        reduce_only=value.reduce_only,
-        paper_only=value.paper_only,
+        **{name: getattr(value, name) for name in _FLAGS},
         expire_time=None if value.expire_time is None else timestamp(value.expire_time),
     )
 

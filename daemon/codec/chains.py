@@ -92,6 +92,7 @@ def fee_estimate(value: ports.FeeEstimate) -> pb.FeeEstimate:
         unit_price=text(value.unit_price),
         priority_price=text_or_none(value.priority_price) or "",
         base_price=text_or_none(value.base_price) or "",
+        data_fee=text_or_none(value.data_fee) or "",
     )
 
 

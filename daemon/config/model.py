@@ -160,6 +160,11 @@ class NetworkSettings(Section):
         le=16,
         description="How many nodes must say the same of balances and receipts.",
     )
+    max_fee: DecimalText = Field(
+        "0",
+        description="EVM: the most that one transaction may cost, in the native coin, also where "
+        "its request names no cap; 0: no cap but the request's.",
+    )
     finality_depth: int = Field(
         -1,
         ge=-1,

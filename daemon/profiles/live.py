@@ -4,6 +4,7 @@ import stat
 import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 from cex.engine.accounts import exchange_account
@@ -98,6 +99,7 @@ class Live:
             transactions,
             private_urls=settings.private_urls or list(entry.private_urls),
             quorum=settings.quorum,
+            max_fee=Decimal(settings.max_fee) or None,
         )
         await parts.add_network(network)
         venues = [

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from cambist.v1 import access_pb2 as pb
-from core.errors import Refused
+from core.errors import Reason, Refused
 from daemon.access.caller import CALLER
+from daemon.access.grant import checks, handed_on
 from daemon.access.guard import Guard
 from daemon.access.tokens import Keyring, bake
 from daemon.codec import access as codec
@@ -32,11 +33,19 @@ class AccessService:
         wanted = codec.grant(request.grant)
         known = set(self._permissions.values())
         if unknown := sorted(wanted.permissions - known):
-            raise invalid("grant.permissions", f"names {unknown[0]!r}, which no call needs")
+            raise invalid(
+                "grant.permissions",
+                f"names {unknown[0]!r}, which no call needs: see 'cambist token permissions'",
+            )
         if unknown := sorted(wanted.methods - self._permissions.keys()):
-            raise invalid("grant.methods", f"names {unknown[0]!r}, which is no call")
+            raise invalid(
+                "grant.methods",
+                f"names {unknown[0]!r}, which is no call: see 'cambist token permissions'",
+            )
+        inherited = _inherited(request.root)
         try:
-            token = bake(self._keyring.roots.take(request.root), wanted, _checks())
+            checks(wanted)  # before a root is made for it
+            token = bake(self._keyring.roots.take(request.root), wanted, inherited)
         except ValueError as error:
             raise invalid("grant", str(error)) from error
         return pb.BakeTokenResponse(token=token, connect_string=self._connect_string(token))
@@ -46,7 +55,9 @@ class AccessService:
         try:
             found = self._keyring.inspect(request.token)
         except Refused as error:  # not the caller's own token: a field that is wrong
-            raise invalid("token", "is no token of this daemon") from error
+            raise invalid(
+                "token", "is no token of this daemon: ask the daemon that made it"
+            ) from error
         return pb.InspectTokenResponse(
             root=found.root.name,
             grant=codec.grant_message(found.grant),
@@ -95,12 +106,25 @@ class AccessService:
         )
 
 
-def _checks() -> tuple[str, ...]:
-    """The caller's own restrictions, which what it makes has as well. Checks only: they are what
-    restricts; whatever else is in its blocks is about that token."""
-    return tuple(
-        line.strip().rstrip(";")
-        for source in CALLER.get().checks
-        for line in source.splitlines()
-        if line.strip().startswith(("check ", "reject "))
-    )
+def _inherited(root: str) -> list[str]:
+    """The caller's own restrictions, which what it makes has as well. What a restricted token makes
+    is of its own root: revoking that ends all of it, and what is counted for a root (a day's
+    notional, a limit) is counted together."""
+    caller = CALLER.get()
+    try:
+        inherited = handed_on(caller.checks)
+    except ValueError as error:
+        raise Refused(
+            Reason.PERMISSION_DENIED,
+            f"this token of {caller.root!r} cannot make others: {error}; 'cambist token attenuate' "
+            "narrows it without the daemon",
+            {"permission": "BakeToken", "root": caller.root},
+        ) from error
+    if inherited and root != caller.root:
+        raise Refused(
+            Reason.PERMISSION_DENIED,
+            f"this token of {caller.root!r} is restricted, so it makes tokens of the root "
+            f"{caller.root!r} only: name that one, or use a token without restrictions",
+            {"permission": "BakeToken", "root": caller.root},
+        )
+    return inherited

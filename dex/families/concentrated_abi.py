@@ -8,7 +8,7 @@ https://github.com/Uniswap/swap-router-contracts.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chains.evm.abi import WORD, address_at, address_word, selector, tail, uint_at, uint_word
+from chains.evm.abi import WORD, address_at, address_word, bytes_array, selector, uint_at, uint_word
 from chains.evm.codec import checksum, keccak, unhex
 from dex.families.concentrated_math_ticks import TickLiquidity
 
@@ -199,13 +199,7 @@ MULTICALL_UNTIL = "multicall(uint256,bytes[])"
 
 def batch(calls: Sequence[bytes], deadline: int | None) -> bytes:
     """Several calls of a router in one; with a deadline (seconds) in the second router's manner."""
-    heads, bodies, offset = [], [], len(calls) * WORD
-    for call in calls:
-        body = tail(call)
-        heads.append(uint_word(offset))
-        bodies.append(body)
-        offset += len(body)
-    array = uint_word(len(calls)) + b"".join(heads) + b"".join(bodies)
+    array = bytes_array(calls)
     if deadline is None:
         return selector(MULTICALL) + uint_word(WORD) + array
     return selector(MULTICALL_UNTIL) + uint_word(deadline) + uint_word(2 * WORD) + array

@@ -5,6 +5,8 @@ in each swap (https://docs.uniswap.org/contracts/v3/reference/periphery/SwapRout
 its multicall (https://github.com/Uniswap/swap-router-contracts).
 """
 
+from collections.abc import Sequence
+
 from chains.evm.abi import WORD, address_word, selector, tail, uint_word
 from chains.evm.codec import unhex
 from dex.families.concentrated_abi import batch
@@ -26,14 +28,15 @@ def encoded_path(path: tuple[str, ...], fees: tuple[int, ...]) -> bytes:
     return packed
 
 
-def router_call(plan: SwapPlan, kind: RouterKind) -> RouterCall:
-    """The router's functions for a swap: each leg, and what native coins need besides."""
+def router_call(plan: SwapPlan, kind: RouterKind, first: Sequence[bytes] = ()) -> RouterCall:
+    """The router's functions for a swap: `first` what comes before it, then each leg, and what
+    native coins need besides."""
     native_in, native_out = plan.token_in.is_native, plan.token_out.is_native
     deadline = plan.deadline // 1_000_000_000
     partial = plan.price_limit != 0
     least = plan.limit if plan.exact_in else plan.exact
     recipient = _ROUTER[kind] if native_out else plan.sender
-    calls = [_leg(plan, leg, kind, recipient, deadline) for leg in plan.legs]
+    calls = [*first, *(_leg(plan, leg, kind, recipient, deadline) for leg in plan.legs)]
     if native_out:
         words = uint_word(0 if partial else least) + address_word(plan.sender)
         calls.append(selector("unwrapWETH9(uint256,address)") + words)

@@ -1,11 +1,13 @@
 """What tests of Solana share: a node in this process whose clock a test turns, a journal, a key."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
@@ -13,6 +15,7 @@ from solders.transaction import VersionedTransaction
 from chains.networks import NETWORKS
 from chains.solana.localnet import genesis
 from chains.solana.localnet.chain import Chain
+from chains.solana.localnet.parameters import RpcError
 from chains.solana.localnet.server import Server
 from chains.solana.network import SolanaNetwork
 from core.clock import MILLISECOND, ManualClock
@@ -86,6 +89,46 @@ class LossyChain(Chain):
         return super().submit(transaction)
 
 
+Answer = Callable[[list[Any]], Any]
+
+
+class Twisted(Server):
+    """A second node of the same chain. `lies` has answers instead of the chain's, by method: a
+    function of the parameters, which may raise RpcError; `asked` is every method, in order."""
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__(chain)
+        self.lies: dict[str, Answer] = {}
+        self.asked: list[str] = []
+        self.status = 200  # of HTTP; any other is all that it answers
+        self.gate: asyncio.Event | None = None  # which answers wait for
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.status != 200:
+            return web.Response(status=self.status, headers={"Retry-After": "7"})
+        return await super()._handle(request)
+
+    def _answer(self, call: Any) -> dict[str, Any]:
+        method = call["method"]
+        self.asked.append(method)
+        if method not in self.lies:
+            return super()._answer(call)
+        try:
+            result = self.lies[method](call.get("params") or [])
+        except RpcError as error:
+            body = {"code": error.code, "message": error.message, "data": error.data}
+            return {"jsonrpc": "2.0", "error": body, "id": call["id"]}
+        return {"jsonrpc": "2.0", "result": result, "id": call["id"]}
+
+    def true(self, method: str, params: list[Any]) -> Any:
+        """What an honest node would answer."""
+        return super()._answer({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})[
+            "result"
+        ]
+
+
 @dataclass
 class Lab:
     """A chain that answers at a url, a funded key, and networks to try on it."""
@@ -96,6 +139,7 @@ class Lab:
     signer: KeySigner
     log: MemoryLog
     networks: list[SolanaNetwork] = field(default_factory=list)
+    others: list[Twisted] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -104,6 +148,14 @@ class Lab:
     @property
     def address(self) -> str:
         return self.signer.address
+
+    async def another(self, **lies: Answer) -> Twisted:
+        """Another node of the chain, with something wrong."""
+        made = Twisted(self.chain)
+        made.lies.update(lies)
+        await made.start()
+        self.others.append(made)
+        return made
 
     def network(self, *urls: str, **options: Any) -> SolanaNetwork:
         """Not started: a test polls by hand."""
@@ -136,5 +188,9 @@ async def lab(directory: Path, funded: bool = True) -> AsyncIterator[Lab]:
     finally:
         for network in made.networks:
             await network.stop()
+        for other in made.others:
+            if other.gate is not None:
+                other.gate.set()
+            await other.stop()
         await server.stop()
         chain.close()

@@ -21,6 +21,7 @@ from chains.solana.programs import LOOKUP_TABLE
 _SLOTS_PER_EPOCH = 432_000
 _SLOT_HASHES = 512
 _LOOKUP_TABLE = Pubkey.from_string(LOOKUP_TABLE)
+_CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 _TABLE_HEADER = 56  # bytes before the addresses of a lookup table
 
 
@@ -52,6 +53,8 @@ class Machine:
 
     def account(self, address: Pubkey) -> Account | None:
         """As it is now; one without lamports does not exist."""
+        if address == _CLOCK:
+            self._move_clock()
         account = self._svm.get_account(address)
         return account if account is not None and account.lamports else None
 
@@ -86,7 +89,7 @@ class Machine:
     ) -> tuple[TransactionMetadata | FailedTransactionMetadata, bool]:
         """Runs a transaction for good. The flag tells whether its payer was charged: a validator
         includes failed transactions that could pay, and drops those that could not."""
-        self._move_clock(message_of(transaction))
+        self._prepare(message_of(transaction))
         payer = transaction.message.account_keys[0]
         before = self._svm.get_balance(payer)
         result = self._svm.send_transaction(transaction)
@@ -97,13 +100,18 @@ class Machine:
         self, transaction: VersionedTransaction
     ) -> tuple[TransactionMetadata | FailedTransactionMetadata, dict[Pubkey, Account]]:
         """Runs a transaction without effect; with the accounts as it would leave them."""
-        self._move_clock(message_of(transaction))
+        self._prepare(message_of(transaction))
         result = self._svm.simulate_transaction(transaction)
         if isinstance(result, FailedTransactionMetadata):
             return result, {}
         return result.meta(), dict(result.post_accounts())
 
-    def _move_clock(self, message: Message | MessageV0) -> None:
+    def _prepare(self, message: Message | MessageV0) -> None:
+        self._move_clock()
+        if _LOOKUP_TABLE in message.account_keys:  # making a table needs a recent slot
+            self._svm.set_slot_hashes(self._slots.hashes(_SLOT_HASHES))
+
+    def _move_clock(self) -> None:
         slot = self._slots.block().slot
         if slot != self._slot:
             self._slot = slot
@@ -111,5 +119,3 @@ class Machine:
             now = self._slots.unix_time(slot)
             start = self._slots.unix_time(slot - into)
             self._svm.set_clock(SysvarClock(slot, start, epoch, epoch + 1, now))
-        if _LOOKUP_TABLE in message.account_keys:  # making a table needs a recent slot
-            self._svm.set_slot_hashes(self._slots.hashes(_SLOT_HASHES))

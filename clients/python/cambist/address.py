@@ -33,6 +33,8 @@ def candidates(address: str | None = None, profile: str | None = None) -> list[s
     """
     if given := address or (not profile and os.environ.get("CAMBIST_CONNECT")):
         return [str(given)]
+    if profile and profile not in PROFILES and not (home() / profile).exists():
+        raise BadAddress(f"there is no profile {profile!r}: {' or '.join(PROFILES)}")
     return [socket_address(name) for name in ((profile,) if profile else PROFILES)]
 
 
@@ -57,12 +59,13 @@ def read(address: str) -> Address:
     if parts.scheme == "unix":
         path = parts.netloc + parts.path
         if not path:
-            raise BadAddress("it names no socket: use unix:///path/to/cambist.sock")
+            raise BadAddress("the connect string names no socket: unix:///path/to/cambist.sock")
         return Address(f"unix:{path}", token=token)
     if parts.scheme == "cambist" and parts.hostname:
         if token and not key:
             raise BadAddress(
-                "it has a token but no key: without TLS the token could be read on its way"
+                "the connect string has a token but no key, so the token could be read on its "
+                "way: take it whole, as 'cambist pair' prints it"
             )
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         try:
@@ -83,9 +86,11 @@ def without_token(address: str) -> str:
 def no_daemon(addresses: list[str]) -> NoDaemon:
     """The error that says where was asked, and what to do."""
     shown = [without_token(address) for address in addresses]
+    words = "start one with `cambistd run --profile sandbox`"
+    if any(one.startswith("cambist://") and "key=" not in one for one in addresses):
+        words += ", or, if it speaks TLS, use the whole string that 'cambist pair' prints"
     return NoDaemon(
-        f"no daemon answers at {' or '.join(shown)}: "
-        "start one with `cambistd run --profile sandbox`",
+        f"no daemon answers at {' or '.join(shown)}: {words}",
         metadata={"address": " ".join(shown)},
         retryable=True,
     )

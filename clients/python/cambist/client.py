@@ -139,6 +139,11 @@ class Connecting:
         return Client(rpc, info)
 
 
+# The checks of a token that is limited to other permissions or calls.
+_LIMITED = ("check if operation(", "check if method(")
+_HEARTBEAT = 10_000  # milliseconds, a daemon's default
+
+
 async def _info(rpc: Rpc, timeout: float) -> Info:
     """One attempt only: where nobody listens, nobody is waited for."""
     from cambist.convert import decode
@@ -158,7 +163,11 @@ async def _info(rpc: Rpc, timeout: float) -> Info:
             raise IncompatibleDaemon(
                 f"what answers at {rpc.address} does not speak {API}: is it cambistd?"
             ) from None
-        raise error from None
+        if not error.metadata.get("rule", "").startswith(_LIMITED):
+            raise error from None
+        # A token that may place orders need not be one that may ask who answers.
+        limits = system_pb2.Limits(heartbeat_milliseconds=_HEARTBEAT)
+        response = system_pb2.GetInfoResponse(api=API, limits=limits)
     if response.api != API:
         raise IncompatibleDaemon(
             f"the daemon at {rpc.address} ({response.version}) speaks {response.api or 'nothing'}, "

@@ -2,7 +2,10 @@
 else, and is read from standard input or a file.
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +13,9 @@ import typer
 
 from daemon.cli.arguments import RequestId, Yes
 from daemon.cli.secrets import secret
-from daemon.cli.session import JSON, Session, command
+from daemon.cli.session import JSON, Session, before, command
 from daemon.cli.speech import UsageError, confirm
+from daemon.cli.tables import details
 
 if TYPE_CHECKING:
     from cambist import Grant
@@ -42,7 +46,7 @@ Instruments = Annotated[
     list[str] | None, _many("--instrument", "INSTRUMENT", "Only these instruments.")
 ]
 Methods = Annotated[
-    list[str] | None, _many("--call", "NAME", "Only these calls, by their full names.")
+    list[str] | None, _many("--call", "NAME", "Only these calls, such as PlaceOrder.")
 ]
 Sources = Annotated[
     list[str] | None, _many("--from", "ADDRESS", "Only from these addresses or networks.")
@@ -142,11 +146,22 @@ async def pair(
 
 async def inspect(session: Session, file: TokenFile = None) -> None:
     """What a token allows; its signatures are verified by the daemon that made it."""
-    session.one(await session.client.access.inspect_token(secret("Token", file).strip()))
+    found = await session.client.access.inspect_token(secret("Token", file).strip())
+    if session.json:
+        session.document(found)
+        return
+    limits = [(field.name, getattr(found.grant, field.name)) for field in fields(found.grant)]
+    said = [(name, value) for name, value in limits if value not in ((), None, False)]
+    rows = [("root", found.root), ("revoked", found.revoked)]
+    rows += said or [("allows", "everything")]
+    rows += [("check of a holder's own", one) for one in found.other_checks]
+    session.print(details(rows))
 
 
 def attenuate(
+    ctx: typer.Context,
     file: TokenFile = None,
+    role: Role = "",
     permission: Permissions = None,
     venue: Venues = None,
     account: Accounts = None,
@@ -158,6 +173,7 @@ def attenuate(
     max_slippage: MaxSlippage = "",
     reduce_only: ReduceOnly = False,
     paper_only: PaperOnly = False,
+    no_withdrawal: NoTransfer = False,
     expires_in: ExpiresIn = "",
     as_json: JSON = False,
 ) -> None:
@@ -168,9 +184,12 @@ def attenuate(
     from daemon.cli.speech import fail
     from daemon.codec.access import grant as read_grant
 
-    given = {**locals(), "role": "", "no_withdrawal": False}
+    as_json = as_json or before(ctx).json
+    given = _given(locals())
     try:
-        narrower = _grant(known=(), **_given(given))
+        if not any(given.values()):
+            raise UsageError("say what to take away: --venue, --max-order, --expires-in, ...")
+        narrower = _grant(_contract(), **given)
         made = tokens.attenuate(secret("Token", file).strip(), read_grant(_wire(narrower)))
     except (UsageError, ValueError) as error:
         fail("USAGE", str(error), {}, as_json, code=2)
@@ -208,26 +227,27 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _bake(session: Session, root: str, request_id: str, **given: Any) -> Any:
-    known = [one.permission for one in await session.client.access.list_permissions()]
+    listed = await session.client.access.list_permissions()
+    known = {one.method: one.permission for one in listed}
     return await session.client.access.bake_token(
         root, _grant(known, **given), request_id=request_id or None
     )
 
 
-def _grant(known: Any, **given: Any) -> "Grant":
+def _grant(known: Mapping[str, str], **given: Any) -> "Grant":
+    """`known` has each call with the permission that it needs."""
     from cambist import Grant
-    from cambist.convert import exact
 
     allowed = tuple(given["permission"] or ())
+    if unknown := sorted(set(allowed) - set(known.values())):
+        raise UsageError(f"no permission {unknown[0]!r}: {', '.join(sorted(set(known.values())))}")
     if given["role"]:
-        allowed = (*allowed, *_of_role(given["role"], known))
-    if given["no_withdrawal"]:
-        allowed = tuple(one for one in allowed or known if one != "transfers:write")
-    ceilings = {name: given[name] for name in ("max_order", "max_day", "max_slippage")}
-    bounds = {name: exact(value) if value else None for name, value in ceilings.items()}
+        allowed = (*allowed, *_of_role(given["role"], known.values()))
+    ceilings = ("max_order", "max_day", "max_slippage")
+    bounds = {name: _amount(name, given[name]) for name in ceilings}
     return Grant(
         permissions=tuple(sorted(set(allowed))),
-        methods=tuple(given["call"] or ()),
+        methods=tuple(_call(name, known) for name in given["call"] or ()),
         venues=tuple(given["venue"] or ()),
         accounts=tuple(given["account"] or ()),
         instruments=tuple(given["instrument"] or ()),
@@ -237,11 +257,49 @@ def _grant(known: Any, **given: Any) -> "Grant":
         max_slippage=bounds["max_slippage"],
         reduce_only=given["reduce_only"],
         paper_only=given["paper_only"],
+        no_withdrawal=given["no_withdrawal"],
         expire_time=_expiry(given["expires_in"]) if given["expires_in"] else None,
     )
 
 
-def _of_role(role: str, known: Any) -> tuple[str, ...]:
+def _amount(name: str, given: str) -> Decimal | None:
+    from cambist.convert import exact
+
+    if not given:
+        return None
+    try:
+        found = exact(given)
+    except (ValueError, TypeError):
+        found = Decimal(0)
+    if found <= 0:
+        option = f"--{name.replace('_', '-')}"
+        raise UsageError(f"{option} {given!r} must be a plain number above zero such as 0.05")
+    return found
+
+
+def _call(name: str, known: Mapping[str, str]) -> str:
+    """A call's full name, from that or from its last word."""
+    found = [path for path in known if name in (path, path.rpartition("/")[2])]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"--call {name!r} may be {' or '.join(found)}: say which")
+    raise UsageError(f"no call {name!r}: 'cambist token permissions' lists them")
+
+
+def _contract() -> dict[str, str]:
+    """The calls of this version's contract, as a daemon tells them, for what needs no daemon."""
+    import pkgutil
+    from importlib import import_module
+
+    from cambist import v1
+    from daemon.rpc.server import permissions as of_contract
+
+    names = [one.name for one in pkgutil.iter_modules(v1.__path__) if one.name.endswith("_pb2")]
+    return of_contract(import_module(f"cambist.v1.{name}").DESCRIPTOR for name in names)
+
+
+def _of_role(role: str, known: Iterable[str]) -> tuple[str, ...]:
     from daemon.access.roles import roles
 
     found = roles(known).get(role)

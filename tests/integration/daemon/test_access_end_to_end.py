@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 import pytest
+from biscuit_auth import Biscuit, BlockBuilder, PublicKey, UnverifiedBiscuit
 
 import cambist
 from cambist.services.access import grant_message
@@ -193,12 +194,32 @@ async def test_a_baked_token_is_never_wider_than_its_baker(tmp_path: Path) -> No
         narrow = cambist.Grant(venues=("paper",), max_order_notional=Decimal(10))
         parent = (await owner.access.bake_token("parent", narrow)).token
         async with cambist.connect(f"{daemon.connect}?token={parent}") as bot:
-            child = (await bot.access.bake_token("child", cambist.Grant())).token
+            with pytest.raises(cambist.PermissionDenied, match="of the root 'parent' only"):
+                await bot.access.bake_token("child", cambist.Grant())
+            child = (await bot.access.bake_token("parent", cambist.Grant())).token
         seen = await owner.access.inspect_token(child)
+        assert [one.name for one in await owner.access.list_token_roots()].count("child") == 0
         assert (seen.grant.venues, seen.grant.max_order_notional) == (("paper",), Decimal(10))
         async with cambist.connect(f"{daemon.connect}?token={child}") as bot:
             with pytest.raises(cambist.PermissionDenied):
                 await bot.market.get_ticker("paper_perpetual", "ETH-USDC-PERP")
+
+
+async def test_words_in_a_holders_own_check_grant_nothing(tmp_path: Path) -> None:
+    """What a library prints of a check is no code to be run: strings are not escaped in it."""
+    facts = 'operation(\\"transfers:write\\"); time(2020-01-01T00:00:00Z); check if a(\\"'
+    own = f'check if true or a("\\"); {facts}")'
+    async with running_daemon(tmp_path) as daemon, cambist.connect(daemon.connect) as owner:
+        narrow = cambist.Grant(permissions=("access:write", "access:read"))
+        parent = (await owner.access.bake_token("parent", narrow)).token
+        key = UnverifiedBiscuit.from_base64(parent).block_source(0).partition('root_key("')[2]
+        verified = Biscuit.from_base64(parent, PublicKey(key.partition('"')[0]))
+        forged = verified.append(BlockBuilder(own)).to_base64()
+        async with cambist.connect(f"{daemon.connect}?token={forged}") as bot:
+            assert bot.info.version == ""  # it may not ask, and connects all the same
+            with pytest.raises(cambist.PermissionDenied, match="cannot make others"):
+                await bot.access.bake_token("parent", cambist.Grant())
+        assert (await owner.access.inspect_token(forged)).other_checks
 
 
 async def test_revoking_ends_calls_and_streams_also_after_a_restart(tmp_path: Path) -> None:

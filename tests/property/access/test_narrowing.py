@@ -4,11 +4,13 @@ from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+from biscuit_auth import Biscuit, BlockBuilder, PublicKey, UnverifiedBiscuit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import SECOND, ManualClock
-from daemon.access.grant import Grant, checks, read
+from daemon.access.grant import Grant, checks, handed_on, read
 from daemon.access.roots import Roots
 from daemon.access.tokens import Fact, Keyring, attenuate, bake, denial
 
@@ -33,6 +35,7 @@ GRANTS = st.builds(
     max_slippage=st.none() | st.decimals(min_value=0, max_value=1, places=4),
     reduce_only=st.booleans(),
     paper_only=st.booleans(),
+    no_withdrawal=st.booleans(),
     expire_time=st.none() | TIMES,
 )
 AMOUNT_FACTS = AMOUNTS.map(lambda value: format(value, "f"))
@@ -81,6 +84,7 @@ def expected(grant: Grant, facts: list[Fact]) -> bool:
         and below(grant.max_slippage, "slippage")
         and not (grant.reduce_only and True in said.get("increases", []))
         and not (grant.paper_only and False in said.get("paper", []))
+        and not (grant.no_withdrawal and "transfers:write" in said["operation"])
         and (grant.expire_time is None or CLOCK.now() < grant.expire_time)
     )
 
@@ -90,6 +94,25 @@ def test_what_is_written_is_read(grant: Grant) -> None:
     found, others = read(";\n".join(checks(grant)))
     assert others == []
     assert found == grant
+
+
+@given(parent=GRANTS, child=GRANTS)
+def test_what_a_token_hands_on_is_all_of_it(parent: Grant, child: Grant) -> None:
+    token = attenuate(bake(_Memory().take("bot"), parent), child)
+    blocks = UnverifiedBiscuit.from_base64(token)
+    sources = [blocks.block_source(index) or "" for index in range(blocks.block_count())]
+    assert set(handed_on(sources)) == set(checks(parent)) | set(checks(child))
+
+
+@given(text=st.text(alphabet='"\\\n ;()abc$,{}!:1', max_size=60))
+def test_what_a_holder_writes_is_not_handed_on(text: str) -> None:
+    token = bake(_Memory().take("bot"), Grant(permissions=frozenset({"access:write"})))
+    key = (UnverifiedBiscuit.from_base64(token).block_source(0) or "").split('"')[1]
+    whole = Biscuit.from_base64(token, PublicKey(key))
+    block = BlockBuilder("check if true or a({text})", {"text": text})
+    sources = whole.append(block).block_source(1)
+    with pytest.raises(ValueError, match="holder's own"):
+        handed_on([sources or ""])
 
 
 @settings(max_examples=200)

@@ -82,6 +82,6 @@ def test_no_cap_changes_nothing() -> None:
 
 
 def test_gas_limits_have_a_margin_but_for_plain_transfers() -> None:
-    assert with_margin(100_000, has_data=True) == 120_000
-    assert with_margin(21_000, has_data=False) == 21_000
-    assert with_margin(29_000_000, has_data=True, block_limit=30_000_000) == 30_000_000
+    assert with_margin(100_000) == 120_000
+    assert with_margin(21_000) == 21_000
+    assert with_margin(21_055) == 25_266  # the coin, to a contract that does a little with it

@@ -67,7 +67,11 @@ class Access(Service):
 
 def grant_message(grant: Grant) -> v1.Grant:
     """A grant in the contract's words."""
-    message = v1.Grant(reduce_only=grant.reduce_only, paper_only=grant.paper_only)
+    message = v1.Grant(
+        reduce_only=grant.reduce_only,
+        paper_only=grant.paper_only,
+        no_withdrawal=grant.no_withdrawal,
+    )
     for name in _CEILINGS:
         bound = getattr(grant, name)
         if bound is not None:

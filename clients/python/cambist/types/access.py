@@ -21,6 +21,7 @@ class Grant:
     source_addresses: tuple[str, ...] = ()  # Only from these addresses, in CIDR notation.
     expire_time: datetime | None = None  # Not after this time.
     methods: tuple[str, ...] = ()  # Only these calls: "cambist.v1.TradingService/PlaceOrder".
+    no_withdrawal: bool = False  # Nothing goes out of any wallet or account: no transfers.
 
 
 @dataclass(frozen=True, slots=True)

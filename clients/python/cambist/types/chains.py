@@ -123,3 +123,4 @@ class FeeEstimate:
     unit_price: Decimal
     priority_price: Decimal | None  # EVM: the tip within it; None where there are no tips.
     base_price: Decimal | None  # EVM: what a unit costs in the latest block without a tip.
+    data_fee: Decimal | None  # Rollups: what a transfer's data costs besides gas; None elsewhere.

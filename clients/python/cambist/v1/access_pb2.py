@@ -26,7 +26,7 @@ from cambist.v1 import options_pb2 as cambist_dot_v1_dot_options__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61mbist/v1/access.proto\x12\ncambist.v1\x1a\x18\x63\x61mbist/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x02\n\x05Grant\x12\x13\n\x0bpermissions\x18\x01 \x03(\t\x12\x0e\n\x06venues\x18\x02 \x03(\t\x12\x10\n\x08\x61\x63\x63ounts\x18\x03 \x03(\t\x12\x13\n\x0binstruments\x18\x04 \x03(\t\x12\"\n\x12max_order_notional\x18\x05 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x03\x12 \n\x10max_day_notional\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x03\x12\x1c\n\x0cmax_slippage\x18\x07 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x05\x12\x13\n\x0breduce_only\x18\x08 \x01(\x08\x12\x12\n\npaper_only\x18\t \x01(\x08\x12\x18\n\x10source_addresses\x18\n \x03(\t\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07methods\x18\x0c \x03(\t\"\x8e\x01\n\tTokenRoot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07revoked\x18\x04 \x01(\x08\"6\n\x10MethodPermission\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x12\n\npermission\x18\x02 \x01(\t\"p\n\x10\x42\x61keTokenRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x04root\x18\x02 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x18@\x12(\n\x05grant\x18\x03 \x01(\x0b\x32\x11.cambist.v1.GrantB\x06\xa2\xbb\x18\x02\x08\x01\"D\n\x11\x42\x61keTokenResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1b\n\x0e\x63onnect_string\x18\x02 \x01(\tB\x03\x80\x01\x01\"2\n\x13InspectTokenRequest\x12\x1b\n\x05token\x18\x01 \x01(\tB\x0c\x80\x01\x01\xa2\xbb\x18\x05\x08\x01\x18\x80@\"m\n\x14InspectTokenResponse\x12\x0c\n\x04root\x18\x01 \x01(\t\x12 \n\x05grant\x18\x02 \x01(\x0b\x32\x11.cambist.v1.Grant\x12\x0f\n\x07revoked\x18\x03 \x01(\x08\x12\x14\n\x0cother_checks\x18\x04 \x03(\t\">\n\x15ListTokenRootsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x16ListTokenRootsResponse\x12$\n\x05roots\x18\x01 \x03(\x0b\x32\x15.cambist.v1.TokenRoot\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x16RevokeTokenRootRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x14\n\x04root\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\"\x19\n\x17RevokeTokenRootResponse\"?\n\x16ListPermissionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"e\n\x17ListPermissionsResponse\x12\x31\n\x0bpermissions\x18\x01 \x03(\x0b\x32\x1c.cambist.v1.MethodPermission\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xbf\x04\n\rAccessService\x12^\n\tBakeToken\x12\x1c.cambist.v1.BakeTokenRequest\x1a\x1d.cambist.v1.BakeTokenResponse\"\x14\xa2\xbb\x18\x10\n\x0c\x61\x63\x63\x65ss:write\x10\x01\x12\x64\n\x0cInspectToken\x12\x1f.cambist.v1.InspectTokenRequest\x1a .cambist.v1.InspectTokenResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:read\x12j\n\x0eListTokenRoots\x12!.cambist.v1.ListTokenRootsRequest\x1a\".cambist.v1.ListTokenRootsResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:read\x12\x8c\x01\n\x0fRevokeTokenRoot\x12\".cambist.v1.RevokeTokenRootRequest\x1a#.cambist.v1.RevokeTokenRootResponse\"0\xa2\xbb\x18,\n\x0c\x61\x63\x63\x65ss:write\x10\x01\"\x05venue\"\x07\x61\x63\x63ount\"\ninstrument\x12m\n\x0fListPermissions\x12\".cambist.v1.ListPermissionsRequest\x1a#.cambist.v1.ListPermissionsResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61mbist/v1/access.proto\x12\ncambist.v1\x1a\x18\x63\x61mbist/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x02\n\x05Grant\x12\x13\n\x0bpermissions\x18\x01 \x03(\t\x12\x0e\n\x06venues\x18\x02 \x03(\t\x12\x10\n\x08\x61\x63\x63ounts\x18\x03 \x03(\t\x12\x13\n\x0binstruments\x18\x04 \x03(\t\x12\"\n\x12max_order_notional\x18\x05 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x03\x12 \n\x10max_day_notional\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x03\x12\x1c\n\x0cmax_slippage\x18\x07 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x05\x12\x13\n\x0breduce_only\x18\x08 \x01(\x08\x12\x12\n\npaper_only\x18\t \x01(\x08\x12\x18\n\x10source_addresses\x18\n \x03(\t\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07methods\x18\x0c \x03(\t\x12\x15\n\rno_withdrawal\x18\r \x01(\x08\"\x8e\x01\n\tTokenRoot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07revoked\x18\x04 \x01(\x08\"6\n\x10MethodPermission\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x12\n\npermission\x18\x02 \x01(\t\"p\n\x10\x42\x61keTokenRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x04root\x18\x02 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x18@\x12(\n\x05grant\x18\x03 \x01(\x0b\x32\x11.cambist.v1.GrantB\x06\xa2\xbb\x18\x02\x08\x01\"D\n\x11\x42\x61keTokenResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1b\n\x0e\x63onnect_string\x18\x02 \x01(\tB\x03\x80\x01\x01\"2\n\x13InspectTokenRequest\x12\x1b\n\x05token\x18\x01 \x01(\tB\x0c\x80\x01\x01\xa2\xbb\x18\x05\x08\x01\x18\x80@\"m\n\x14InspectTokenResponse\x12\x0c\n\x04root\x18\x01 \x01(\t\x12 \n\x05grant\x18\x02 \x01(\x0b\x32\x11.cambist.v1.Grant\x12\x0f\n\x07revoked\x18\x03 \x01(\x08\x12\x14\n\x0cother_checks\x18\x04 \x03(\t\">\n\x15ListTokenRootsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x16ListTokenRootsResponse\x12$\n\x05roots\x18\x01 \x03(\x0b\x32\x15.cambist.v1.TokenRoot\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x16RevokeTokenRootRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x14\n\x04root\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\"\x19\n\x17RevokeTokenRootResponse\"?\n\x16ListPermissionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"e\n\x17ListPermissionsResponse\x12\x31\n\x0bpermissions\x18\x01 \x03(\x0b\x32\x1c.cambist.v1.MethodPermission\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xbf\x04\n\rAccessService\x12^\n\tBakeToken\x12\x1c.cambist.v1.BakeTokenRequest\x1a\x1d.cambist.v1.BakeTokenResponse\"\x14\xa2\xbb\x18\x10\n\x0c\x61\x63\x63\x65ss:write\x10\x01\x12\x64\n\x0cInspectToken\x12\x1f.cambist.v1.InspectTokenRequest\x1a .cambist.v1.InspectTokenResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:read\x12j\n\x0eListTokenRoots\x12!.cambist.v1.ListTokenRootsRequest\x1a\".cambist.v1.ListTokenRootsResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:read\x12\x8c\x01\n\x0fRevokeTokenRoot\x12\".cambist.v1.RevokeTokenRootRequest\x1a#.cambist.v1.RevokeTokenRootResponse\"0\xa2\xbb\x18,\n\x0c\x61\x63\x63\x65ss:write\x10\x01\"\x05venue\"\x07\x61\x63\x63ount\"\ninstrument\x12m\n\x0fListPermissions\x12\".cambist.v1.ListPermissionsRequest\x1a#.cambist.v1.ListPermissionsResponse\"\x11\xa2\xbb\x18\r\n\x0b\x61\x63\x63\x65ss:readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -66,31 +66,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCESSSERVICE'].methods_by_name['ListPermissions']._loaded_options = None
   _globals['_ACCESSSERVICE'].methods_by_name['ListPermissions']._serialized_options = b'\242\273\030\r\n\013access:read'
   _globals['_GRANT']._serialized_start=99
-  _globals['_GRANT']._serialized_end=415
-  _globals['_TOKENROOT']._serialized_start=418
-  _globals['_TOKENROOT']._serialized_end=560
-  _globals['_METHODPERMISSION']._serialized_start=562
-  _globals['_METHODPERMISSION']._serialized_end=616
-  _globals['_BAKETOKENREQUEST']._serialized_start=618
-  _globals['_BAKETOKENREQUEST']._serialized_end=730
-  _globals['_BAKETOKENRESPONSE']._serialized_start=732
-  _globals['_BAKETOKENRESPONSE']._serialized_end=800
-  _globals['_INSPECTTOKENREQUEST']._serialized_start=802
-  _globals['_INSPECTTOKENREQUEST']._serialized_end=852
-  _globals['_INSPECTTOKENRESPONSE']._serialized_start=854
-  _globals['_INSPECTTOKENRESPONSE']._serialized_end=963
-  _globals['_LISTTOKENROOTSREQUEST']._serialized_start=965
-  _globals['_LISTTOKENROOTSREQUEST']._serialized_end=1027
-  _globals['_LISTTOKENROOTSRESPONSE']._serialized_start=1029
-  _globals['_LISTTOKENROOTSRESPONSE']._serialized_end=1116
-  _globals['_REVOKETOKENROOTREQUEST']._serialized_start=1118
-  _globals['_REVOKETOKENROOTREQUEST']._serialized_end=1192
-  _globals['_REVOKETOKENROOTRESPONSE']._serialized_start=1194
-  _globals['_REVOKETOKENROOTRESPONSE']._serialized_end=1219
-  _globals['_LISTPERMISSIONSREQUEST']._serialized_start=1221
-  _globals['_LISTPERMISSIONSREQUEST']._serialized_end=1284
-  _globals['_LISTPERMISSIONSRESPONSE']._serialized_start=1286
-  _globals['_LISTPERMISSIONSRESPONSE']._serialized_end=1387
-  _globals['_ACCESSSERVICE']._serialized_start=1390
-  _globals['_ACCESSSERVICE']._serialized_end=1965
+  _globals['_GRANT']._serialized_end=438
+  _globals['_TOKENROOT']._serialized_start=441
+  _globals['_TOKENROOT']._serialized_end=583
+  _globals['_METHODPERMISSION']._serialized_start=585
+  _globals['_METHODPERMISSION']._serialized_end=639
+  _globals['_BAKETOKENREQUEST']._serialized_start=641
+  _globals['_BAKETOKENREQUEST']._serialized_end=753
+  _globals['_BAKETOKENRESPONSE']._serialized_start=755
+  _globals['_BAKETOKENRESPONSE']._serialized_end=823
+  _globals['_INSPECTTOKENREQUEST']._serialized_start=825
+  _globals['_INSPECTTOKENREQUEST']._serialized_end=875
+  _globals['_INSPECTTOKENRESPONSE']._serialized_start=877
+  _globals['_INSPECTTOKENRESPONSE']._serialized_end=986
+  _globals['_LISTTOKENROOTSREQUEST']._serialized_start=988
+  _globals['_LISTTOKENROOTSREQUEST']._serialized_end=1050
+  _globals['_LISTTOKENROOTSRESPONSE']._serialized_start=1052
+  _globals['_LISTTOKENROOTSRESPONSE']._serialized_end=1139
+  _globals['_REVOKETOKENROOTREQUEST']._serialized_start=1141
+  _globals['_REVOKETOKENROOTREQUEST']._serialized_end=1215
+  _globals['_REVOKETOKENROOTRESPONSE']._serialized_start=1217
+  _globals['_REVOKETOKENROOTRESPONSE']._serialized_end=1242
+  _globals['_LISTPERMISSIONSREQUEST']._serialized_start=1244
+  _globals['_LISTPERMISSIONSREQUEST']._serialized_end=1307
+  _globals['_LISTPERMISSIONSRESPONSE']._serialized_start=1309
+  _globals['_LISTPERMISSIONSRESPONSE']._serialized_end=1410
+  _globals['_ACCESSSERVICE']._serialized_start=1413
+  _globals['_ACCESSSERVICE']._serialized_end=1988
 # @@protoc_insertion_point(module_scope)

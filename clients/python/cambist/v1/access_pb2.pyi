@@ -37,6 +37,7 @@ class Grant(_message.Message):
     SOURCE_ADDRESSES_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     METHODS_FIELD_NUMBER: _builtins.int
+    NO_WITHDRAWAL_FIELD_NUMBER: _builtins.int
     max_order_notional: _builtins.str
     """The largest notional of an order, in its quote."""
     max_day_notional: _builtins.str
@@ -47,6 +48,8 @@ class Grant(_message.Message):
     """Only what reduces a position."""
     paper_only: _builtins.bool
     """Only paper accounts."""
+    no_withdrawal: _builtins.bool
+    """Nothing goes out of any wallet or account: no transfers."""
     @_builtins.property
     def permissions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Permissions such as "orders:write"."""
@@ -90,10 +93,11 @@ class Grant(_message.Message):
         source_addresses: _abc.Iterable[_builtins.str] | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         methods: _abc.Iterable[_builtins.str] | None = ...,
+        no_withdrawal: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "expire_time", b"expire_time", "instruments", b"instruments", "max_day_notional", b"max_day_notional", "max_order_notional", b"max_order_notional", "max_slippage", b"max_slippage", "methods", b"methods", "paper_only", b"paper_only", "permissions", b"permissions", "reduce_only", b"reduce_only", "source_addresses", b"source_addresses", "venues", b"venues"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "expire_time", b"expire_time", "instruments", b"instruments", "max_day_notional", b"max_day_notional", "max_order_notional", b"max_order_notional", "max_slippage", b"max_slippage", "methods", b"methods", "no_withdrawal", b"no_withdrawal", "paper_only", b"paper_only", "permissions", b"permissions", "reduce_only", b"reduce_only", "source_addresses", b"source_addresses", "venues", b"venues"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

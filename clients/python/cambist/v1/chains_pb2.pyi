@@ -482,6 +482,7 @@ class FeeEstimate(_message.Message):
     UNIT_PRICE_FIELD_NUMBER: _builtins.int
     PRIORITY_PRICE_FIELD_NUMBER: _builtins.int
     BASE_PRICE_FIELD_NUMBER: _builtins.int
+    DATA_FEE_FIELD_NUMBER: _builtins.int
     strategy: Global___FeeStrategy.ValueType
     """How soon."""
     transfer_fee: _builtins.str
@@ -494,6 +495,10 @@ class FeeEstimate(_message.Message):
     """EVM: what a unit costs in the latest block without a tip, in the native coin; empty where there is
     no such price.
     """
+    data_fee: _builtins.str
+    """Rollups: what a transfer's data costs besides its gas, part of `transfer_fee`, in the native coin;
+    empty where there is no such fee.
+    """
     def __init__(
         self,
         *,
@@ -502,10 +507,11 @@ class FeeEstimate(_message.Message):
         unit_price: _builtins.str = ...,
         priority_price: _builtins.str = ...,
         base_price: _builtins.str = ...,
+        data_fee: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_price", b"base_price", "priority_price", b"priority_price", "strategy", b"strategy", "transfer_fee", b"transfer_fee", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_price", b"base_price", "data_fee", b"data_fee", "priority_price", b"priority_price", "strategy", b"strategy", "transfer_fee", b"transfer_fee", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
