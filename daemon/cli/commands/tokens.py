@@ -293,7 +293,7 @@ def _contract() -> dict[str, str]:
     from importlib import import_module
 
     from cambist import v1
-    from daemon.rpc.server import permissions as of_contract
+    from daemon.rpc.method import permissions as of_contract
 
     names = [one.name for one in pkgutil.iter_modules(v1.__path__) if one.name.endswith("_pb2")]
     return of_contract(import_module(f"cambist.v1.{name}").DESCRIPTOR for name in names)
