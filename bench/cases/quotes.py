@@ -27,7 +27,7 @@ async def run(setting: Setting) -> list[Result]:
     rounds, seconds, swaps = (1, "0.5", 5) if setting.quick else (3, "1.0", 20)
     folder = setting.work_dir
     config = folder / "c.toml"
-    config.write_text("[server]\ncalls_per_second = 0\n[sandbox]\nsolana = false\n")
+    config.write_text("[sandbox]\nsolana = false\n")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         await enter(running_daemon("sandbox", "--config", str(config), folder=folder))

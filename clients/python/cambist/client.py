@@ -12,7 +12,7 @@ import grpc
 from cambist import address as addresses
 from cambist.channel import open_channel
 from cambist.errors import ConnectionLost, Error, IncompatibleDaemon, NoDaemon
-from cambist.rpc import Rpc, channel_options
+from cambist.rpc import CHANNEL_OPTIONS, Rpc
 from cambist.services.access import Access
 from cambist.services.accounts import Accounts
 from cambist.services.chains import Chains
@@ -126,7 +126,7 @@ class Connecting:
     async def _handshake(self, address: str) -> Client:
         shown = addresses.without_token(address)
         try:
-            channel = await open_channel(addresses.read(address), channel_options())
+            channel = await open_channel(addresses.read(address), CHANNEL_OPTIONS)
         except OSError:
             raise addresses.no_daemon([shown]) from None
         rpc = Rpc(channel, shown, self._timeout, self._patience)

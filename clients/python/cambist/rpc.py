@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
@@ -36,12 +35,6 @@ CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     # A connection of its own: else a client that was refused a moment ago has the next one refused.
     ("grpc.use_local_subchannel_pool", 1),
 )
-
-
-def channel_options() -> tuple[tuple[str, int | str], ...]:
-    """Those above, and a user agent of this connection's own: at the unix socket the daemon tells
-    programs apart by it, so that one that asks too much does not slow the others."""
-    return (*CHANNEL_OPTIONS, ("grpc.primary_user_agent", f"cambist-python/{token_hex(8)}"))
 
 
 class Backoff:
