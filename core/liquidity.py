@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from core.ports import FeeOptions
+from core.swaps import ApprovalMethod
 from core.tokens import Token
 from core.transactions import Transaction
 
@@ -72,7 +73,8 @@ class Liquidity(Protocol):
     """What a venue of pools lets a wallet do with liquidity. Addresses are the network's.
 
     Mutations are simulated, signed, journaled and broadcast once an intent; where the tokens'
-    allowances are too low they are approved first, exactly.
+    allowances are too low they are approved first, exactly, or as `approval` asks. Refused with
+    UNSUPPORTED_BY_VENUE for a method that is not offered.
     """
 
     async def positions(self, owner: str) -> Sequence[LiquidityPosition]: ...
@@ -88,9 +90,16 @@ class Liquidity(Protocol):
         ...
 
     async def add(
-        self, spec: LiquiditySpec, position: str, owner: str, intent: str, fees: FeeOptions
+        self,
+        spec: LiquiditySpec,
+        position: str,
+        owner: str,
+        intent: str,
+        fees: FeeOptions,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
     ) -> Transaction:
-        """Opens a position, or increases `position`, whose range counts then."""
+        """Opens a position, or increases `position`, whose range counts then. By EIP-2612 a token
+        that takes no permits is approved exactly, as long as the other takes them."""
         ...
 
     async def remove(
@@ -101,6 +110,7 @@ class Liquidity(Protocol):
         slippage: Decimal,
         intent: str,
         fees: FeeOptions,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
     ) -> Transaction:
         """Takes a fraction out, with all fees; 1 closes the position."""
         ...

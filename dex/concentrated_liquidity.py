@@ -14,6 +14,7 @@ from core.clock import SECOND
 from core.errors import Reason, Refused
 from core.liquidity import LiquidityPosition, LiquidityQuote, LiquiditySpec, PriceRange
 from core.ports import FeeOptions
+from core.swaps import ApprovalMethod
 from core.transactions import Transaction
 from dex.allowances import Allowances
 from dex.concentrated_family import place
@@ -28,11 +29,12 @@ from dex.providing import (
     ADD,
     COLLECT,
     REMOVE,
+    Allowing,
     Change,
     Providing,
     Takes,
+    check_method,
     check_slippage,
-    holding,
     in_order,
     pair,
     part_of,
@@ -99,7 +101,13 @@ class ConcentratedLiquidity:
     # -- changes
 
     async def add(
-        self, spec: LiquiditySpec, position: str, owner: str, intent: str, fees: FeeOptions
+        self,
+        spec: LiquiditySpec,
+        position: str,
+        owner: str,
+        intent: str,
+        fees: FeeOptions,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
     ) -> Transaction:
         check_slippage(spec.slippage)
         owner = self._parts.owner(owner)
@@ -118,18 +126,22 @@ class ConcentratedLiquidity:
             Takes(market.token0, most[0], quote.amounts.units0),
             Takes(market.token1, most[1], quote.amounts.units1),
         )
-        tokens = market.token0, market.token1
-        with holding(self._allowances, owner, tokens, intent):
-            units = await self._parts.hold(self._allowances, owner, takes, intent, fees)
-            least = manager.least_taken(pool.sqrt_price, *ticks, units[0], units[1], spec.slippage)
-            offer = Offer(units[0], units[1], *least, self._deadline())
+        check_method(approval, market.base, by_permit=True)
+        deadline = self._deadline()
+        allowing = Allowing(owner, intent, approval, deadline)
+        async with self._parts.allowed(self._allowances, allowing, takes, fees) as allowed:
+            units = allowed.units[0], allowed.units[1]
+            least = manager.least_taken(pool.sqrt_price, *ticks, *units, spec.slippage)
+            offer = Offer(*units, *least, deadline)
             if position:
                 data = manager.increase(self._token(position), offer)
             else:
                 fee = market.fee.pips
                 addresses = market.token0.address, market.token1.address
                 data = manager.mint(*addresses, fee, *ticks, offer, owner)
-            details = self._parts.details(market, position)
+            if allowed.permits:
+                data = batch([*(permit.data for permit in allowed.permits), data], None)
+            details = self._parts.details(market, position) | allowed.details
             change = Change(owner, self._manager, data, ADD, intent, details)
             return await self._parts.send(change, fees)
 
@@ -141,7 +153,9 @@ class ConcentratedLiquidity:
         slippage: Decimal,
         intent: str,
         fees: FeeOptions,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
     ) -> Transaction:
+        """No token is taken but those of the position: `approval` is of no account."""
         check_slippage(slippage)
         owner = self._parts.owner(owner)
         held = await self._owned(id, owner)

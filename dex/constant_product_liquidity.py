@@ -13,6 +13,7 @@ from core.clock import SECOND
 from core.errors import Reason, Refused
 from core.liquidity import LiquidityPosition, LiquidityQuote, LiquiditySpec
 from core.ports import FeeOptions
+from core.swaps import ApprovalMethod
 from core.tokens import Token
 from core.transactions import Transaction
 from dex.allowances import Allowances
@@ -23,11 +24,12 @@ from dex.pools import PoolMarket
 from dex.providing import (
     ADD,
     REMOVE,
+    Allowing,
     Change,
     Providing,
     Takes,
+    check_method,
     check_slippage,
-    holding,
     in_order,
     pair,
     part_of,
@@ -81,7 +83,13 @@ class ConstantProductLiquidity:
     # -- changes
 
     async def add(
-        self, spec: LiquiditySpec, position: str, owner: str, intent: str, fees: FeeOptions
+        self,
+        spec: LiquiditySpec,
+        position: str,
+        owner: str,
+        intent: str,
+        fees: FeeOptions,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
     ) -> Transaction:
         check_slippage(spec.slippage)
         owner = self._parts.owner(owner)
@@ -95,16 +103,17 @@ class ConstantProductLiquidity:
             Takes(market.token0, most[0], taken.units0),
             Takes(market.token1, most[1], taken.units1),
         )
-        tokens = market.token0, market.token1
-        with holding(self._allowances, owner, tokens, intent):
-            units = await self._parts.hold(self._allowances, owner, takes, intent, fees)
+        check_method(approval, market.base, by_permit=False)
+        deadline = self._parts.deadline(_DEADLINE)
+        allowing = Allowing(owner, intent, approval, deadline)
+        async with self._parts.allowed(self._allowances, allowing, takes, fees) as allowed:
             data = pairs.add(
                 market.token0.address,
                 market.token1.address,
-                (units[0], units[1]),
+                (allowed.units[0], allowed.units[1]),
                 _least((taken.units0, taken.units1), spec.slippage),
                 owner,
-                self._parts.deadline(_DEADLINE),
+                deadline,
             )
             details = self._parts.details(market, market.address)
             to = self._parts.spec.deployment.router
@@ -118,6 +127,7 @@ class ConstantProductLiquidity:
         slippage: Decimal,
         intent: str,
         fees: FeeOptions,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
     ) -> Transaction:
         check_slippage(slippage)
         owner = self._parts.owner(owner)
@@ -126,18 +136,21 @@ class ConstantProductLiquidity:
             raise invalid("fraction", fraction, "so small a part of the position is nothing")
         market = await self._parts.market(id)
         share = Token(market.token0.network, market.address, "LP", 18)
-        with holding(self._allowances, owner, [share], intent):
-            takes = [Takes(share, quote.liquidity, quote.liquidity)]
-            await self._parts.hold(self._allowances, owner, takes, intent, fees)
+        check_method(approval, share, by_permit=True)
+        takes = [Takes(share, quote.liquidity, quote.liquidity)]
+        deadline = self._parts.deadline(_DEADLINE)
+        allowing = Allowing(owner, intent, approval, deadline)
+        async with self._parts.allowed(self._allowances, allowing, takes, fees) as allowed:
             data = pairs.remove(
                 market.token0.address,
                 market.token1.address,
                 quote.liquidity,
                 _least((quote.amounts.units0, quote.amounts.units1), slippage),
                 owner,
-                self._parts.deadline(_DEADLINE),
+                deadline,
+                allowed.permits[0].signature if allowed.permits else None,
             )
-            details = self._parts.details(market, market.address)
+            details = self._parts.details(market, market.address) | allowed.details
             to = self._parts.spec.deployment.router
             return await self._parts.send(Change(owner, to, data, REMOVE, intent, details), fees)
 

@@ -33,6 +33,7 @@ PERMIT_REVERTS: RevertWords = (
     ("AllowanceExpired(uint256)", Reason.ALLOWANCE_TOO_LOW, _REFUSED),
     ("SignatureExpired(uint256)", Reason.QUOTE_EXPIRED, "the deadline is over"),
     ("ERC2612ExpiredSignature(uint256)", Reason.QUOTE_EXPIRED, "the deadline is over"),
+    ("EXPIRED", Reason.QUOTE_EXPIRED, "the deadline is over"),
     ("expired deadline", Reason.QUOTE_EXPIRED, "the deadline is over"),
     ("permit is expired", Reason.QUOTE_EXPIRED, "the deadline is over"),
     ("TransactionDeadlinePassed()", Reason.QUOTE_EXPIRED, "the deadline is over"),

@@ -12,6 +12,7 @@ from dex.allowances import WAITING
 from dex.network import PoolNetwork
 
 PERMIT_OF = "permit_of"  # in a transaction's details: whose count its permit belongs to
+SEPARATOR = ","  # between those of a transaction that brings several
 _TIMEOUT = 180.0  # float: seconds, as asyncio counts
 
 
@@ -54,12 +55,12 @@ class PermitTurns:
 
     def note(self, transaction: Transaction) -> None:
         """A transaction has changed, or was found after a restart."""
-        key = transaction.details.get(PERMIT_OF)
-        if key is None:
-            return
-        count = self._counts.setdefault(key, _Count())
-        if transaction.status in WAITING:
-            count.under_way.add(transaction.hash)
-        else:
-            count.under_way.discard(transaction.hash)
-        count.changed.set()
+        for key in transaction.details.get(PERMIT_OF, "").split(SEPARATOR):
+            if not key:
+                continue
+            count = self._counts.setdefault(key, _Count())
+            if transaction.status in WAITING:
+                count.under_way.add(transaction.hash)
+            else:
+                count.under_way.discard(transaction.hash)
+            count.changed.set()

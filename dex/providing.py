@@ -1,7 +1,7 @@
 """What providing liquidity has in common over the families: which pool, approvals, sending."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -9,14 +9,18 @@ from chains.evm.model import TransactionPlan
 from core.errors import CambistError, Reason, Refused
 from core.liquidity import TokenPair
 from core.ports import FeeOptions
+from core.swaps import ApprovalMethod
 from core.tokens import Token
 from core.transactions import Transaction
 from dex.allowances import Allowances
+from dex.approving import BY_PERMIT2
 from dex.discovery import PoolFinder
 from dex.execution import explained
 from dex.family import Family
 from dex.lookup import TokenLookup
 from dex.network import PoolNetwork
+from dex.permit_turns import SEPARATOR
+from dex.permits import Grant, Signed, not_offered, permits_of
 from dex.pools import PoolDirectory, PoolMarket
 from dex.refusals import invalid
 from dex.spec import PoolVenueSpec
@@ -24,6 +28,7 @@ from dex.spec import PoolVenueSpec
 ADD, REMOVE, COLLECT = "liquidity_add", "liquidity_remove", "liquidity_collect"
 # Ticks that begin to be used between estimate and execution, the recipient's first balances.
 _GAS_RESERVE = 100_000
+_NANO = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,26 @@ class Change:
     data: bytes
     purpose: str
     intent: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowing:
+    """How tokens are to be allowed for a change; `deadline` in seconds, as the change's own."""
+
+    owner: str
+    intent: str
+    method: ApprovalMethod
+    deadline: int
+
+
+@dataclass(slots=True)
+class Allowed:
+    """What may be taken of each token, in their order, and the permits that the transaction must
+    bring for it."""
+
+    units: list[int] = field(default_factory=list)
+    permits: list[Signed] = field(default_factory=list)
     details: dict[str, str] = field(default_factory=dict)
 
 
@@ -105,39 +130,84 @@ class Providing:
         except CambistError as error:
             raise explained(error, self.family, self.spec.id) from error
 
-    async def hold(
+    @asynccontextmanager
+    async def allowed(
+        self, allowances: Allowances, change: Allowing, takes: Sequence[Takes], fees: FeeOptions
+    ) -> AsyncIterator[Allowed]:
+        """What may be taken of each token, cut to the balances, for as long as the transaction is
+        being sent. Approves what is needed, or has permits signed for it."""
+        if change.method is ApprovalMethod.EIP2612:
+            await self._check_permits(change.owner, takes)
+        made = Allowed()
+        async with AsyncExitStack() as stack:
+            for place, one in enumerate(takes):
+                if not one.most:
+                    made.units.append(0)
+                elif change.method is ApprovalMethod.EIP2612 and not isinstance(
+                    await permits_of(self.network).of_token(one.token, change.owner), str
+                ):
+                    await self._permit(stack, made, allowances, change, one)
+                else:
+                    stack.callback(allowances.release, change.owner, one.token, change.intent)
+                    held = await allowances.hold(
+                        *(change.owner, one.token, one.most, one.needed, change.intent, fees),
+                        name=f"approve-{place}",
+                        unlimited=change.method is ApprovalMethod.UNLIMITED,
+                    )
+                    made.units.append(held)
+            yield made
+
+    async def _permit(
         self,
+        stack: AsyncExitStack,
+        made: Allowed,
         allowances: Allowances,
-        owner: str,
-        takes: Sequence[Takes],
-        intent: str,
-        fees: FeeOptions,
-    ) -> list[int]:
-        """Approves what is needed; what may be taken of each, cut to the balances."""
-        held = []
-        for place, one in enumerate(takes):
-            if not one.most:
-                held.append(0)
-                continue
-            name = f"approve-{place}"
-            held.append(
-                await allowances.hold(
-                    owner, one.token, one.most, one.needed, intent, fees, name=name
-                )
+        change: Allowing,
+        takes: Takes,
+    ) -> None:
+        granted = await stack.enter_async_context(
+            allowances.permitting(
+                change.owner, takes.token, takes.most, takes.needed, change.intent
             )
-        return held
+        )
+        made.units.append(granted.units)
+        if granted.covered:
+            return
+        grant = Grant(
+            change.owner,
+            takes.token,
+            allowances.spender,
+            granted.units,
+            change.deadline * _NANO,
+            change.intent,
+            "change of liquidity",
+        )
+        permit = await stack.enter_async_context(permits_of(self.network).by_token(grant))
+        made.permits.append(permit)
+        for name, text in permit.details.items():
+            known = made.details.get(name)
+            made.details[name] = text if known is None else f"{known}{SEPARATOR}{text}"
+
+    async def _check_permits(self, owner: str, takes: Sequence[Takes]) -> None:
+        """Refused with UNSUPPORTED_BY_VENUE where no token takes permits."""
+        refusal: Refused | None = None
+        for one in takes:
+            if one.most:
+                found = await permits_of(self.network).of_token(one.token, owner)
+                if not isinstance(found, str):
+                    return
+                refusal = not_offered(ApprovalMethod.EIP2612, one.token, found)
+        if refusal is not None:
+            raise refusal
 
 
-@contextmanager
-def holding(
-    allowances: Allowances, owner: str, tokens: Sequence[Token], intent: str
-) -> Iterator[None]:
-    """Releases what was held for an intent, whatever came of it."""
-    try:
-        yield
-    finally:
-        for token in tokens:
-            allowances.release(owner, token, intent)
+def check_method(method: ApprovalMethod, token: Token, by_permit: bool) -> None:
+    """UNSUPPORTED_BY_VENUE for what a contract of liquidity does not take; `by_permit`: it takes
+    the tokens' permits."""
+    if method in BY_PERMIT2:
+        raise not_offered(method, token, "liquidity is not provided by Permit2")
+    if method is ApprovalMethod.EIP2612 and not by_permit:
+        raise not_offered(method, token, "the router takes no permits when liquidity is added")
 
 
 def pair(market: PoolMarket, units: tuple[int, int]) -> TokenPair:

@@ -23,6 +23,9 @@ _KEPT = 512  # blocks whose hashes are remembered
 _DEEPEST = 128  # a longer gap or fork starts anew
 _PATIENCE = 4  # polls in a row that must say that the chain became shorter
 _PROBE_EVERY = 10  # polls between looks at how far the other nodes are
+_SELDOM = 10  # poll intervals between polls while heads are pushed: some blocks
+_MOMENT = 1.0  # float: seconds
+_PARTING = aiohttp.ClientWSTimeout(ws_close=1.0)  # float: seconds, for a socket that is left
 _CHAIN_ID = {"jsonrpc": "2.0", "id": 0, "method": "eth_chainId", "params": []}
 _SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
 _BROKEN = (  # what a socket and the messages on it can fail with
@@ -39,7 +42,8 @@ _log = logging.getLogger(__name__)
 
 
 class HeadTracker:
-    """Follows the head. `interval` (seconds) is the poll's; with a websocket it is ten times it."""
+    """Follows the head. `interval` (seconds) is the poll's; while a websocket pushes heads, ten
+    times it."""
 
     def __init__(
         self,
@@ -55,6 +59,8 @@ class HeadTracker:
         self._behind = 0
         self._orphans = 0
         self._pushed = False
+        self._pushes = 0
+        self._listening: asyncio.Timeout | None = None
         self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self.head: Block | None = None
@@ -100,8 +106,9 @@ class HeadTracker:
         return self.head
 
     async def _poll_for_ever(self) -> None:
-        turns = 0
+        turns, pushes, seldom = 0, 0, False
         while True:
+            head = self.head
             try:
                 if len(self._rpc.nodes) > 1 and turns % _PROBE_EVERY == 0:
                     await self._rpc.ask_all([("eth_blockNumber", [])])
@@ -109,8 +116,21 @@ class HeadTracker:
                 self.trouble = None
             except CambistError as error:
                 self.trouble = error
-            turns += 1
-            await asyncio.sleep(self._interval * (10 if self._pushed else 1))
+            if seldom and self._pushes == pushes and self.head is not head:
+                await self._distrust_socket()
+            turns, pushes, seldom = turns + 1, self._pushes, self._pushed
+            await asyncio.sleep(self._interval * (_SELDOM if seldom else 1))
+
+    async def _distrust_socket(self) -> None:
+        """A poll found a block, and none was pushed for some block times: unless it comes in a
+        moment, the socket has fallen silent, and is left for another."""
+        pushes = self._pushes
+        await asyncio.sleep(min(self._interval, _MOMENT))
+        if self._pushes == pushes and self._pushed and self._listening is not None:
+            _log.info("heads websocket fell silent")
+            self._pushed = False
+            if not self._listening.expired():
+                self._listening.reschedule(asyncio.get_running_loop().time())
 
     async def _listen_for_ever(self) -> None:
         turns = 0
@@ -118,12 +138,13 @@ class HeadTracker:
             url = self._websockets[turns % len(self._websockets)]
             try:
                 async with aiohttp.ClientSession() as session:
-                    async with session.ws_connect(url, heartbeat=20) as socket:
-                        await self._listen(socket)
+                    async with session.ws_connect(url, heartbeat=20, timeout=_PARTING) as socket:
+                        async with asyncio.timeout(None) as self._listening:
+                            await self._listen(socket)
             except _BROKEN as error:
                 _log.info("heads websocket broke: %s", type(error).__name__)
             turns = 0 if self._pushed else turns + 1
-            self._pushed = False
+            self._pushed, self._listening = False, None
             await asyncio.sleep(min(2 ** min(turns, 10), 30))
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -140,6 +161,7 @@ class HeadTracker:
             elif wire.get("id") == _SUBSCRIBE["id"]:
                 self._pushed = "result" in wire
             elif wire.get("method") == "eth_subscription":
+                self._pushes += 1
                 await self.accept(_parse(wire["params"]["result"]))
 
     async def accept(self, block: Block, polled: bool = False) -> None:

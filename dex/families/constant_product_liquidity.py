@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import isqrt
 
 from chains.evm.abi import address_word, selector, uint_word
+from chains.evm.eip2612 import vrs
 
 _LOCKED = 1_000  # of the first shares of a pool, for ever
 
@@ -85,9 +86,21 @@ def add(
 
 
 def remove(
-    token0: str, token1: str, shares: int, least: tuple[int, int], owner: str, deadline: int
+    token0: str,
+    token1: str,
+    shares: int,
+    least: tuple[int, int],
+    owner: str,
+    deadline: int,
+    permit: tuple[int, int, int] | None = None,
 ) -> bytes:
-    """The router's removeLiquidity; `deadline` in seconds."""
-    name = "removeLiquidity(address,address,uint256,uint256,uint256,address,uint256)"
+    """The router's removeLiquidity, or removeLiquidityWithPermit with the signature (r, s, parity)
+    of a permit for exactly these shares; `deadline`, of both, in seconds."""
     words = [address_word(token0), address_word(token1), *map(uint_word, (shares, *least))]
-    return selector(name) + b"".join([*words, address_word(owner), uint_word(deadline)])
+    words += [address_word(owner), uint_word(deadline)]
+    types = "address,address,uint256,uint256,uint256,address,uint256"
+    if permit is None:
+        return selector(f"removeLiquidity({types})") + b"".join(words)
+    words += [uint_word(0), vrs(permit)]  # 0: not for everything
+    name = f"removeLiquidityWithPermit({types},bool,uint8,bytes32,bytes32)"
+    return selector(name) + b"".join(words)

@@ -69,6 +69,53 @@ class Proxy:
         return await self.behaviour(request, self._forward)
 
 
+class Socket:
+    """A websocket that confirms subscriptions, pushes what a test tells it to, and stays open."""
+
+    def __init__(self, chain_id: int) -> None:
+        self.chain_id = chain_id
+        self.subscribed = 0
+        self.url = ""
+        self._open: set[web.WebSocketResponse] = set()
+
+    async def push(self, block: dict[str, Any]) -> None:
+        params = {"subscription": "0x1", "result": block}
+        for socket in self._open:
+            await socket.send_json(
+                {"jsonrpc": "2.0", "method": "eth_subscription", "params": params}
+            )
+
+    async def _handle(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self._open.add(socket)
+        try:
+            async for message in socket:
+                wire = message.json()
+                chain = wire["method"] == "eth_chainId"
+                await socket.send_json(result(wire, hex(self.chain_id) if chain else "0x1"))
+                self.subscribed += not chain
+        finally:
+            self._open.discard(socket)
+        return socket
+
+
+@asynccontextmanager
+async def websocket(chain_id: int = 31337) -> AsyncIterator[Socket]:
+    one = Socket(chain_id)
+    app = web.Application()
+    app.router.add_get("/", one._handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    one.url = f"ws://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield one
+    finally:
+        await runner.cleanup()
+
+
 @asynccontextmanager
 async def proxy(upstream: str) -> AsyncIterator[Proxy]:
     one = Proxy(upstream)

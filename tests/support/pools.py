@@ -1,7 +1,7 @@
 """For tests of pools: a real node with the real contracts, and venues and accounts on it."""
 
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -22,6 +22,7 @@ from core.ports import AccountReport, FeeOptions
 from core.tokens import Token
 from dex.account import PoolAccount
 from dex.families.constant_product_abi import SwapCall
+from dex.spec import PoolVenueSpec
 from dex.venue import PoolVenue
 from dex.venues.local import local_specs
 from tests.support.evm import (
@@ -232,14 +233,15 @@ async def connected(
     depth: int = 0,
     urls: Sequence[str] = (),
     signer: KeySigner | None = None,
+    adapt: Callable[[PoolVenueSpec], PoolVenueSpec] = lambda spec: spec,
 ) -> AsyncIterator[PoolWorld]:
-    """Our network and both venues on a node, started and synced."""
+    """Our network and all venues on a node, started and synced; `adapt` changes their tables."""
     log = log or MemoryLog()
     info = replace(LOCAL, finality_depth=depth, wrapped=contracts.token("WETH"))
     async with network(urls or [node.url, node.websocket], log, signer, info) as net:
         clock = OffsetClock()
         venues = {
-            spec.id: PoolVenue(spec, net, contracts.tokens, clock)
+            spec.id: PoolVenue(adapt(spec), net, contracts.tokens, clock)
             for spec in local_specs(contracts, NETWORK)
         }
         world = PoolWorld(node, contracts, net, log, venues, clock)
