@@ -241,7 +241,7 @@ async def test_every_call_answers_nonsense_with_a_reason(directory: Path) -> Non
 
 @pytest.mark.evm
 async def test_one_wrong_field_at_a_time(directory: Path) -> None:
-    arguments = hurried(directory / "whole", chains=True)
+    arguments = sandbox_arguments(directory / "whole", evm=True, solana=True)
     async with running_daemon(directory / "whole", *arguments) as daemon:
         async with grpc.aio.insecure_channel(daemon.target) as channel:
             for method in METHODS:
