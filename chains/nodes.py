@@ -4,8 +4,9 @@ JSON-RPC 2.0 over HTTP: https://www.jsonrpc.org/specification, https://ethereum.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ MAX_ANSWER = 64 * 1024 * 1024
 _FIRST_PAUSE = 250 * MILLISECOND
 _LONGEST_PAUSE = 30 * SECOND
 THROTTLED = 2 * SECOND
+_LONGEST_RETRY = 600 * SECOND  # whatever a server asks for: then it is tried again
 
 # Error answers that speak of the node and not of the request: another node may well answer.
 _NODE_TROUBLE = re.compile(
@@ -104,6 +106,7 @@ class Node:
     verified: bool = False
     takes_batches: bool = True
     trouble: str = ""
+    stranger: str = ""  # why it can never be of use: it is of another chain
     latency: int = 0  # ns, of its answers, smoothed; 0 while none was measured
     outrun: int = 0  # times in a row that another node answered first, though asked later
     label: str = field(init=False)
@@ -211,6 +214,15 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)
 
 
-def _retry_after(headers: Any) -> int:
+def _retry_after(headers: Mapping[str, str]) -> int:
+    """Seconds, or a date, which counts from the server's own Date:
+    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after"""
     text = headers.get("Retry-After", "")
-    return int(text) * SECOND if text.isdecimal() and len(text) < 4 else THROTTLED
+    if text.isdecimal() and len(text) < 6:
+        return min(int(text) * SECOND, _LONGEST_RETRY)
+    try:
+        then, now = (parsedate_to_datetime(one) for one in (text, headers.get("Date", "")))
+        pause = int((then - now).total_seconds()) * SECOND
+    except (TypeError, ValueError):
+        return THROTTLED
+    return min(max(pause, THROTTLED), _LONGEST_RETRY)

@@ -44,7 +44,7 @@ class EvmNetwork:
     """`urls` may hold http(s) and ws(s) addresses: the first answer questions, the others push
     heads. `quorum` nodes must say the same of balances and receipts. `poll` (seconds) is how often
     the head is asked for; by default a quarter of a block. `max_fee`, in coins, caps what any one
-    transaction may cost."""
+    transaction may cost; `rate` how many requests a second each node is sent, 0 for any number."""
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class EvmNetwork:
         private_urls: Sequence[str] = (),
         quorum: int = 1,
         max_fee: Decimal | None = None,
+        rate: int = 0,
     ) -> None:
         self._info = info
         self._clock = clock
@@ -66,7 +67,7 @@ class EvmNetwork:
         interval = poll or min(max(info.block_time / SECOND / 4, 0.05), 3.0)  # float: seconds
         http = [url for url in urls if url.startswith("http")]
         push = [url for url in urls if url.startswith("ws")]
-        self.rpc = RpcPool(http, info.chain_id, clock, timeout, info.id, private_urls, quorum)
+        self.rpc = RpcPool(http, info.chain_id, clock, timeout, info.id, private_urls, quorum, rate)
         self._heads = HeadTracker(self.rpc, interval, push)
         self._watcher = TransactionWatcher(
             info, self.rpc, self._heads, log, clock, tick=interval * 4
@@ -96,7 +97,7 @@ class EvmNetwork:
             return Condition(Health.STARTING, "no block seen yet", self._started)
         if self._is_stale():
             return Condition(Health.DEGRADED, "no new block for long", self._head_time)
-        notices = "; ".join(self._watcher.notices)
+        notices = "; ".join([*self.rpc.strangers, *self._watcher.notices])
         if notices:
             return Condition(Health.DEGRADED, notices, self._head_time)
         return Condition(Health.READY, "", self._head_time)

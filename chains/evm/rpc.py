@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from chains.budget import Budget
 from chains.evm.broadcast import Outcome, Verdict, outcome, verdict
 from chains.evm.codec import hexadecimal, integer
 from chains.evm.quorum import elect
@@ -23,6 +24,7 @@ BATCH_LIMIT = 100  # public endpoints commonly refuse more in one request
 MAX_LAG = 3  # blocks behind the best node before a node is used last
 MAX_LEAD = 128  # blocks before most nodes: whoever tells of more is not believed
 _IN_FLIGHT = 64
+_SEND = "eth_sendRawTransaction"
 _CANNOT_SHOW = "it tells of a block whose parents it cannot show"
 _PROBE_TIMEOUT = 3.0  # float: seconds
 _BLOCK_HEADS = {"eth_blockNumber", "eth_getBlockByNumber"}
@@ -42,6 +44,7 @@ class RpcPool:
         network: str = "",
         private: Sequence[str] = (),
         quorum: int = 1,
+        rate: int = 0,  # requests a second to each node; 0: no limit
     ) -> None:
         self.network = network or f"chain {chain_id}"
         self.nodes = [Node(url) for url in urls]
@@ -51,9 +54,19 @@ class RpcPool:
         self.chain_id = chain_id
         self._clock = clock
         self._timeout = timeout
+        self._budgets = {id(one): Budget(rate, clock) for one in (*self.nodes, *self.private)}
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
         self._stragglers: set[asyncio.Task[Answer | NodeTrouble]] = set()
+
+    @property
+    def strangers(self) -> list[str]:
+        """Nodes of other chains, in words: their urls are mistakes."""
+        return [
+            f"{node.label} {node.stranger}: mend the network's urls in the configuration"
+            for node in self.nodes
+            if node.stranger
+        ]
 
     async def close(self) -> None:
         for task in self._stragglers:
@@ -220,8 +233,9 @@ class RpcPool:
         except ValueError as error:
             raise NodeTrouble(f"no chain id: {error}") from error
         if found != self.chain_id:
-            raise NodeTrouble(f"is on chain {found}, not {self.chain_id}")
-        node.verified = True
+            node.stranger = f"is on chain {found}, not {self.chain_id}"
+            raise NodeTrouble(node.stranger)
+        node.verified, node.stranger = True, ""
         return answers
 
     async def _post(
@@ -230,6 +244,8 @@ class RpcPool:
         calls: list[Request],
         limit: float,  # float: seconds
     ) -> list[Answer]:
+        urgent = any(method == _SEND for method, _ in calls)
+        await self._budgets[id(node)].spend(len(calls), urgent, limit)
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_IN_FLIGHT, keepalive_timeout=60)
@@ -251,10 +267,11 @@ class RpcPool:
         highest = self._usual_head() + MAX_LEAD
         best = max((node.head for node in self.nodes if node.head <= highest), default=0)
 
-        def rank(node: Node) -> tuple[bool, bool, int]:
+        def rank(node: Node) -> tuple[bool, bool, bool, int]:
             slow = node.outrun if node.outrun >= OFTEN_OUTRUN else 0
             odd = not best - MAX_LAG <= node.head <= highest
-            return node.paused_until > now, odd, node.failures + slow
+            spent = self._budgets[id(node)].is_spent
+            return node.paused_until > now, odd, spent, node.failures + slow
 
         return sorted(
             (n for n in self.nodes if not (n.throttled and n.paused_until > now)), key=rank
@@ -274,7 +291,7 @@ class RpcPool:
 
 
 def _send(raw: bytes) -> Request:
-    return "eth_sendRawTransaction", [hexadecimal(raw)]
+    return _SEND, [hexadecimal(raw)]
 
 
 def _note_head(node: Node, params: list[Any], answer: Answer) -> None:

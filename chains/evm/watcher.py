@@ -20,7 +20,7 @@ from chains.evm.routes import is_private
 from chains.evm.rpc import RpcPool
 from chains.evm.survey import Survey
 from chains.evm.waiting import wait_included
-from core.clock import MILLISECOND, Clock
+from core.clock import MILLISECOND, SECOND, Clock
 from core.errors import CambistError, Reason, Rejected
 from core.ports import NetworkInfo, TransactionLog
 from core.transactions import Transaction, TransactionStatus
@@ -28,6 +28,8 @@ from core.transactions import Transaction, TransactionStatus
 _SOON = 100 * MILLISECOND  # between broadcasts of what no node has taken yet
 _PAUSE = 500 * MILLISECOND  # at least, between broadcasts of what a node has lost
 _REMEMBERED = 1024  # final transactions kept in memory for questions
+_INSIST = 30 * SECOND  # without a block: then all nodes get it again, though one still has it
+_INSIST_BLOCKS = 5  # at least
 _FRESH = frozenset({TransactionStatus.SIGNED, TransactionStatus.REORGANISED})
 _log = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ TransactionCallback = Callable[[Transaction], None]
 class _Followed:
     transaction: Transaction
     broadcast_time: int | None = None  # monotonic ns; None: not by this process
+    broadcast_block: int = 0  # the head at that time
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -60,6 +63,7 @@ class TransactionWatcher:
         self._clock = clock
         self._tick = tick
         self._pause = max(2 * info.block_time, _PAUSE)
+        self._insist = max(_INSIST // info.block_time, _INSIST_BLOCKS)
         self._observer = Observer(rpc, heads, info.finality_depth, info.block_time)
         self._followed: dict[str, _Followed] = {}
         self._ended: OrderedDict[str, Transaction] = OrderedDict()
@@ -129,7 +133,7 @@ class TransactionWatcher:
         pool, and its nonce is free. Anything less leaves it to be followed."""
         followed = self._followed[hash]
         transaction = followed.transaction
-        followed.broadcast_time = self._clock.monotonic()
+        self._note_broadcast(followed)
         result = await self._rpc.broadcast(transaction.raw, is_private(transaction))
         now = self._clock.now()
         if result.verdict is Verdict.REFUSED and not await self._known(hash):
@@ -190,7 +194,7 @@ class TransactionWatcher:
         )
         if followed.transaction.is_final:
             await self._outdo(followed.transaction)
-        elif look.missing:
+        elif look.missing or (look.waiting and self._is_overdue(followed)):
             await self._again(followed)
 
     async def _outdo(self, winner: Transaction) -> None:
@@ -210,7 +214,7 @@ class TransactionWatcher:
         pause = _SOON if followed.transaction.status in _FRESH else self._pause
         if last is not None and now - last < pause:
             return
-        followed.broadcast_time = now
+        self._note_broadcast(followed)
         raw, private = followed.transaction.raw, is_private(followed.transaction)
         result = await self._rpc.broadcast(raw, private)
         _log.info(
@@ -225,6 +229,17 @@ class TransactionWatcher:
                     else []
                 ),
             )
+
+    def _is_overdue(self, followed: _Followed) -> bool:
+        """Whether it waits for so long that other nodes may have lost it, or never got it."""
+        return self._height() - followed.broadcast_block >= self._insist
+
+    def _note_broadcast(self, followed: _Followed) -> None:
+        followed.broadcast_time = self._clock.monotonic()
+        followed.broadcast_block = self._height()
+
+    def _height(self) -> int:
+        return self._heads.head.number if self._heads.head else 0
 
     async def _apply(
         self, followed: _Followed, change: Callable[[Transaction], list[Transaction]]

@@ -160,6 +160,13 @@ class NetworkSettings(Section):
         le=16,
         description="How many nodes must say the same of balances and receipts.",
     )
+    requests_per_second: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="EVM: how many requests each node is sent in a second, whoever asks; "
+        "transactions never wait; 0: as many as there are.",
+    )
     max_fee: DecimalText = Field(
         "0",
         description="EVM: the most that one transaction may cost, in the native coin, also where "

@@ -100,6 +100,7 @@ class Live:
             private_urls=settings.private_urls or list(entry.private_urls),
             quorum=settings.quorum,
             max_fee=Decimal(settings.max_fee) or None,
+            rate=settings.requests_per_second,
         )
         await parts.add_network(network)
         venues = [

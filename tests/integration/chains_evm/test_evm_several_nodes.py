@@ -9,9 +9,9 @@ from chains.evm.network import EvmNetwork
 from chains.evm.quorum import Disagreement, elect
 from chains.evm.rpc import RpcPool
 from chains.nodes import NodeError
-from core.clock import SystemClock
+from core.clock import SECOND, ManualClock, SystemClock
 from core.errors import CambistError, Reason, Refused
-from core.ports import FeeOptions
+from core.ports import FeeOptions, Health
 from core.transactions import TransactionStatus
 from tests.support.evm import (
     ALICE,
@@ -233,3 +233,59 @@ async def test_a_reorganisation_of_three_blocks_takes_back_what_was_in_the_first
             await until(lambda: log.rows[sent.hash].status is TransactionStatus.FINAL)
             assert log.rows[sent.hash].block != included
             assert len(log.rows) == 1
+
+
+async def test_what_one_node_keeps_to_itself_is_told_to_all_again() -> None:
+    """The node that is asked still shows it, though the pool that blocks come from has lost it."""
+    log = MemoryLog()
+    async with anvil("--no-mining") as node, proxy(node.url) as hoarder:
+        kept: dict[str, Any] = {}
+
+        async def keeps(request: dict[str, Any], forward: Forward) -> dict[str, Any]:
+            answer = await forward(request)
+            if request["method"] == "eth_getTransactionByHash":
+                kept.update(answer["result"] or {})
+                return result(request, kept or None)
+            return answer
+
+        hoarder.behaviour = keeps
+        async with network([hoarder.url], log, info=network_info(depth=3)) as net:
+            sent = await net.transfer(ALICE, BOB, net.info.native, 1, "i", FeeOptions())
+            await until(lambda: log.rows[sent.hash].status is TransactionStatus.SEEN)
+            await node.rpc.call("anvil_dropAllTransactions", [])
+            await node.mine(20)
+            await until(lambda: net.height == 20)
+            asked = hoarder.asked.count("eth_getTransactionByHash")
+            await until(lambda: hoarder.asked.count("eth_getTransactionByHash") > asked + 2)
+            assert hoarder.asked.count("eth_sendRawTransaction") == 1  # not for so little
+            await node.mine(200)
+            await until(lambda: hoarder.asked.count("eth_sendRawTransaction") == 2)
+            await node.mine()
+            assert (await net.wait_included(sent.hash, 10)).succeeded
+
+
+async def test_a_url_of_another_chain_is_said_while_the_others_do_the_work() -> None:
+    async with anvil() as node, anvil(chain_id=5) as other:
+        async with network([node.url, other.url]) as net:
+            await until(lambda: "is on chain 5, not 31337" in net.condition.reason)
+            assert net.condition.health is Health.DEGRADED
+            sent = await net.transfer(ALICE, BOB, net.info.native, 1, "i", FeeOptions())
+            assert (await net.wait_included(sent.hash, 10)).succeeded
+        assert await other.rpc.call("eth_getTransactionCount", [ALICE, "latest"]) == "0x0"
+
+
+async def test_a_budget_of_requests_is_kept_and_a_transaction_does_not_wait_for_it() -> None:
+    async with anvil() as node, proxy(node.url) as counted:
+        clock = ManualClock()
+        rpc = RpcPool([counted.url], 31337, clock, timeout=0.5, rate=5)
+        try:
+            await rpc.batch([("eth_blockNumber", [])] * 4)  # and one for its chain id
+            with pytest.raises(CambistError) as caught:
+                await rpc.batch([("eth_blockNumber", [])] * 5)
+            assert caught.value.reason is Reason.NODE_UNAVAILABLE
+            assert caught.value.retry_after == SECOND
+            assert counted.asked.count("eth_blockNumber") == 4
+            await rpc.broadcast(b"\x02")
+            assert "eth_sendRawTransaction" in counted.asked
+        finally:
+            await rpc.close()
