@@ -30,14 +30,14 @@ DEPLOYMENTS = (
                 "0x55d398326f99059fF775485246999027B3197955",
             ),
         ),
-        confirmations=3,
+        confirmations=4,
     ),
     Deployment(
         network="ethereum",
         factory="0x1097053Fd2ea711dad45caCcc45EfF7548fCB362",
         router="0xEfF92A263d31888d860bD50809A8D171709b7b1c",
         init_code_hash=_LATER,
-        confirmations=2,
+        confirmations=4,
     ),
     Deployment(
         network="arbitrum",

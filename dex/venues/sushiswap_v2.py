@@ -29,7 +29,7 @@ DEPLOYMENTS = (
             (_WETH, _USDC),  # 0x397FF1542f962076d0BFE58eA045FfA2d347ACa0
             (_WETH, _USDT),  # 0x06da0fd433C1A5d7a4faa01111c044910A184553
         ),
-        confirmations=2,
+        confirmations=4,
     ),
     Deployment(
         network="arbitrum",

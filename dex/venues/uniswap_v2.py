@@ -38,13 +38,13 @@ DEPLOYMENTS = (
             (_WBTC, _WETH),  # 0xBb2b8038a1640196FbE3e38816F3e67Cba72D940
             (_USDT, _USDC),  # 0x3041CbD36888bECc7bbCBc0045E3B1f144466f5f
         ),
-        # Single blocks are still orphaned now and then; two in a row hardly ever.
-        confirmations=2,
+        # One more than the longest reorganisation that is to be reckoned with (see dex/spec.py).
+        confirmations=4,
     ),
     Deployment(
         network="sepolia",
         factory="0xF62c03E08ada871A0bEb309762E260a7a6a880E6",
         router="0xeE567Fe1712Faf6149d80dA1E6934E354124CfE3",
-        confirmations=2,
+        confirmations=4,
     ),
 )

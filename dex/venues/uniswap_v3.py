@@ -53,7 +53,7 @@ DEPLOYMENTS = (
             (_USDC, _USDT, 100),
             (_DAI, _USDC, 100),
         ),
-        confirmations=2,
+        confirmations=4,
         # factoryV2 of the router: Uniswap V2's.
         pair_factory="0x5C69bEe701ef814a2B6a3EDD4B1652CB9cc5aA6f",
     ),
@@ -110,7 +110,7 @@ DEPLOYMENTS = (
                 500,
             ),
         ),
-        confirmations=3,
+        confirmations=4,
     ),
     Deployment(
         network="celo",
@@ -140,6 +140,6 @@ DEPLOYMENTS = (
         router="0x3bFA4769FB09eefC5a80d6E87c3B9C650f7Ae48E",
         quoter="0xEd1f6473345F45b75F8179591dd5bA1888cf2FB3",
         positions="0x1238536071E1c677A632429e3655c799b22cDA52",
-        confirmations=2,
+        confirmations=4,
     ),
 )
