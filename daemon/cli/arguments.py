@@ -39,6 +39,16 @@ class SpeedName(StrEnum):
     FAST = "fast"
 
 
+class ApprovalName(StrEnum):
+    """How a contract is let to take a token."""
+
+    EXACT = "exact"
+    UNLIMITED = "unlimited"
+    EIP2612 = "eip2612"
+    PERMIT2 = "permit2"
+    PERMIT2_UNLIMITED = "permit2_unlimited"
+
+
 class RouteName(StrEnum):
     """Who gets to see a transaction before it is in a block."""
 
@@ -107,6 +117,14 @@ RequestId = Annotated[
         metavar="ID",
         help="The same id again has no second effect.",
         show_default="a new one",
+    ),
+]
+Approval = Annotated[
+    ApprovalName,
+    typer.Option(
+        "--approval",
+        help="How the contract is let to take the token: a transaction before (exact, unlimited) or"
+        " a signature that the same transaction brings (eip2612, permit2, where they are offered).",
     ),
 ]
 Speed = Annotated[SpeedName | None, typer.Option("--speed", help="How soon to be included.")]

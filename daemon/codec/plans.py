@@ -1,7 +1,7 @@
 """A swap's plan in words, for people and for logs."""
 
 from core.money import text, units_text
-from core.swaps import Approval, Hop, Leg, Quote
+from core.swaps import Approval, ApprovalMethod, Hop, Leg, Quote
 
 _PERCENT = 100
 
@@ -11,8 +11,7 @@ def words(value: Quote, approval: Approval | None) -> str:
     given, got = value.token_in, value.token_out
     steps = []
     if approval is not None:
-        needed = units_text(approval.units, approval.token.decimals)
-        steps.append(f"approve {needed} {approval.token.symbol} for {approval.spender}")
+        steps.append(_approved(approval))
     sold = units_text(value.units_in, given.decimals)
     bought = units_text(value.units_out, got.decimals)
     if len(value.legs) == 1:
@@ -31,6 +30,18 @@ def words(value: Quote, approval: Approval | None) -> str:
             worth = f", worth {units_text(value.gas_cost, token.decimals)} {token.symbol}"
         steps.append(f"about {value.gas} gas{worth}")
     return "; ".join(steps)
+
+
+def _approved(approval: Approval) -> str:
+    symbol, spender = approval.token.symbol, approval.spender
+    needed = f"{units_text(approval.units, approval.token.decimals)} {symbol}"
+    if approval.by_signature:
+        return f"sign a permit of {needed} for {spender}, which the swap brings"
+    unlimited = approval.method in (ApprovalMethod.UNLIMITED, ApprovalMethod.PERMIT2_UNLIMITED)
+    step = f"approve {f'every {symbol}' if unlimited else needed} for {spender}"
+    if approval.method in (ApprovalMethod.PERMIT2, ApprovalMethod.PERMIT2_UNLIMITED):
+        step += " (Permit2); sign a permit, which the swap brings"
+    return step
 
 
 def share_hundredths(value: Quote, leg: Leg) -> int:

@@ -1,5 +1,6 @@
 """Pools and quotes: core -> protobuf."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from cambist.v1 import swaps_pb2 as pb
@@ -8,6 +9,7 @@ from core.money import text, units_text
 from daemon.codec.chains import token_amount
 from daemon.codec.plans import share_hundredths, words
 from daemon.codec.scalars import set_time
+from daemon.rpc.rules import invalid
 
 
 def pool(value: swaps.Pool) -> pb.Pool:
@@ -25,8 +27,32 @@ def pool(value: swaps.Pool) -> pb.Pool:
     )
 
 
-def quote(value: swaps.Quote, approval: swaps.Approval | None = None) -> pb.Quote:
-    """A quote, with what must be approved first."""
+_METHODS = {
+    swaps.ApprovalMethod.EXACT: pb.APPROVAL_METHOD_EXACT,
+    swaps.ApprovalMethod.UNLIMITED: pb.APPROVAL_METHOD_UNLIMITED,
+    swaps.ApprovalMethod.EIP2612: pb.APPROVAL_METHOD_EIP2612,
+    swaps.ApprovalMethod.PERMIT2: pb.APPROVAL_METHOD_PERMIT2,
+    swaps.ApprovalMethod.PERMIT2_UNLIMITED: pb.APPROVAL_METHOD_PERMIT2_UNLIMITED,
+}
+_METHODS_BY_WIRE = {wire: method for method, wire in _METHODS.items()}
+
+
+def approval_method(wire: pb.ApprovalMethod.ValueType) -> swaps.ApprovalMethod:
+    """Exact where it is not set; FIELD_INVALID for one that is not known here."""
+    if wire == pb.APPROVAL_METHOD_UNSPECIFIED:
+        return swaps.ApprovalMethod.EXACT
+    found = _METHODS_BY_WIRE.get(wire)
+    if found is None:
+        raise invalid("approval", "is no way of approving that this version knows", str(wire))
+    return found
+
+
+def quote(
+    value: swaps.Quote,
+    approval: swaps.Approval | None = None,
+    offers: Sequence[swaps.ApprovalOffer] = (),
+) -> pb.Quote:
+    """A quote, with what must be approved first, and how it could be."""
     exact_in = value.exact_in
     free = value.token_out if exact_in else value.token_in
     message = pb.Quote(
@@ -60,8 +86,15 @@ def quote(value: swaps.Quote, approval: swaps.Approval | None = None) -> pb.Quot
     if approval is not None:
         message.required_approval.CopyFrom(
             pb.RequiredApproval(
-                spender=approval.spender, amount=token_amount(approval.token, approval.units)
+                spender=approval.spender,
+                amount=token_amount(approval.token, approval.units),
+                method=_METHODS[approval.method],
+                by_signature=approval.by_signature,
             )
+        )
+    for offer in offers:
+        message.approvals.add(
+            method=_METHODS[offer.method], offered=not offer.why_not, reason=offer.why_not
         )
     set_time(message.create_time, value.create_time)
     set_time(message.expire_time, value.expire_time)

@@ -11,6 +11,7 @@ from core.swaps import SwapVenue
 from daemon.codec import chains as chains_codec
 from daemon.codec import liquidity as codec
 from daemon.codec.chains import fee_options
+from daemon.codec.swaps import approval_method
 from daemon.registry import Registry
 from daemon.risk.desk import RiskDesk
 from daemon.rpc.paging import paginate
@@ -84,7 +85,12 @@ class LiquidityService:
         owner = self._wallets.signing_address(network, request.wallet)
         self._admit(network, request.wallet, request.liquidity.venue, spec.slippage)
         sent = await liquidity.add(
-            spec, request.position, owner, request.request_id, fee_options(request.fees)
+            spec,
+            request.position,
+            owner,
+            request.request_id,
+            fee_options(request.fees),
+            approval_method(request.approval),
         )
         return pb.AddLiquidityResponse(transaction=chains_codec.transaction(sent))
 
@@ -103,6 +109,7 @@ class LiquidityService:
             slippage,
             request.request_id,
             fee_options(request.fees),
+            approval_method(request.approval),
         )
         return pb.RemoveLiquidityResponse(transaction=chains_codec.transaction(sent))
 

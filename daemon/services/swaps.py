@@ -75,12 +75,15 @@ class SwapService:
         venue = self._registry.swap_venue(request.swap.venue)
         quote = await self._quote(venue, request.swap)
         self._keep(quote)
-        approval = None
-        if request.wallet:
-            network = self._registry.network(venue.info.network)
-            _, owner = self._wallets.resolve(network, request.wallet)
-            approval = await venue.required_approval(quote, owner)
-        return pb.GetQuoteResponse(quote=codec.quote(quote, approval))
+        if not request.wallet:
+            return pb.GetQuoteResponse(quote=codec.quote(quote))
+        network = self._registry.network(venue.info.network)
+        _, owner = self._wallets.resolve(network, request.wallet)
+        method = codec.approval_method(request.approval)
+        approval, offers = await asyncio.gather(
+            venue.required_approval(quote, owner, method), venue.approval_offers(quote, owner)
+        )
+        return pb.GetQuoteResponse(quote=codec.quote(quote, approval, offers))
 
     async def stream_quotes(
         self, request: pb.StreamQuotesRequest
@@ -131,7 +134,8 @@ class SwapService:
         notional = _notional(quote, self._registry.swap_venue(quote.executor))
         for one in dict.fromkeys((quote.venue, quote.executor)):
             self._risk.admit_swap(name, one, notional, quote.slippage)
-        approval = await venue.required_approval(quote, owner)
+        method = codec.approval_method(request.approval)
+        approval = await venue.required_approval(quote, owner, method)
         if request.dry_run:
             return pb.SwapResponse(quote=codec.quote(quote, approval))
         sent = await venue.swap(
@@ -140,6 +144,7 @@ class SwapService:
             request.request_id,
             self._clock.now() + seconds * SECOND,
             fee_options(request.fees),
+            method,
         )
         return pb.SwapResponse(
             transaction=chains_codec.transaction(sent), quote=codec.quote(quote, approval)

@@ -7,6 +7,7 @@ import typer
 
 from daemon.cli import complete
 from daemon.cli.arguments import (
+    ApprovalName,
     Limit,
     MaxFee,
     Network,
@@ -24,7 +25,7 @@ from daemon.cli.session import Session, command
 from daemon.cli.speech import confirm
 
 if TYPE_CHECKING:
-    from cambist import FeeOptions, FeeStrategy, Transaction
+    from cambist import ApprovalMethod, FeeOptions, FeeStrategy, Transaction
 
 Hash = Annotated[str, typer.Argument(metavar="HASH", help="Hash, or Solana's signature.")]
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The token's address.")]
@@ -190,6 +191,13 @@ def strategy(speed: SpeedName | None) -> "FeeStrategy | None":
     from cambist import FeeStrategy
 
     return None if speed is None else FeeStrategy[speed.name]
+
+
+def approval_method(approval: ApprovalName) -> "ApprovalMethod":
+    """The client's name of a way to approve."""
+    from cambist import ApprovalMethod
+
+    return ApprovalMethod[approval.name]
 
 
 def fees(

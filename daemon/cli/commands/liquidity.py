@@ -4,8 +4,17 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli.arguments import MaxFee, RequestId, Speed, Venue, Wallet, Yes
-from daemon.cli.commands.chains import Wait, finished, strategy
+from daemon.cli.arguments import (
+    Approval,
+    ApprovalName,
+    MaxFee,
+    RequestId,
+    Speed,
+    Venue,
+    Wallet,
+    Yes,
+)
+from daemon.cli.commands.chains import Wait, approval_method, finished, strategy
 from daemon.cli.resolve import wallet_for_venue
 from daemon.cli.session import Session, command
 from daemon.cli.speech import UsageError, confirm
@@ -101,6 +110,7 @@ async def add(
     ] = "",
     slippage: Slippage = "",
     wallet: Wallet = "",
+    approval: Approval = ApprovalName.EXACT,
     speed: Speed = None,
     max_fee: MaxFee = "",
     yes: Yes = False,
@@ -121,6 +131,7 @@ async def add(
         slippage=slippage or None,
         strategy=strategy(speed),
         max_fee=max_fee or None,
+        approval=approval_method(approval),
         request_id=request_id or None,
     )
     session.one(await finished(session, sent) if wait else sent)
@@ -133,6 +144,7 @@ async def remove(
     fraction: Fraction = "1",
     slippage: Slippage = "",
     wallet: Wallet = "",
+    approval: Approval = ApprovalName.EXACT,
     speed: Speed = None,
     max_fee: MaxFee = "",
     yes: Yes = False,
@@ -150,6 +162,7 @@ async def remove(
         slippage=slippage or None,
         strategy=strategy(speed),
         max_fee=max_fee or None,
+        approval=approval_method(approval),
         request_id=request_id or None,
     )
     session.one(await finished(session, sent) if wait else sent)

@@ -6,6 +6,8 @@ import typer
 
 from daemon.cli.arguments import (
     Amount,
+    Approval,
+    ApprovalName,
     DryRun,
     MaxFee,
     RequestId,
@@ -15,7 +17,7 @@ from daemon.cli.arguments import (
     Watch,
     Yes,
 )
-from daemon.cli.commands.chains import finished, strategy
+from daemon.cli.commands.chains import approval_method, finished, strategy
 from daemon.cli.resolve import wallet_for_venue
 from daemon.cli.session import Session, command, flat
 from daemon.cli.speech import confirm
@@ -66,6 +68,7 @@ async def quote(
     exact_out: ExactOut = False,
     slippage: Slippage = "",
     wallet: Wallet = "",
+    approval: Approval = ApprovalName.EXACT,
     watch: Watch = False,
 ) -> None:
     """What a swap would give now; with --watch at each block."""
@@ -78,7 +81,11 @@ async def quote(
         await session.follow(stream, _drawn)
         return
     found = await swaps.get_quote(
-        venue, token_in, token_out, amount, mode=mode, slippage=slippage or None, wallet=wallet
+        *(venue, token_in, token_out, amount),
+        mode=mode,
+        slippage=slippage or None,
+        wallet=wallet,
+        approval=approval_method(approval),
     )
     if session.json:
         session.document(found)
@@ -95,6 +102,7 @@ async def swap(
     exact_out: ExactOut = False,
     slippage: Slippage = "",
     wallet: Wallet = "",
+    approval: Approval = ApprovalName.EXACT,
     speed: Speed = None,
     max_fee: MaxFee = "",
     yes: Yes = False,
@@ -113,6 +121,7 @@ async def swap(
         mode=_mode(exact_out),
         slippage=slippage or None,
         wallet=owner,
+        approval=approval_method(approval),
     )
     if not session.json:
         session.print(_drawn(found))
@@ -123,6 +132,7 @@ async def swap(
         wallet=owner,
         strategy=strategy(speed),
         max_fee=max_fee or None,
+        approval=approval_method(approval),
         dry_run=dry_run,
         request_id=request_id or None,
     )
@@ -149,6 +159,12 @@ def _drawn(found: "Quote") -> "RenderableType":
     exact_out = str(found.mode) == "exact_out"
     least = "at the most in" if exact_out else "at the least out"
     approval = found.required_approval
+    permit = approval is not None and approval.by_signature
+    ways = [
+        str(one.method)
+        for one in found.approvals
+        if one.offered and approval is not None and one.method != approval.method
+    ]
     pairs = [
         ("in", found.amount_in),
         ("out", found.amount_out),
@@ -158,7 +174,8 @@ def _drawn(found: "Quote") -> "RenderableType":
         ("slippage", found.slippage),
         ("block", found.block),
         ("until", found.expire_time),
-        ("approves first", approval and approval.amount),
+        ("signs a permit of" if permit else "approves first", approval and approval.amount),
+        ("other ways", ", ".join(ways)),
         ("plan", found.plan),
         ("quote", found.id),
     ]

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cambist.convert import decode, optional_text, text
 from cambist.services._base import Service, fee_options, new_request_id
-from cambist.types import FeeStrategy, LiquidityPosition, TokenAmount, Transaction
+from cambist.services.swaps import wire_method
+from cambist.types import (
+    ApprovalMethod,
+    FeeStrategy,
+    LiquidityPosition,
+    TokenAmount,
+    Transaction,
+)
 from cambist.v1 import liquidity_pb2 as v1
 from cambist.v1.liquidity_pb2_grpc import LiquidityServiceStub
 
@@ -100,6 +107,7 @@ class Liquidity(Service):
         slippage: Amount | None = None,
         strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Transaction:
@@ -110,6 +118,7 @@ class Liquidity(Service):
             liquidity=_spec(venue, pool, base_amount, quote_amount, price_range, slippage),
             position=position,
             fees=fee_options(strategy, max_fee),
+            approval=wire_method(approval),
         )
         response = await self._rpc.call(self._stub.AddLiquidity, request, timeout)
         return decode(Transaction, response.transaction)
@@ -124,6 +133,7 @@ class Liquidity(Service):
         slippage: Amount | None = None,
         strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Transaction:
@@ -136,6 +146,7 @@ class Liquidity(Service):
             fraction=text(fraction),
             slippage=optional_text(slippage),
             fees=fee_options(strategy, max_fee),
+            approval=wire_method(approval),
         )
         response = await self._rpc.call(self._stub.RemoveLiquidity, request, timeout)
         return decode(Transaction, response.transaction)

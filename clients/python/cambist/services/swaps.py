@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cambist.convert import decode, optional_text, text
 from cambist.services._base import Service, fee_options, new_request_id
 from cambist.streams import Reconnecting, Values
-from cambist.types import FeeStrategy, Pool, Quote, SwapMode, Transaction
+from cambist.types import ApprovalMethod, FeeStrategy, Pool, Quote, SwapMode, Transaction
 from cambist.v1 import swaps_pb2 as v1
 from cambist.v1.swaps_pb2_grpc import SwapServiceStub
 
@@ -52,13 +52,15 @@ class Swaps(Service):
         mode: SwapMode = SwapMode.EXACT_IN,
         slippage: Amount | None = None,
         wallet: str = "",
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
         timeout: float | None = None,
     ) -> Quote:
         """What a swap would give now. Tokens by address or symbol; `amount` in whole tokens, of
-        what goes in (EXACT_IN) or comes out (EXACT_OUT). With a wallet, also what it must approve.
+        what goes in (EXACT_IN) or comes out (EXACT_OUT). With a wallet, also what it must approve,
+        if it does so in this way, and which ways there are.
         """
         swap = _spec(venue, token_in, token_out, amount, mode, slippage)
-        request = v1.GetQuoteRequest(swap=swap, wallet=wallet)
+        request = v1.GetQuoteRequest(swap=swap, wallet=wallet, approval=wire_method(approval))
         return decode(Quote, (await self._rpc.call(self._stub.GetQuote, request, timeout)).quote)
 
     def quotes(
@@ -86,12 +88,14 @@ class Swaps(Service):
         strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         deadline_seconds: int = 0,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
         dry_run: bool = False,
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Swapped:
         """Executes a quote: what it guarantees holds, or nothing happens. The transaction is not
-        final yet; the fill comes as an event.
+        final yet; the fill comes as an event. `approval` is how the token that goes in is let to be
+        taken, where it is not yet.
         """
         request = v1.SwapRequest(
             request_id=new_request_id(request_id),
@@ -99,6 +103,7 @@ class Swaps(Service):
             quote_id=quote if isinstance(quote, str) else quote.id,
             fees=fee_options(strategy, max_fee),
             deadline_seconds=deadline_seconds,
+            approval=wire_method(approval),
             dry_run=dry_run,
         )
         return await self._swap(request, timeout)
@@ -116,6 +121,7 @@ class Swaps(Service):
         strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         deadline_seconds: int = 0,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
         dry_run: bool = False,
         request_id: str | None = None,
         timeout: float | None = None,
@@ -127,6 +133,7 @@ class Swaps(Service):
             swap=_spec(venue, token_in, token_out, amount, mode, slippage),
             fees=fee_options(strategy, max_fee),
             deadline_seconds=deadline_seconds,
+            approval=wire_method(approval),
             dry_run=dry_run,
         )
         return await self._swap(request, timeout)
@@ -137,6 +144,11 @@ class Swaps(Service):
         if response.HasField("transaction"):
             transaction = decode(Transaction, response.transaction)
         return Swapped(transaction, decode(Quote, response.quote))
+
+
+def wire_method(approval: ApprovalMethod) -> v1.ApprovalMethod.ValueType:
+    """As requests have it."""
+    return v1.ApprovalMethod.ValueType(approval.value)
 
 
 def _spec(

@@ -38,6 +38,8 @@ from cambist.types.market import BookState, Candle, EventKind, Funding, Ticker, 
 from cambist.types.risk import HaltMode, HaltRecord, Lease, RiskLimit, Scope
 from cambist.types.sandbox import Fault, FaultKind
 from cambist.types.swaps import (
+    ApprovalMethod,
+    ApprovalOffer,
     Pool,
     Quote,
     RequiredApproval,
@@ -73,6 +75,8 @@ __all__ = [
     "Account",
     "AccountNotice",
     "Allowance",
+    "ApprovalMethod",
+    "ApprovalOffer",
     "BakedToken",
     "Balance",
     "BookState",

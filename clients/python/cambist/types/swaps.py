@@ -28,12 +28,35 @@ class Pool:
     instrument: str  # Our id of its market.
 
 
+class ApprovalMethod(WireEnum):
+    """How a contract is let to take a token."""
+
+    UNKNOWN = 0
+    EXACT = 1  # A transaction before, for exactly what is needed.
+    UNLIMITED = 2  # A transaction before, for everything, once and for all.
+    EIP2612 = 3  # A signature that the token checks, exact and short-lived, within the swap.
+    PERMIT2 = 4  # A signature that Permit2 checks; Permit2 is approved exactly where it must be.
+    PERMIT2_UNLIMITED = 5  # The same; Permit2 is approved for everything, once and for all.
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalOffer:
+    """A way to allow a token for a swap."""
+
+    method: ApprovalMethod  # The way.
+    offered: bool  # Whether it can be used for this swap.
+    reason: str  # Why not, where it cannot.
+
+
 @dataclass(frozen=True, slots=True)
 class RequiredApproval:
     """An approval that a swap needs."""
 
     spender: str  # The contract that takes the token.
     amount: TokenAmount  # How much it must be allowed.
+    method: ApprovalMethod  # The way that was asked for.
+    # It is signed, and the swap's own transaction brings it; else it is a transaction before.
+    by_signature: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +108,5 @@ class Quote:
     gas: int  # An estimate of the gas that it takes.
     # What that gas is worth now: in the token that comes out (exact in) or goes in (exact out).
     gas_cost: TokenAmount | None
+    # The ways to allow the token that goes in; empty for the native coin, and without a wallet.
+    approvals: tuple[ApprovalOffer, ...]

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from cambist.v1 import chains_pb2 as cambist_dot_v1_dot_chains__pb2
 from cambist.v1 import options_pb2 as cambist_dot_v1_dot_options__pb2
+from cambist.v1 import swaps_pb2 as cambist_dot_v1_dot_swaps__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x61mbist/v1/liquidity.proto\x12\ncambist.v1\x1a\x17\x63\x61mbist/v1/chains.proto\x1a\x18\x63\x61mbist/v1/options.proto\"J\n\nPriceRange\x12\x1d\n\x0blower_price\x18\x01 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x03\x12\x1d\n\x0bupper_price\x18\x02 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x03\"\xf4\x01\n\x11LiquidityPosition\x12\r\n\x05venue\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x11\n\tliquidity\x18\x05 \x01(\t\x12(\n\x07\x61mounts\x18\x06 \x03(\x0b\x32\x17.cambist.v1.TokenAmount\x12\x31\n\x10uncollected_fees\x18\x07 \x03(\x0b\x32\x17.cambist.v1.TokenAmount\x12%\n\x05range\x18\x08 \x01(\x0b\x32\x16.cambist.v1.PriceRange\x12\x10\n\x08in_range\x18\t \x01(\x08\"u\n\x1dListLiquidityPositionsRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x06wallet\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"k\n\x1eListLiquidityPositionsResponse\x12\x30\n\tpositions\x18\x01 \x03(\x0b\x32\x1d.cambist.v1.LiquidityPosition\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"^\n\x1bGetLiquidityPositionRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x08position\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x0e\n\x06wallet\x18\x03 \x01(\t\"O\n\x1cGetLiquidityPositionResponse\x12/\n\x08position\x18\x01 \x01(\x0b\x32\x1d.cambist.v1.LiquidityPosition\"\xbc\x01\n\rLiquiditySpec\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x14\n\x04pool\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x1d\n\x0b\x62\x61se_amount\x18\x03 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x02\x12\x1e\n\x0cquote_amount\x18\x04 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x02\x12%\n\x05range\x18\x05 \x01(\x0b\x32\x16.cambist.v1.PriceRange\x12\x18\n\x08slippage\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x05\"P\n\x18QuoteAddLiquidityRequest\x12\x34\n\tliquidity\x18\x01 \x01(\x0b\x32\x19.cambist.v1.LiquiditySpecB\x06\xa2\xbb\x18\x02\x08\x01\"g\n\x19QuoteAddLiquidityResponse\x12(\n\x07\x61mounts\x18\x01 \x03(\x0b\x32\x17.cambist.v1.TokenAmount\x12\x11\n\tliquidity\x18\x02 \x01(\t\x12\r\n\x05\x62lock\x18\x03 \x01(\x04\"z\n\x1bQuoteRemoveLiquidityRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x08position\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x0e\n\x06wallet\x18\x03 \x01(\t\x12\x1a\n\x08\x66raction\x18\x04 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x05\"W\n\x1cQuoteRemoveLiquidityResponse\x12(\n\x07\x61mounts\x18\x01 \x03(\x0b\x32\x17.cambist.v1.TokenAmount\x12\r\n\x05\x62lock\x18\x02 \x01(\x04\"\xb7\x01\n\x13\x41\x64\x64LiquidityRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x06wallet\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x34\n\tliquidity\x18\x03 \x01(\x0b\x32\x19.cambist.v1.LiquiditySpecB\x06\xa2\xbb\x18\x02\x08\x01\x12\x10\n\x08position\x18\x04 \x01(\t\x12$\n\x04\x66\x65\x65s\x18\x05 \x01(\x0b\x32\x16.cambist.v1.FeeOptions\"D\n\x14\x41\x64\x64LiquidityResponse\x12,\n\x0btransaction\x18\x01 \x01(\x0b\x32\x17.cambist.v1.Transaction\"\xd9\x01\n\x16RemoveLiquidityRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x06wallet\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x15\n\x05venue\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x08position\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x1a\n\x08\x66raction\x18\x05 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x05\x12\x18\n\x08slippage\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x05\x12$\n\x04\x66\x65\x65s\x18\x07 \x01(\x0b\x32\x16.cambist.v1.FeeOptions\"G\n\x17RemoveLiquidityResponse\x12,\n\x0btransaction\x18\x01 \x01(\x0b\x32\x17.cambist.v1.Transaction\"\x9f\x01\n\x12\x43ollectFeesRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x06wallet\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x15\n\x05venue\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x08position\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12$\n\x04\x66\x65\x65s\x18\x05 \x01(\x0b\x32\x16.cambist.v1.FeeOptions\"C\n\x13\x43ollectFeesResponse\x12,\n\x0btransaction\x18\x01 \x01(\x0b\x32\x17.cambist.v1.Transaction2\xe4\x07\n\x10LiquidityService\x12\x93\x01\n\x16ListLiquidityPositions\x12).cambist.v1.ListLiquidityPositionsRequest\x1a*.cambist.v1.ListLiquidityPositionsResponse\"\"\xa2\xbb\x18\x1e\n\x0cwallets:read\"\x05venue\"\x07\x61\x63\x63ount\x12\x8d\x01\n\x14GetLiquidityPosition\x12\'.cambist.v1.GetLiquidityPositionRequest\x1a(.cambist.v1.GetLiquidityPositionResponse\"\"\xa2\xbb\x18\x1e\n\x0cwallets:read\"\x05venue\"\x07\x61\x63\x63ount\x12z\n\x11QuoteAddLiquidity\x12$.cambist.v1.QuoteAddLiquidityRequest\x1a%.cambist.v1.QuoteAddLiquidityResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12\x8c\x01\n\x14QuoteRemoveLiquidity\x12\'.cambist.v1.QuoteRemoveLiquidityRequest\x1a(.cambist.v1.QuoteRemoveLiquidityResponse\"!\xa2\xbb\x18\x1d\n\x0bmarket:read\"\x05venue\"\x07\x61\x63\x63ount\x12\x86\x01\n\x0c\x41\x64\x64Liquidity\x12\x1f.cambist.v1.AddLiquidityRequest\x1a .cambist.v1.AddLiquidityResponse\"3\xa2\xbb\x18/\n\x0fliquidity:write\x10\x01\"\x05venue\"\x07\x61\x63\x63ount\"\ninstrument\x12\x8f\x01\n\x0fRemoveLiquidity\x12\".cambist.v1.RemoveLiquidityRequest\x1a#.cambist.v1.RemoveLiquidityResponse\"3\xa2\xbb\x18/\n\x0fliquidity:write\x10\x01\"\x05venue\"\x07\x61\x63\x63ount\"\ninstrument\x12\x83\x01\n\x0b\x43ollectFees\x12\x1e.cambist.v1.CollectFeesRequest\x1a\x1f.cambist.v1.CollectFeesResponse\"3\xa2\xbb\x18/\n\x0fliquidity:write\x10\x01\"\x05venue\"\x07\x61\x63\x63ount\"\ninstrumentb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x61mbist/v1/liquidity.proto\x12\ncambist.v1\x1a\x17\x63\x61mbist/v1/chains.proto\x1a\x18\x63\x61mbist/v1/options.proto\x1a\x16\x63\x61mbist/v1/swaps.proto\"J\n\nPriceRange\x12\x1d\n\x0blower_price\x18\x01 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x03\x12\x1d\n\x0bupper_price\x18\x02 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x03\"\xf4\x01\n\x11LiquidityPosition\x12\r\n\x05venue\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x11\n\tliquidity\x18\x05 \x01(\t\x12(\n\x07\x61mounts\x18\x06 \x03(\x0b\x32\x17.cambist.v1.TokenAmount\x12\x31\n\x10uncollected_fees\x18\x07 \x03(\x0b\x32\x17.cambist.v1.TokenAmount\x12%\n\x05range\x18\x08 \x01(\x0b\x32\x16.cambist.v1.PriceRange\x12\x10\n\x08in_range\x18\t \x01(\x08\"u\n\x1dListLiquidityPositionsRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x06wallet\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"k\n\x1eListLiquidityPositionsResponse\x12\x30\n\tpositions\x18\x01 \x03(\x0b\x32\x1d.cambist.v1.LiquidityPosition\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"^\n\x1bGetLiquidityPositionRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x08position\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x0e\n\x06wallet\x18\x03 \x01(\t\"O\n\x1cGetLiquidityPositionResponse\x12/\n\x08position\x18\x01 \x01(\x0b\x32\x1d.cambist.v1.LiquidityPosition\"\xbc\x01\n\rLiquiditySpec\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x14\n\x04pool\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x1d\n\x0b\x62\x61se_amount\x18\x03 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x02\x12\x1e\n\x0cquote_amount\x18\x04 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x02\x12%\n\x05range\x18\x05 \x01(\x0b\x32\x16.cambist.v1.PriceRange\x12\x18\n\x08slippage\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x05\"P\n\x18QuoteAddLiquidityRequest\x12\x34\n\tliquidity\x18\x01 \x01(\x0b\x32\x19.cambist.v1.LiquiditySpecB\x06\xa2\xbb\x18\x02\x08\x01\"g\n\x19QuoteAddLiquidityResponse\x12(\n\x07\x61mounts\x18\x01 \x03(\x0b\x32\x17.cambist.v1.TokenAmount\x12\x11\n\tliquidity\x18\x02 \x01(\t\x12\r\n\x05\x62lock\x18\x03 \x01(\x04\"z\n\x1bQuoteRemoveLiquidityRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x08position\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x0e\n\x06wallet\x18\x03 \x01(\t\x12\x1a\n\x08\x66raction\x18\x04 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x05\"W\n\x1cQuoteRemoveLiquidityResponse\x12(\n\x07\x61mounts\x18\x01 \x03(\x0b\x32\x17.cambist.v1.TokenAmount\x12\r\n\x05\x62lock\x18\x02 \x01(\x04\"\xe5\x01\n\x13\x41\x64\x64LiquidityRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x06wallet\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x34\n\tliquidity\x18\x03 \x01(\x0b\x32\x19.cambist.v1.LiquiditySpecB\x06\xa2\xbb\x18\x02\x08\x01\x12\x10\n\x08position\x18\x04 \x01(\t\x12$\n\x04\x66\x65\x65s\x18\x05 \x01(\x0b\x32\x16.cambist.v1.FeeOptions\x12,\n\x08\x61pproval\x18\x06 \x01(\x0e\x32\x1a.cambist.v1.ApprovalMethod\"D\n\x14\x41\x64\x64LiquidityResponse\x12,\n\x0btransaction\x18\x01 \x01(\x0b\x32\x17.cambist.v1.Transaction\"\x87\x02\n\x16RemoveLiquidityRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x06wallet\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x15\n\x05venue\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x08position\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x1a\n\x08\x66raction\x18\x05 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x05\x12\x18\n\x08slippage\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x05\x12$\n\x04\x66\x65\x65s\x18\x07 \x01(\x0b\x32\x16.cambist.v1.FeeOptions\x12,\n\x08\x61pproval\x18\x08 \x01(\x0e\x32\x1a.cambist.v1.ApprovalMethod\"G\n\x17RemoveLiquidityResponse\x12,\n\x0btransaction\x18\x01 \x01(\x0b\x32\x17.cambist.v1.Transaction\"\x9f\x01\n\x12\x43ollectFeesRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x06wallet\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x15\n\x05venue\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x08position\x18\x04 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12$\n\x04\x66\x65\x65s\x18\x05 \x01(\x0b\x32\x16.cambist.v1.FeeOptions\"C\n\x13\x43ollectFeesResponse\x12,\n\x0btransaction\x18\x01 \x01(\x0b\x32\x17.cambist.v1.Transaction2\xe4\x07\n\x10LiquidityService\x12\x93\x01\n\x16ListLiquidityPositions\x12).cambist.v1.ListLiquidityPositionsRequest\x1a*.cambist.v1.ListLiquidityPositionsResponse\"\"\xa2\xbb\x18\x1e\n\x0cwallets:read\"\x05venue\"\x07\x61\x63\x63ount\x12\x8d\x01\n\x14GetLiquidityPosition\x12\'.cambist.v1.GetLiquidityPositionRequest\x1a(.cambist.v1.GetLiquidityPositionResponse\"\"\xa2\xbb\x18\x1e\n\x0cwallets:read\"\x05venue\"\x07\x61\x63\x63ount\x12z\n\x11QuoteAddLiquidity\x12$.cambist.v1.QuoteAddLiquidityRequest\x1a%.cambist.v1.QuoteAddLiquidityResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12\x8c\x01\n\x14QuoteRemoveLiquidity\x12\'.cambist.v1.QuoteRemoveLiquidityRequest\x1a(.cambist.v1.QuoteRemoveLiquidityResponse\"!\xa2\xbb\x18\x1d\n\x0bmarket:read\"\x05venue\"\x07\x61\x63\x63ount\x12\x86\x01\n\x0c\x41\x64\x64Liquidity\x12\x1f.cambist.v1.AddLiquidityRequest\x1a .cambist.v1.AddLiquidityResponse\"3\xa2\xbb\x18/\n\x0fliquidity:write\x10\x01\"\x05venue\"\x07\x61\x63\x63ount\"\ninstrument\x12\x8f\x01\n\x0fRemoveLiquidity\x12\".cambist.v1.RemoveLiquidityRequest\x1a#.cambist.v1.RemoveLiquidityResponse\"3\xa2\xbb\x18/\n\x0fliquidity:write\x10\x01\"\x05venue\"\x07\x61\x63\x63ount\"\ninstrument\x12\x83\x01\n\x0b\x43ollectFees\x12\x1e.cambist.v1.CollectFeesRequest\x1a\x1f.cambist.v1.CollectFeesResponse\"3\xa2\xbb\x18/\n\x0fliquidity:write\x10\x01\"\x05venue\"\x07\x61\x63\x63ount\"\ninstrumentb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -103,40 +104,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LIQUIDITYSERVICE'].methods_by_name['RemoveLiquidity']._serialized_options = b'\242\273\030/\n\017liquidity:write\020\001\"\005venue\"\007account\"\ninstrument'
   _globals['_LIQUIDITYSERVICE'].methods_by_name['CollectFees']._loaded_options = None
   _globals['_LIQUIDITYSERVICE'].methods_by_name['CollectFees']._serialized_options = b'\242\273\030/\n\017liquidity:write\020\001\"\005venue\"\007account\"\ninstrument'
-  _globals['_PRICERANGE']._serialized_start=93
-  _globals['_PRICERANGE']._serialized_end=167
-  _globals['_LIQUIDITYPOSITION']._serialized_start=170
-  _globals['_LIQUIDITYPOSITION']._serialized_end=414
-  _globals['_LISTLIQUIDITYPOSITIONSREQUEST']._serialized_start=416
-  _globals['_LISTLIQUIDITYPOSITIONSREQUEST']._serialized_end=533
-  _globals['_LISTLIQUIDITYPOSITIONSRESPONSE']._serialized_start=535
-  _globals['_LISTLIQUIDITYPOSITIONSRESPONSE']._serialized_end=642
-  _globals['_GETLIQUIDITYPOSITIONREQUEST']._serialized_start=644
-  _globals['_GETLIQUIDITYPOSITIONREQUEST']._serialized_end=738
-  _globals['_GETLIQUIDITYPOSITIONRESPONSE']._serialized_start=740
-  _globals['_GETLIQUIDITYPOSITIONRESPONSE']._serialized_end=819
-  _globals['_LIQUIDITYSPEC']._serialized_start=822
-  _globals['_LIQUIDITYSPEC']._serialized_end=1010
-  _globals['_QUOTEADDLIQUIDITYREQUEST']._serialized_start=1012
-  _globals['_QUOTEADDLIQUIDITYREQUEST']._serialized_end=1092
-  _globals['_QUOTEADDLIQUIDITYRESPONSE']._serialized_start=1094
-  _globals['_QUOTEADDLIQUIDITYRESPONSE']._serialized_end=1197
-  _globals['_QUOTEREMOVELIQUIDITYREQUEST']._serialized_start=1199
-  _globals['_QUOTEREMOVELIQUIDITYREQUEST']._serialized_end=1321
-  _globals['_QUOTEREMOVELIQUIDITYRESPONSE']._serialized_start=1323
-  _globals['_QUOTEREMOVELIQUIDITYRESPONSE']._serialized_end=1410
-  _globals['_ADDLIQUIDITYREQUEST']._serialized_start=1413
-  _globals['_ADDLIQUIDITYREQUEST']._serialized_end=1596
-  _globals['_ADDLIQUIDITYRESPONSE']._serialized_start=1598
-  _globals['_ADDLIQUIDITYRESPONSE']._serialized_end=1666
-  _globals['_REMOVELIQUIDITYREQUEST']._serialized_start=1669
-  _globals['_REMOVELIQUIDITYREQUEST']._serialized_end=1886
-  _globals['_REMOVELIQUIDITYRESPONSE']._serialized_start=1888
-  _globals['_REMOVELIQUIDITYRESPONSE']._serialized_end=1959
-  _globals['_COLLECTFEESREQUEST']._serialized_start=1962
-  _globals['_COLLECTFEESREQUEST']._serialized_end=2121
-  _globals['_COLLECTFEESRESPONSE']._serialized_start=2123
-  _globals['_COLLECTFEESRESPONSE']._serialized_end=2190
-  _globals['_LIQUIDITYSERVICE']._serialized_start=2193
-  _globals['_LIQUIDITYSERVICE']._serialized_end=3189
+  _globals['_PRICERANGE']._serialized_start=117
+  _globals['_PRICERANGE']._serialized_end=191
+  _globals['_LIQUIDITYPOSITION']._serialized_start=194
+  _globals['_LIQUIDITYPOSITION']._serialized_end=438
+  _globals['_LISTLIQUIDITYPOSITIONSREQUEST']._serialized_start=440
+  _globals['_LISTLIQUIDITYPOSITIONSREQUEST']._serialized_end=557
+  _globals['_LISTLIQUIDITYPOSITIONSRESPONSE']._serialized_start=559
+  _globals['_LISTLIQUIDITYPOSITIONSRESPONSE']._serialized_end=666
+  _globals['_GETLIQUIDITYPOSITIONREQUEST']._serialized_start=668
+  _globals['_GETLIQUIDITYPOSITIONREQUEST']._serialized_end=762
+  _globals['_GETLIQUIDITYPOSITIONRESPONSE']._serialized_start=764
+  _globals['_GETLIQUIDITYPOSITIONRESPONSE']._serialized_end=843
+  _globals['_LIQUIDITYSPEC']._serialized_start=846
+  _globals['_LIQUIDITYSPEC']._serialized_end=1034
+  _globals['_QUOTEADDLIQUIDITYREQUEST']._serialized_start=1036
+  _globals['_QUOTEADDLIQUIDITYREQUEST']._serialized_end=1116
+  _globals['_QUOTEADDLIQUIDITYRESPONSE']._serialized_start=1118
+  _globals['_QUOTEADDLIQUIDITYRESPONSE']._serialized_end=1221
+  _globals['_QUOTEREMOVELIQUIDITYREQUEST']._serialized_start=1223
+  _globals['_QUOTEREMOVELIQUIDITYREQUEST']._serialized_end=1345
+  _globals['_QUOTEREMOVELIQUIDITYRESPONSE']._serialized_start=1347
+  _globals['_QUOTEREMOVELIQUIDITYRESPONSE']._serialized_end=1434
+  _globals['_ADDLIQUIDITYREQUEST']._serialized_start=1437
+  _globals['_ADDLIQUIDITYREQUEST']._serialized_end=1666
+  _globals['_ADDLIQUIDITYRESPONSE']._serialized_start=1668
+  _globals['_ADDLIQUIDITYRESPONSE']._serialized_end=1736
+  _globals['_REMOVELIQUIDITYREQUEST']._serialized_start=1739
+  _globals['_REMOVELIQUIDITYREQUEST']._serialized_end=2002
+  _globals['_REMOVELIQUIDITYRESPONSE']._serialized_start=2004
+  _globals['_REMOVELIQUIDITYRESPONSE']._serialized_end=2075
+  _globals['_COLLECTFEESREQUEST']._serialized_start=2078
+  _globals['_COLLECTFEESREQUEST']._serialized_end=2237
+  _globals['_COLLECTFEESRESPONSE']._serialized_start=2239
+  _globals['_COLLECTFEESRESPONSE']._serialized_end=2306
+  _globals['_LIQUIDITYSERVICE']._serialized_start=2309
+  _globals['_LIQUIDITYSERVICE']._serialized_end=3305
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ isort:skip_file
 Providing liquidity to pools."""
 
 from cambist.v1 import chains_pb2 as _chains_pb2
+from cambist.v1 import swaps_pb2 as _swaps_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -394,12 +395,17 @@ class AddLiquidityRequest(_message.Message):
     LIQUIDITY_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     FEES_FIELD_NUMBER: _builtins.int
+    APPROVAL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Identifies this intent; the same id has its effect once."""
     wallet: _builtins.str
     """The wallet's name."""
     position: _builtins.str
     """The position to increase; a new one when empty."""
+    approval: _swaps_pb2.ApprovalMethod.ValueType
+    """How the tokens are allowed to be taken; exactly when not set. By EIP2612 (concentrated liquidity
+    only) a token that takes no permits is approved exactly, as long as the other takes them.
+    """
     @_builtins.property
     def liquidity(self) -> Global___LiquiditySpec:
         """What to add."""
@@ -416,10 +422,11 @@ class AddLiquidityRequest(_message.Message):
         liquidity: Global___LiquiditySpec | None = ...,
         position: _builtins.str = ...,
         fees: _chains_pb2.FeeOptions | None = ...,
+        approval: _swaps_pb2.ApprovalMethod.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees", "liquidity", b"liquidity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees", "liquidity", b"liquidity", "position", b"position", "request_id", b"request_id", "wallet", b"wallet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "fees", b"fees", "liquidity", b"liquidity", "position", b"position", "request_id", b"request_id", "wallet", b"wallet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -462,6 +469,7 @@ class RemoveLiquidityRequest(_message.Message):
     FRACTION_FIELD_NUMBER: _builtins.int
     SLIPPAGE_FIELD_NUMBER: _builtins.int
     FEES_FIELD_NUMBER: _builtins.int
+    APPROVAL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Identifies this intent; the same id has its effect once."""
     wallet: _builtins.str
@@ -474,6 +482,10 @@ class RemoveLiquidityRequest(_message.Message):
     """How much of it, as a fraction."""
     slippage: _builtins.str
     """How far the price may move, as a fraction; 0.005 when empty."""
+    approval: _swaps_pb2.ApprovalMethod.ValueType
+    """How the shares of a pool are allowed to be taken; exactly when not set. Of no account for
+    concentrated liquidity.
+    """
     @_builtins.property
     def fees(self) -> _chains_pb2.FeeOptions:
         """How much it may cost."""
@@ -488,10 +500,11 @@ class RemoveLiquidityRequest(_message.Message):
         fraction: _builtins.str = ...,
         slippage: _builtins.str = ...,
         fees: _chains_pb2.FeeOptions | None = ...,
+        approval: _swaps_pb2.ApprovalMethod.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees", "fraction", b"fraction", "position", b"position", "request_id", b"request_id", "slippage", b"slippage", "venue", b"venue", "wallet", b"wallet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "fees", b"fees", "fraction", b"fraction", "position", b"position", "request_id", b"request_id", "slippage", b"slippage", "venue", b"venue", "wallet", b"wallet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

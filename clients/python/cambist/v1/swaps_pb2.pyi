@@ -45,6 +45,54 @@ SWAP_MODE_EXACT_OUT: SwapMode.ValueType  # 2
 """What comes out is fixed."""
 Global___SwapMode: _TypeAlias = SwapMode  # noqa: Y015
 
+class _ApprovalMethod:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ApprovalMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ApprovalMethod.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    APPROVAL_METHOD_UNSPECIFIED: _ApprovalMethod.ValueType  # 0
+    """Not set: exact."""
+    APPROVAL_METHOD_EXACT: _ApprovalMethod.ValueType  # 1
+    """A transaction before, for exactly what is needed."""
+    APPROVAL_METHOD_UNLIMITED: _ApprovalMethod.ValueType  # 2
+    """A transaction before, for everything, once and for all."""
+    APPROVAL_METHOD_EIP2612: _ApprovalMethod.ValueType  # 3
+    """A signature that the token checks (EIP-2612), for exactly what is needed and until the deadline;
+    the same transaction brings it.
+    """
+    APPROVAL_METHOD_PERMIT2: _ApprovalMethod.ValueType  # 4
+    """A signature that the Permit2 contract checks, for exactly what is needed and until the deadline;
+    the same transaction brings it. Permit2 itself is approved before, exactly, where it must be.
+    """
+    APPROVAL_METHOD_PERMIT2_UNLIMITED: _ApprovalMethod.ValueType  # 5
+    """The same, but Permit2 is approved for everything, once and for all: it takes nothing without a
+    signature.
+    """
+
+class ApprovalMethod(_ApprovalMethod, metaclass=_ApprovalMethodEnumTypeWrapper):
+    """How a contract is let to take a token."""
+
+APPROVAL_METHOD_UNSPECIFIED: ApprovalMethod.ValueType  # 0
+"""Not set: exact."""
+APPROVAL_METHOD_EXACT: ApprovalMethod.ValueType  # 1
+"""A transaction before, for exactly what is needed."""
+APPROVAL_METHOD_UNLIMITED: ApprovalMethod.ValueType  # 2
+"""A transaction before, for everything, once and for all."""
+APPROVAL_METHOD_EIP2612: ApprovalMethod.ValueType  # 3
+"""A signature that the token checks (EIP-2612), for exactly what is needed and until the deadline;
+the same transaction brings it.
+"""
+APPROVAL_METHOD_PERMIT2: ApprovalMethod.ValueType  # 4
+"""A signature that the Permit2 contract checks, for exactly what is needed and until the deadline;
+the same transaction brings it. Permit2 itself is approved before, exactly, where it must be.
+"""
+APPROVAL_METHOD_PERMIT2_UNLIMITED: ApprovalMethod.ValueType  # 5
+"""The same, but Permit2 is approved for everything, once and for all: it takes nothing without a
+signature.
+"""
+Global___ApprovalMethod: _TypeAlias = ApprovalMethod  # noqa: Y015
+
 @_typing.final
 class Pool(_message.Message):
     """A pool."""
@@ -90,6 +138,36 @@ class Pool(_message.Message):
 Global___Pool: _TypeAlias = Pool  # noqa: Y015
 
 @_typing.final
+class ApprovalOffer(_message.Message):
+    """A way to allow a token for a swap."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METHOD_FIELD_NUMBER: _builtins.int
+    OFFERED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    method: Global___ApprovalMethod.ValueType
+    """The way."""
+    offered: _builtins.bool
+    """Whether it can be used for this swap."""
+    reason: _builtins.str
+    """Why not, where it cannot."""
+    def __init__(
+        self,
+        *,
+        method: Global___ApprovalMethod.ValueType = ...,
+        offered: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "offered", b"offered", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApprovalOffer: _TypeAlias = ApprovalOffer  # noqa: Y015
+
+@_typing.final
 class RequiredApproval(_message.Message):
     """An approval that a swap needs."""
 
@@ -97,8 +175,14 @@ class RequiredApproval(_message.Message):
 
     SPENDER_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    BY_SIGNATURE_FIELD_NUMBER: _builtins.int
     spender: _builtins.str
     """The contract that takes the token."""
+    method: Global___ApprovalMethod.ValueType
+    """The way that was asked for."""
+    by_signature: _builtins.bool
+    """It is signed, and the swap's own transaction brings it; else it is a transaction before."""
     @_builtins.property
     def amount(self) -> _chains_pb2.TokenAmount:
         """How much it must be allowed."""
@@ -108,10 +192,12 @@ class RequiredApproval(_message.Message):
         *,
         spender: _builtins.str = ...,
         amount: _chains_pb2.TokenAmount | None = ...,
+        method: Global___ApprovalMethod.ValueType = ...,
+        by_signature: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "spender", b"spender"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "by_signature", b"by_signature", "method", b"method", "spender", b"spender"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -226,6 +312,7 @@ class Quote(_message.Message):
     EXECUTOR_FIELD_NUMBER: _builtins.int
     GAS_FIELD_NUMBER: _builtins.int
     GAS_COST_FIELD_NUMBER: _builtins.int
+    APPROVALS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
     venue: _builtins.str
@@ -284,6 +371,12 @@ class Quote(_message.Message):
         Absent when it is not known.
         """
 
+    @_builtins.property
+    def approvals(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApprovalOffer]:
+        """The ways to allow the token that goes in; empty for the native coin, and when no wallet was
+        named.
+        """
+
     def __init__(
         self,
         *,
@@ -306,10 +399,11 @@ class Quote(_message.Message):
         executor: _builtins.str = ...,
         gas: _builtins.int = ...,
         gas_cost: _chains_pb2.TokenAmount | None = ...,
+        approvals: _abc.Iterable[Global___ApprovalOffer] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "create_time", b"create_time", "expire_time", b"expire_time", "gas_cost", b"gas_cost", "guaranteed", b"guaranteed", "required_approval", b"required_approval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "block", b"block", "create_time", b"create_time", "executor", b"executor", "expire_time", b"expire_time", "gas", b"gas", "gas_cost", b"gas_cost", "guaranteed", b"guaranteed", "id", b"id", "legs", b"legs", "mode", b"mode", "plan", b"plan", "pools", b"pools", "price", b"price", "price_impact", b"price_impact", "required_approval", b"required_approval", "slippage", b"slippage", "venue", b"venue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "approvals", b"approvals", "block", b"block", "create_time", b"create_time", "executor", b"executor", "expire_time", b"expire_time", "gas", b"gas", "gas_cost", b"gas_cost", "guaranteed", b"guaranteed", "id", b"id", "legs", b"legs", "mode", b"mode", "plan", b"plan", "pools", b"pools", "price", b"price", "price_impact", b"price_impact", "required_approval", b"required_approval", "slippage", b"slippage", "venue", b"venue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -473,8 +567,11 @@ class GetQuoteRequest(_message.Message):
 
     SWAP_FIELD_NUMBER: _builtins.int
     WALLET_FIELD_NUMBER: _builtins.int
+    APPROVAL_FIELD_NUMBER: _builtins.int
     wallet: _builtins.str
     """The wallet that would swap, to learn what it must approve; none when empty."""
+    approval: Global___ApprovalMethod.ValueType
+    """How it would be approved; exactly when not set."""
     @_builtins.property
     def swap(self) -> Global___SwapSpec:
         """What to swap."""
@@ -484,10 +581,11 @@ class GetQuoteRequest(_message.Message):
         *,
         swap: Global___SwapSpec | None = ...,
         wallet: _builtins.str = ...,
+        approval: Global___ApprovalMethod.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["swap", b"swap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["swap", b"swap", "wallet", b"wallet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "swap", b"swap", "wallet", b"wallet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -578,6 +676,7 @@ class SwapRequest(_message.Message):
     FEES_FIELD_NUMBER: _builtins.int
     DEADLINE_SECONDS_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
+    APPROVAL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Identifies this intent; the same id has its effect once."""
     wallet: _builtins.str
@@ -588,6 +687,10 @@ class SwapRequest(_message.Message):
     """How long it may wait to be included, in seconds; 120 when zero."""
     dry_run: _builtins.bool
     """Checks and simulates, and sends nothing."""
+    approval: Global___ApprovalMethod.ValueType
+    """How the token that goes in is allowed to be taken; exactly when not set. UNSUPPORTED_BY_VENUE
+    for a way that is not offered.
+    """
     @_builtins.property
     def swap(self) -> Global___SwapSpec:
         """What to swap, quoted now."""
@@ -606,10 +709,11 @@ class SwapRequest(_message.Message):
         fees: _chains_pb2.FeeOptions | None = ...,
         deadline_seconds: _builtins.int = ...,
         dry_run: _builtins.bool = ...,
+        approval: Global___ApprovalMethod.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees", "quote_id", b"quote_id", "source", b"source", "swap", b"swap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline_seconds", b"deadline_seconds", "dry_run", b"dry_run", "fees", b"fees", "quote_id", b"quote_id", "request_id", b"request_id", "source", b"source", "swap", b"swap", "wallet", b"wallet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "deadline_seconds", b"deadline_seconds", "dry_run", b"dry_run", "fees", b"fees", "quote_id", b"quote_id", "request_id", b"request_id", "source", b"source", "swap", b"swap", "wallet", b"wallet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["quote_id", "swap"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
