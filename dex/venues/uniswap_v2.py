@@ -8,6 +8,7 @@ Tokens: the issuers' pages and https://etherscan.io.
 
 from dex.families.curve import FeeRate
 from dex.spec import Deployment, Protocol
+from dex.venues.uniswap_v3 import UNIVERSAL_ROUTERS
 
 PROTOCOL = Protocol(
     id="uniswap_v2",
@@ -40,11 +41,13 @@ DEPLOYMENTS = (
         ),
         # One more than the longest reorganisation that is to be reckoned with (see dex/spec.py).
         confirmations=4,
+        universal_router=UNIVERSAL_ROUTERS["ethereum"],
     ),
     Deployment(
         network="sepolia",
         factory="0xF62c03E08ada871A0bEb309762E260a7a6a880E6",
         router="0xeE567Fe1712Faf6149d80dA1E6934E354124CfE3",
         confirmations=4,
+        universal_router=UNIVERSAL_ROUTERS["sepolia"],
     ),
 )

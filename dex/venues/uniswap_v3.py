@@ -1,5 +1,7 @@
 """Uniswap V3. Sources: SOURCES.md."""
 
+from dataclasses import replace
+
 from dex.families.curve import FeeRate
 from dex.spec import Deployment, FamilyName, Protocol
 
@@ -43,7 +45,26 @@ _DAI = "0x6B175474E89094C44Da98b954EedeAC495271d0F"
 _WBTC = "0x2260FAC5E5542a773Aa44fBCfeDf7C193bc2C599"
 _WETH_ROLLUP = "0x4200000000000000000000000000000000000006"
 
-DEPLOYMENTS = (
+# The Universal Router of each network, which passes pools of Uniswap V2 and V3.
+UNIVERSAL_ROUTERS = {
+    "ethereum": "0x66a9893cC07D91D95644AEDD05D03f95e1dBA8Af",
+    "arbitrum": "0xA51afAFe0263b40EdaEf0Df8781eA9aa03E381a3",
+    "optimism": "0x851116D9223fabED8E56C0E6b8Ad0c31d98B3507",
+    "polygon": "0x1095692A6237d83C6a72F3F5eFEdb9A670C49223",
+    "base": "0x6fF5693b99212Da76ad316178A184AB56D299b43",
+    "bnb": "0x1906c1d672b88cD1B9aC7593301cA990F94Eae07",
+    "celo": "0x643770E279d5D0733F21d6DC03A8efbABf3255B4",
+    "avalanche": "0x4Dae2f939ACf50408e13d58534Ff8c2776d45265",
+    "sepolia": "0x3A9D48AB9751398BbFa63ad67599Bb04e4BdF98b",
+}
+
+
+def _with_universal_router(deployment: Deployment) -> Deployment:
+    router = UNIVERSAL_ROUTERS.get(deployment.network, "")
+    return replace(deployment, universal_router=router)
+
+
+_DEPLOYMENTS = (
     _first(
         "ethereum",
         (
@@ -143,3 +164,4 @@ DEPLOYMENTS = (
         confirmations=4,
     ),
 )
+DEPLOYMENTS = tuple(map(_with_universal_router, _DEPLOYMENTS))

@@ -18,6 +18,7 @@ def test_addresses_are_checksummed_and_the_network_exists(spec: PoolVenueSpec) -
         assert NETWORKS[deployment.network].info.family == "evm"
     addresses = [deployment.factory, deployment.router]
     addresses += filter(None, [deployment.quoter, deployment.positions, deployment.deployer])
+    addresses += filter(None, [deployment.universal_router])
     addresses += [address for pool in deployment.pools for address in pool[:2]]
     assert [checksum(address.lower()) for address in addresses] == addresses
     assert len({frozenset(pool[:2]) for pool in deployment.pools}) == len(deployment.pools)
