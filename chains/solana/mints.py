@@ -15,6 +15,7 @@ _ACCOUNT_SIZE, _MINT_SIZE = 165, 82
 _TYPE_OFFSET, _MINT_TYPE, _ACCOUNT_TYPE = 165, 1, 2  # Token-2022, when there are extensions
 _LONGEST = 64  # letters of a name or symbol that somebody else chose
 _FROZEN = 2
+_TABLE, _TABLE_HEADER = (1).to_bytes(4, "little"), 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,16 @@ def parse_holding(owner: str, data: bytes) -> Holding | None:
         return None
     units = int.from_bytes(data[64:72], "little")
     return Holding(encode(data[:32]), encode(data[32:64]), units, data[108] == _FROZEN)
+
+
+def parse_table(owner: str, data: bytes) -> list[bytes] | None:
+    """The addresses of a lookup table; None for an account that is none, or that is deactivated: it
+    works for a while longer, and then no more."""
+    body = data[_TABLE_HEADER:]
+    active = data[4:12] == b"\xff" * 8
+    if owner != programs.LOOKUP_TABLE or data[:4] != _TABLE or not active or len(body) % 32:
+        return None
+    return [body[at : at + 32] for at in range(0, len(body), 32)]
 
 
 def _is(data: bytes, size: int, kind: int) -> bool:

@@ -8,6 +8,7 @@ https://solana.com/docs
 
 from collections.abc import Callable, Sequence
 
+from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
@@ -199,6 +200,10 @@ class SolanaNetwork:
     async def holdings(self, address: str) -> Sequence[Balance]:
         """The coin and every token that an address holds, known beforehand or not."""
         return await self._reader.holdings(pubkey(address, "address"), self._clock.now())
+
+    async def lookup_table(self, address: str) -> AddressLookupTableAccount:
+        """For `Plan.tables`: a transaction names what is in it by a byte instead of 32."""
+        return await self._reader.lookup_table(pubkey(address, "tables"))
 
     async def send(self, plan: Plan, fees: FeeOptions) -> Transaction:
         """Simulates, signs, journals, broadcasts. An intent (with its purpose) that is in the log

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import replace
 
+from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
@@ -50,6 +51,18 @@ class Reader:
             )
             found += answer.value
         return found
+
+    async def lookup_table(self, address: Pubkey) -> AddressLookupTableAccount:
+        """A lookup table as it is now. FIELD_INVALID if there is none, or if it is closing."""
+        [account] = await self.accounts([address])
+        found = account and mints.parse_table(account.owner, data(account))
+        if not found:
+            raise Refused(
+                Reason.FIELD_INVALID,
+                f"{address} is no lookup table of {self._info.id}, or one that is being closed",
+                {"field": "tables", "value": str(address)},
+            )
+        return AddressLookupTableAccount(address, [Pubkey(key) for key in found])
 
     async def rent(self, size: int) -> int:
         """Lamports that make an account of a size rent-exempt."""

@@ -40,7 +40,7 @@ def run(chain: Chain, steps: list[Instruction], signers: list[Keypair]) -> None:
     assert chain.submit(transaction) is None
     document = chain.store.transaction(str(transaction.signatures[0]))
     assert document is not None
-    assert '"err": null' in document[3], document[3]
+    assert '"err": null' in document.meta, document.meta
 
 
 def mint(chain: Chain, extension: str, decimals: int = 6) -> Token:

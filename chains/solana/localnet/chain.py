@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from chains.solana import fees
 from chains.solana.localnet import encode_accounts, encode_transactions
 from chains.solana.localnet.machine import Machine, message_of
 from chains.solana.localnet.slots import SLOT_TIME, Slots
-from chains.solana.localnet.store import Store
+from chains.solana.localnet.store import Row, Store
 from core.clock import Clock
 
 FILE = "chain.sqlite"
@@ -37,6 +38,19 @@ class Simulated:
     accounts: dict[Pubkey, Account]
 
 
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A transaction that was included: its accounts, and those that it changed as they are then
+    (None: gone)."""
+
+    slot: int
+    signature: str
+    error: Any
+    logs: list[str]
+    keys: list[Pubkey]
+    changed: dict[Pubkey, Account | None]
+
+
 class Chain:
     """Slots, accounts and transactions of one directory."""
 
@@ -52,6 +66,8 @@ class Chain:
         self.machine = Machine(self.slots)
         for address, account in self.store.accounts():
             self.machine.set_account(address, account)
+        # Called with each transaction that was included, in order.
+        self.listeners: list[Callable[[Landed], None]] = []
         # (slot, micro-lamports a unit) of what landed lately
         self.prices: deque[tuple[int, int]] = deque(maxlen=_FEE_SAMPLES)
 
@@ -119,7 +135,7 @@ class Chain:
             for key, old, new in zip(keys, before, after, strict=True):
                 if old != new:
                     self.store.put_account(key, new)
-            self.store.put_transaction(
+            row = Row(
                 str(transaction.signatures[0]),
                 slot,
                 self.slots.unix_time(slot),
@@ -127,7 +143,13 @@ class Chain:
                 bytes(transaction),
                 json.dumps(document),
             )
+            self.store.put_transaction(row, [str(key) for key in keys])
         self.prices.append((slot, fees.price_of(message)))
+        changed = {
+            key: new for key, old, new in zip(keys, before, after, strict=True) if old != new
+        }
+        for listener in list(self.listeners):
+            listener(Landed(slot, row.signature, error, document["logMessages"], keys, changed))
         return None
 
     def decimals(self, account: Account) -> int | None:

@@ -24,6 +24,7 @@ INTERNAL_ERROR = -32603
 PREFLIGHT_FAILURE = -32002
 SIGNATURE_FAILURE = -32003
 BLOCK_NOT_AVAILABLE = -32004
+SLOT_SKIPPED = -32009
 VERSION_NOT_SUPPORTED = -32015
 MIN_CONTEXT_SLOT = -32016
 
@@ -53,6 +54,11 @@ class Parameters:
 
     def __init__(self, values: Sequence[Any]) -> None:
         self._values = values
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._values)
 
     def at(self, index: int) -> Any:
         """A parameter that must be there."""

@@ -1,4 +1,5 @@
-"""JSON-RPC 2.0 over HTTP, batches included, as a Solana node speaks it."""
+"""JSON-RPC 2.0 over HTTP, batches included, and subscriptions over a websocket at the same port, as
+a Solana node speaks them."""
 
 import json
 import logging
@@ -6,12 +7,29 @@ from typing import Any
 
 from aiohttp import web
 
+from chains.solana.localnet import (
+    cluster_methods,
+    history_methods,
+    read_methods,
+    scan_methods,
+    write_methods,
+)
 from chains.solana.localnet import parameters as p
-from chains.solana.localnet import read_methods, write_methods
 from chains.solana.localnet.chain import Chain
 from chains.solana.localnet.parameters import Parameters, RpcError
+from chains.solana.localnet.pubsub import PubSub
 
-_METHODS = {**read_methods.METHODS, **write_methods.METHODS}
+_METHODS = {
+    name: method
+    for module in (
+        read_methods,
+        scan_methods,
+        history_methods,
+        cluster_methods,
+        write_methods,
+    )
+    for name, method in module.METHODS.items()
+}
 _MAX_BODY = 1 << 20
 _MAX_BATCH = 200
 _log = logging.getLogger(__name__)
@@ -22,8 +40,10 @@ class Server:
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
+        self._pubsub = PubSub(chain)
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_post("/", self._handle)
+        app.router.add_get("/", self._pubsub.handle)
         app.router.add_get("/health", self._health)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         self.port = 0
@@ -33,6 +53,11 @@ class Server:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def websocket_url(self) -> str:
+        """Where subscriptions are taken: at the same port."""
+        return f"ws://127.0.0.1:{self.port}"
+
     async def start(self, port: int = 0) -> None:
         """Listens; OSError if the port is taken. 0 takes any."""
         await self._runner.setup()
@@ -40,9 +65,11 @@ class Server:
         await site.start()
         addresses = self._runner.addresses
         self.port = addresses[0][1]
+        self._pubsub.start()
 
     async def stop(self) -> None:
         """Answers what is under way, then closes."""
+        await self._pubsub.stop()
         await self._runner.cleanup()
 
     async def _health(self, _: web.Request) -> web.Response:

@@ -43,13 +43,13 @@ class Slots:
         self._clock = clock
         self._genesis_time = genesis_time
         self._genesis = genesis
-        self._slot_time = slot_time
+        self.slot_time = slot_time
         self._height = 0
         self._heights: dict[Hash, int] = {}  # of the blockhashes that are remembered
 
     def block(self, commitment: str = "processed") -> Block:
         """The newest block with a commitment; KeyError for an unknown one."""
-        return self._at(self._now() - _LAG[commitment])
+        return self.at(self._now() - _LAG[commitment])
 
     def valid_until(self, blockhash: Hash) -> int | None:
         """The last valid height of a blockhash; None if it is unknown or expired."""
@@ -62,17 +62,17 @@ class Slots:
     def hashes(self, count: int) -> list[tuple[int, Hash]]:
         """The newest slots with their hashes, newest first, for the SlotHashes sysvar."""
         top = self._now()
-        blocks = [self._at(height) for height in range(top - 1, max(top - 1 - count, -1), -1)]
+        blocks = [self.at(height) for height in range(top - 1, max(top - 1 - count, -1), -1)]
         return [(block.slot, block.blockhash) for block in blocks]
 
     def unix_time(self, slot: int) -> int:
         """When a slot began, in seconds."""
         height = slot - SKIPPED_SLOTS
-        elapsed = (height - _FIRST_HEIGHT) * self._slot_time
+        elapsed = (height - _FIRST_HEIGHT) * self.slot_time
         return (self._genesis_time + elapsed) // 1_000_000_000
 
     def _now(self) -> int:
-        elapsed = (self._clock.now() - self._genesis_time) // self._slot_time
+        elapsed = (self._clock.now() - self._genesis_time) // self.slot_time
         height = max(self._height, _FIRST_HEIGHT + elapsed)
         if height != self._height:
             first = max(self._height + 1, height - _REMEMBERED)
@@ -83,7 +83,8 @@ class Slots:
                 del self._heights[old]
         return self._height
 
-    def _at(self, height: int) -> Block:
+    def at(self, height: int) -> Block:
+        """The block of a height."""
         return Block(height + SKIPPED_SLOTS, height, self._hash(height))
 
     def _hash(self, height: int) -> Hash:

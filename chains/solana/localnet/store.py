@@ -1,9 +1,10 @@
 """What a local chain keeps on disk: SQLite, so that a kill at any moment loses nothing answered."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from solders.account import Account
 from solders.pubkey import Pubkey
@@ -16,7 +17,22 @@ CREATE TABLE IF NOT EXISTS accounts (
 CREATE TABLE IF NOT EXISTS transactions (
     signature TEXT PRIMARY KEY, slot INTEGER NOT NULL, time INTEGER NOT NULL,
     error TEXT NOT NULL, raw BLOB NOT NULL, meta TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS transactions_slot ON transactions (slot);
+CREATE TABLE IF NOT EXISTS mentions (
+    address TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (address, number)) WITHOUT ROWID;
 """
+_COLUMNS = "signature, slot, time, error, raw, meta"
+
+
+class Row(NamedTuple):
+    """A transaction; `error` and `meta` are JSON, `time` is in seconds."""
+
+    signature: str
+    slot: int
+    time: int
+    error: str
+    raw: bytes
+    meta: str
 
 
 class Store:
@@ -71,12 +87,15 @@ class Store:
         row = (str(address), account.lamports, str(account.owner), account.executable, account.data)
         self._db.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?)", row)
 
-    def put_transaction(
-        self, signature: str, slot: int, time: int, error: str, raw: bytes, meta: str
-    ) -> None:
-        """Keeps a transaction; `error` and `meta` are JSON, `time` is in seconds."""
-        row = (signature, slot, time, error, raw, meta)
-        self._db.execute("INSERT INTO transactions VALUES (?, ?, ?, ?, ?, ?)", row)
+    def put_transaction(self, row: Row, mentioned: Iterable[str]) -> None:
+        """Keeps a transaction, to be found by each address that it mentions."""
+        values = (row.signature, row.slot, row.time, row.error, row.raw, row.meta)
+        query = f"INSERT INTO transactions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+        number = self._db.execute(query, values).lastrowid
+        self._db.executemany(
+            "INSERT OR IGNORE INTO mentions VALUES (?, ?)",
+            [(address, number) for address in mentioned],
+        )
 
     def status(self, signature: str) -> tuple[int, str] | None:
         """Slot and error (JSON)."""
@@ -84,11 +103,39 @@ class Store:
         row = self._db.execute(query, (signature,)).fetchone()
         return None if row is None else (int(row[0]), str(row[1]))
 
-    def transaction(self, signature: str) -> tuple[int, int, bytes, str] | None:
-        """Slot, time, raw bytes and meta (JSON)."""
-        query = "SELECT slot, time, raw, meta FROM transactions WHERE signature = ?"
+    def transaction(self, signature: str) -> Row | None:
+        """By signature."""
+        query = f"SELECT {_COLUMNS} FROM transactions WHERE signature = ?"
         row = self._db.execute(query, (signature,)).fetchone()
-        return None if row is None else (int(row[0]), int(row[1]), bytes(row[2]), str(row[3]))
+        return None if row is None else Row(*row)
+
+    def in_slot(self, slot: int) -> list[Row]:
+        """In the order in which they were included."""
+        query = f"SELECT {_COLUMNS} FROM transactions WHERE slot = ? ORDER BY rowid"
+        return [Row(*row) for row in self._db.execute(query, (slot,))]
+
+    def mentioning(
+        self, address: str, top: int, before: str | None, until: str | None, limit: int
+    ) -> list[Row]:
+        """Newest first, up to a slot; between two signatures, neither of them included. An unknown
+        one is no edge."""
+        query = (
+            f"SELECT {_COLUMNS} FROM mentions JOIN transactions ON number = transactions.rowid"
+            " WHERE address = ? AND slot <= ? AND number < ? AND number > ?"
+            " ORDER BY number DESC LIMIT ?"
+        )
+        edges = (self._number(before, 1 << 62), self._number(until, 0))
+        return [Row(*row) for row in self._db.execute(query, (address, top, *edges, limit))]
+
+    def _number(self, signature: str | None, otherwise: int) -> int:
+        query = "SELECT rowid FROM transactions WHERE signature = ?"
+        row = self._db.execute(query, (signature,)).fetchone()
+        return otherwise if row is None else int(row[0])
+
+    def transactions_since(self, slot: int) -> int:
+        """How many there were after a slot."""
+        query = "SELECT count(*) FROM transactions WHERE slot > ?"
+        return int(self._db.execute(query, (slot,)).fetchone()[0])
 
     def transaction_count(self) -> int:
         """How many transactions there were."""

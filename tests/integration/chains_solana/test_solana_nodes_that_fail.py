@@ -138,7 +138,7 @@ async def test_a_node_that_lies_about_the_end_of_a_blockhash_kills_nothing_early
 async def test_a_blockhash_of_a_node_that_lags_is_taken_from_another(here: Lab) -> None:
     def old(params: list[Any]) -> Any:
         answer = node.true("getLatestBlockhash", params)
-        block = here.chain.slots._at(here.chain.slots.block().height - 140)
+        block = here.chain.slots.at(here.chain.slots.block().height - 140)
         answer["value"] = {
             "blockhash": str(block.blockhash),
             "lastValidBlockHeight": block.last_valid_height,
