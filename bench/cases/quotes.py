@@ -1,7 +1,6 @@
 """Quotes and swaps on the sandbox's chain, beside the same work by web3.py calls to its node.
 
-Sixteen callers are four processes with four calls each: one process of Python could not ask as fast
-as it is answered. All of them share the machine with the daemon.
+Sixteen callers are calls at once of one program, which shares the machine with the daemon.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ from bench.results import Result
 TITLE = "quotes and swaps"
 ORDER = 7
 _VENUES = ("uniswap_v2@ethereum_local", "uniswap_v3@ethereum_local", "router@ethereum_local")
-_PROCESSES, _CALLS = 4, 4
+_CALLS = 16
 _LONG = 60.0  # float: seconds; the chain deploys its contracts first
 
 
@@ -41,16 +40,14 @@ async def run(setting: Setting) -> list[Result]:
         found = []
         for venue in _VENUES:
             alone = await enter(worker("workers.quotes", socket, "1", venue, folder=folder))
-            many = [
-                await enter(worker("workers.quotes", socket, str(_CALLS), venue, folder=folder))
-                for _ in range(_PROCESSES)
-            ]
-            for child in (alone, *many):
+            many = await enter(worker("workers.quotes", socket, str(_CALLS), venue, folder=folder))
+            for child in (alone, many):
                 await child.answer()
             rates, times, peers = [], [], []
             for _ in range(rounds):
-                answers = await _told(many, seconds)
-                rates.append(sum(map(len, answers)) / float(seconds))  # float: seconds
+                rates.append(
+                    len((await _told([many], seconds))[0]) / float(seconds)
+                )  # float: seconds
                 times += (await _told([alone], seconds))[0]
                 peers += (await _told([web3], f"quotes {seconds}"))[0]
             found += _quotes(venue, statistics.median(rates), times, peers)
