@@ -53,6 +53,9 @@ class Instrument:
     status: InstrumentStatus = InstrumentStatus.TRADING
     venue_code: str = ""
     price_digits: int | None = None
+    # Whether its assets are what their symbols say; not so in a pool of tokens that are on no list,
+    # where anybody may have made a "USDC", and an amount of it is worth nothing.
+    trusted: bool = True
 
     def tick_at(self, price: Decimal) -> Decimal:
         """The step between prices near this one: larger than `price_tick` where the venue limits

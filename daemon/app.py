@@ -41,6 +41,7 @@ from core.clock import SECOND, SystemClock
 from core.errors import CambistError
 from core.ports import Account, Venue
 from daemon import version
+from daemon.access.caller import OWNER
 from daemon.access.certificates import Certificates
 from daemon.access.guard import Guard
 from daemon.access.resolvers import resolvers
@@ -361,7 +362,11 @@ class Daemon:
     def _services(self) -> Mapping[ServiceDescriptor, object | None]:
         """Every service of the contract, with what serves it; None for what is not built."""
         registry, journal = self._registry, self._journal
-        risk = RiskService(registry, self._risk)
+        risk = RiskService(
+            registry,
+            self._risk,
+            lambda root: root == OWNER or any(one.name == root for one in self._keyring.roots),
+        )
         swaps = SwapService(
             registry, self._wallets, self._risk.desk, self._parts.clock, self._heartbeat
         )

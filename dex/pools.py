@@ -197,6 +197,7 @@ class PoolDirectory:
             price_tick=Decimal(1).scaleb(-(quote.decimals + _PRICE_DECIMALS)),
             quantity_step=Decimal(1).scaleb(-base.decimals),
             min_quantity=Decimal(1).scaleb(-base.decimals),
+            trusted=listed0 and listed1,
         )
         return PoolMarket(
             *(place.address, token0, token1, base_is_0, place.fee, instrument, place.spacing)

@@ -5,22 +5,24 @@ place in the ledger no other order can come in. What is decided: halts, the limi
 configuration, trades with oneself, and what a token says of amounts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Protocol
 
 from core.clock import Clock
 from core.errors import Reason, Refused
 from core.instruments import Instrument
-from core.money import text
+from core.money import ZERO, text
 from core.orders import Fill, OrderRequest, OrderType, Side, TimeInForce
 from daemon.access.caller import CALLER
-from daemon.risk.checks import CHECKS, Admission, Exposure, beyond
-from daemon.risk.day import Day, quote_of
+from daemon.risk.checks import CHECKS, Admission, Exposure
+from daemon.risk.day import DAY, Day, Swapped, quote_of
 from daemon.risk.halts import Halts
 from daemon.risk.limits import Limit, Limits
 from daemon.risk.prices import Prices
 from daemon.risk.scope import Scope
+from daemon.risk.swap_checks import SWAP_CHECKS, Swap
 
 _STOPS = frozenset({OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET})
 _NOTIONAL_FACTS = ("order_notional", "day_notional")
@@ -53,6 +55,7 @@ class RiskDesk:
         self._instruments = instruments
         self._exposure = exposure
         self._clock = clock
+        self.keep: Callable[[], None] = lambda: None  # writes down what was swapped
 
     # Orders.
 
@@ -75,6 +78,8 @@ class RiskDesk:
                 for place, _ in self.day.traded(self._clock.now(), one.scope):
                     worth[place] = await self._worth(place)
         valued = price if price is not None else here
+        if not instrument.trusted:
+            valued = None  # so many of a token that anybody may have made
         return Admission(
             request=request,
             instrument=instrument,
@@ -121,16 +126,46 @@ class RiskDesk:
 
     # Everything else that goes out.
 
-    def admit_swap(
-        self, account: str, venue: str, notional: Decimal | None, slippage: Decimal
-    ) -> None:
+    def admit_swap(self, swap: Swap) -> None:
         """Raises HALTED, RISK_LIMIT_EXCEEDED or PERMISSION_DENIED. A notional that nobody knows
         (None) is within no limit."""
-        root = CALLER.get().root
-        for one in self.limits:
-            if one.scope.covers(venue, account, token_root=root) and not one.asset:
-                _check_swap(one, notional, slippage)
-        self.admit_transaction(account, venue, notional, slippage)
+        root, now = CALLER.get().root, self._clock.now()
+        for limit in self.limits:
+            if limit.rule in SWAP_CHECKS and swap.is_within(limit, root):
+                SWAP_CHECKS[limit.rule](limit, swap, self.day, now)
+        spent = self.day.notional(now, Scope(token_root=root), swap.quote)
+        for venue in swap.venues:
+            self.admit_transaction(
+                swap.account,
+                venue,
+                swap.notional,
+                swap.slippage,
+                spent=spent,
+                instrument=swap.instrument,
+            )
+
+    def swap_taken(self, swap: Swap) -> Callable[[], None]:
+        """One that was admitted is being sent: it counts from now on, after a restart too. What
+        takes that back, should it be refused. Raises JOURNAL_UNAVAILABLE."""
+        root, now = CALLER.get().root, self._clock.now()
+        if swap.notional is None:
+            return lambda: None
+        day, rest = now // DAY, (swap.account, swap.instrument, root, swap.quote)
+        entries = [
+            Swapped(day, venue, *rest, number > 0, swap.notional)
+            for number, venue in enumerate(swap.venues)
+        ]
+
+        def undo() -> None:
+            self.day.swapped(now, [replace(one, notional=-one.notional) for one in entries])
+
+        self.day.swapped(now, entries)
+        try:
+            self.keep()
+        except Refused:
+            undo()
+            raise
+        return undo
 
     def admit_transaction(
         self,
@@ -139,14 +174,23 @@ class RiskDesk:
         notional: Decimal | None = None,
         slippage: Decimal | None = None,
         reduces: bool = False,
+        spent: Decimal = ZERO,
+        instrument: str = "",
     ) -> None:
-        """A transfer, an approval, a change of liquidity. Raises HALTED or PERMISSION_DENIED."""
+        """A transfer, an approval, a change of liquidity. Raises HALTED or PERMISSION_DENIED.
+        `spent`: what the bot has ordered today in the same quote."""
         caller = CALLER.get()
         self.halts.check(
-            reduces=reduces, venue=venue, account=account, instrument="", token_root=caller.root
+            reduces=reduces,
+            venue=venue,
+            account=account,
+            instrument=instrument,
+            token_root=caller.root,
         )
-        amount = _WITHOUT_BOUND if notional is None else text(notional)
-        facts: list[tuple[str, str | bool]] = [(name, amount) for name in _NOTIONAL_FACTS]
+        amounts = [_WITHOUT_BOUND] * 2
+        if notional is not None:
+            amounts = [text(notional), text(spent + notional)]
+        facts: list[tuple[str, str | bool]] = list(zip(_NOTIONAL_FACTS, amounts, strict=True))
         if slippage is not None:
             facts.append(("slippage", text(slippage)))
         caller.check(("increases", not reduces), *facts)
@@ -219,13 +263,3 @@ def _covers(limit: Limit, request: OrderRequest, instrument: Instrument, root: s
 
 def _mentions(checks: Iterable[str], *facts: str) -> bool:
     return any(fact in check for check in checks for fact in facts)
-
-
-def _check_swap(limit: Limit, notional: Decimal | None, slippage: Decimal) -> None:
-    if limit.rule in ("order_notional", "day_notional"):
-        if notional is None:
-            raise beyond(limit, "a swap over several pools, which nobody can value")
-        if notional > limit.bound:
-            raise beyond(limit, text(notional))
-    if limit.rule == "slippage" and slippage > limit.bound:
-        raise beyond(limit, text(slippage))

@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from core.clock import Clock
 from core.errors import Reason, Refused
+from daemon.access.caller import CALLER, OWNER
 from daemon.risk.scope import Scope
 from daemon.risk.state import Halt
+
+MOST = 1000  # by bots; the owner's are taken in any case
 
 
 class Halts:
@@ -36,6 +39,12 @@ class Halts:
             if (one.scope, one.reduce) == (scope, reduce):
                 self._keep()  # the first time it may have failed
                 return one
+        if len(self._halts) >= MOST and CALLER.get().root != OWNER:
+            raise Refused(
+                Reason.RATE_LIMITED,
+                f"{MOST} halts are in force: 'cambist halt --list' shows them, one that concerns "
+                "more stands for many",
+            )
         halt = Halt(self._name("h"), scope, reduce, reason, self._clock.now())
         self._halts[halt.id] = halt
         self._keep()  # in force even if this fails: its caller learns that it may not outlive us

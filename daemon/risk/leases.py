@@ -19,7 +19,7 @@ from daemon.risk.state import Lease
 from daemon.risk.timers import Timers
 
 SHORTEST, LONGEST = SECOND, 86_400 * SECOND
-_MOST = 1000
+_MOST, _MOST_OF_ONE = 1000, 100  # of all bots, and of one
 _RETRY = 2.0  # float: seconds
 log = structlog.get_logger("risk")
 
@@ -57,10 +57,14 @@ class Leases:
                 "duration must be from 1 second to a day",
                 {"field": "duration"},
             )
+        root = CALLER.get().root
+        if sum(one.root == root for one in self._leases.values()) >= _MOST_OF_ONE:
+            words = f"{_MOST_OF_ONE} leases of {root} are open: renew one, or close some"
+            raise Refused(Reason.RATE_LIMITED, words)
         if len(self._leases) >= _MOST:
             raise Refused(Reason.RATE_LIMITED, f"{_MOST} leases are open: close some")
         expiry = self._clock.now() + duration
-        lease = Lease(self._name("l"), CALLER.get().root, accounts, duration, expiry)
+        lease = Lease(self._name("l"), root, accounts, duration, expiry)
         self._leases[lease.id] = lease
         try:
             self._keep()
@@ -114,10 +118,8 @@ class Leases:
             self._leases[id] = replace(lease, expire_time=now + lease.duration)
             self._ends[id] = self._end(lease)
         while True:
-            for id in self._due():
-                due = self._leases.get(id)
-                if due is not None:  # it may be closed while others expire
-                    await self._expire(due)
+            # At once: a venue that does not answer must not keep the orders of others open.
+            await asyncio.gather(*(self._expire(self._leases[id]) for id in self._due()))
             nearest = min(self._ends.values(), default=None)
             wait = None
             if nearest is not None:
@@ -143,13 +145,9 @@ class Leases:
 
     async def _expire(self, lease: Lease) -> None:
         log.warning("lease expired", lease=lease.id, root=lease.root, accounts=lease.accounts)
-        for account in lease.accounts:
-            try:
-                await self._cancel(account)
-            except CambistError as error:
-                # It stays, and is tried again: its orders may be open.
-                log.warning("orders not canceled yet", account=account, why=error.message)
-                return
+        canceled = await asyncio.gather(*(self._canceled(account) for account in lease.accounts))
+        if not all(canceled):
+            return  # it stays, and is tried again: its orders may be open
         if self._ends.get(lease.id, 0) > self._clock.monotonic():
             return  # renewed in the last moment
         self._leases.pop(lease.id, None)
@@ -159,6 +157,14 @@ class Leases:
             self._keep()
         except Refused as error:
             log.warning("lease not forgotten on disk", lease=lease.id, why=error.message)
+
+    async def _canceled(self, account: str) -> bool:
+        try:
+            await self._cancel(account)
+        except CambistError as error:
+            log.warning("orders not canceled yet", account=account, why=error.message)
+            return False
+        return True
 
     def _set_timers(self, lease: Lease) -> None:
         """For each of its accounts the shortest of what is open; none where nothing is."""

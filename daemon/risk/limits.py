@@ -23,6 +23,7 @@ RULES = {
     "slippage": "fraction",
 }
 Key = tuple[str, Scope, str]
+MOST = 1000  # that bots have tightened or made
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,12 @@ class Limits:
                 f"{rule} of {scope} is {text(before.bound)}: a limit is only tightened here; its "
                 "owner loosens it in the configuration",
                 {"rule": rule, "scope": str(scope), "limit": text(before.bound)},
+            )
+        if before is None and len(self._tightened) >= MOST:
+            raise Refused(
+                Reason.RATE_LIMITED,
+                f"{MOST} limits were made by bots: lower one of them, or state it in the "
+                "configuration",
             )
         configured = None
         if before is not None:

@@ -33,6 +33,7 @@ from daemon.trading.state import OrderState, Tracked
 LOOK_SECONDS = 1.0  # float: between looks at the configuration file
 _SWEEPS = 3
 _PAGE = 1000
+_SHOWN = 5  # halts that the daemon's health names
 log = structlog.get_logger("risk")
 
 
@@ -72,14 +73,17 @@ class RiskOffice:
         self.leases = Leases(
             self._state.leases, clock, self.keep, self._name, self._accounts, self.cancel_account
         )
+        self.desk.keep = self.keep
         desk.office.risk = self.desk
 
     @property
     def condition(self) -> Condition:
         """DEGRADED while the configuration cannot be read, or a halt is in force."""
         if halts := list(self.halts):
-            words = f"halted: {', '.join(f'{one.scope} ({one.id})' for one in halts)}"
-            return Condition(Health.DEGRADED, words, halts[0].time)
+            shown = [f"{one.scope} ({one.id})" for one in halts[:_SHOWN]]
+            more = f" and {len(halts) - _SHOWN} more" if len(halts) > _SHOWN else ""
+            words = [f"halted: {', '.join(shown)}{more}", self._condition.reason]
+            return Condition(Health.DEGRADED, "; ".join(filter(None, words)), halts[0].time)
         return self._condition
 
     async def start(self) -> None:
@@ -87,6 +91,7 @@ class RiskOffice:
         self._journal.on_recovery(self._keep_later)
         midnight = self._clock.now() // DAY * DAY
         day, after = self.desk.day, None
+        day.restore(self._clock.now(), self._state.swapped)
         while True:
             orders = await self._journal.read(
                 lambda store, after=after: store.orders(Filter(), after, _PAGE)  # type: ignore[misc]
@@ -157,6 +162,7 @@ class RiskOffice:
         state.halts = list(self.halts)
         state.tightened = self.limits.tightened
         state.leases = list(self.leases)
+        state.swapped = self.desk.day.swaps
         self._file.write(state)
 
     def _keep_later(self) -> None:
@@ -198,11 +204,12 @@ class RiskOffice:
         if price is None and state.order.filled_quantity:
             price = state.order.filled_notional / state.order.filled_quantity
         self.desk.day.ordered(
-            state.order.create_time,
+            self._clock.now(),
             (request.venue, request.account, request.instrument),
             state.root,
             quote_of(request.instrument),
             None if price is None else request.quantity * price,
+            sent=state.order.create_time,
         )
 
     async def _watch(self) -> None:

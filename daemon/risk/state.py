@@ -2,13 +2,14 @@
 whole before anybody is told of a change."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from core.errors import Reason, Refused
 from daemon.config import ConfigError
+from daemon.risk.day import Swapped
 from daemon.risk.limits import Limit
 from daemon.risk.scope import Scope
 
@@ -37,12 +38,14 @@ class Lease:
 
 @dataclass(slots=True)
 class RiskState:
-    """All of it. `next_id` numbers halts and leases."""
+    """All of it. `next_id` numbers halts and leases; `swapped` is of the last day on which anything
+    was."""
 
     halts: list[Halt]
     tightened: list[Limit]
     leases: list[Lease]
     next_id: int = 1
+    swapped: list[Swapped] = field(default_factory=list)
 
 
 class StateFile:

@@ -1,20 +1,28 @@
 """RiskService: limits, halts and leases."""
 
+from collections.abc import Callable
+from functools import partial
+
 from cambist.v1 import risk_pb2 as pb
+from core.errors import Reason, Refused
 from daemon.access.scopes import Names
 from daemon.codec import risk as codec
 from daemon.codec.scalars import decimal, timestamp
-from daemon.registry import Registry
+from daemon.registry import Registry, suggestion
 from daemon.risk.office import RiskOffice
+from daemon.risk.scope import Scope
 from daemon.rpc.paging import paginate
 
 
 class RiskService:
     """Over the risk office."""
 
-    def __init__(self, registry: Registry, office: RiskOffice) -> None:
+    def __init__(
+        self, registry: Registry, office: RiskOffice, is_root: Callable[[str], bool]
+    ) -> None:
         self._registry = registry
         self._office = office
+        self._is_root = is_root
 
     async def list_risk_limits(
         self, request: pb.ListRiskLimitsRequest
@@ -36,16 +44,16 @@ class RiskService:
         self, request: pb.TightenRiskLimitRequest
     ) -> pb.TightenRiskLimitResponse:
         """Lower, or new; in force and durable when it returns."""
-        bound = decimal(request.limit, "limit")
-        limit = self._office.limits.tighten(request.name, codec.scope(request.scope), bound)
+        bound, scope = decimal(request.limit, "limit"), codec.scope(request.scope)
+        self._check(scope)
+        limit = self._office.limits.tighten(request.name, scope, bound)
         self._office.keep()
         return pb.TightenRiskLimitResponse(limit=codec.limit(limit, self._office.used(limit)))
 
     async def halt(self, request: pb.HaltRequest) -> pb.HaltResponse:
         """In force at once; open orders are canceled afterwards where that is asked."""
         scope = codec.scope(request.scope)
-        if scope.venue:
-            self._registry.venue(scope.venue)
+        self._check(scope)
         reduce = request.mode == pb.HALT_MODE_REDUCE
         try:
             halt = self._office.halts.add(scope, reduce, request.reason)
@@ -88,6 +96,42 @@ class RiskService:
         """Orders stay."""
         self._office.leases.close(request.lease_id)
         return pb.CloseLeaseResponse()
+
+    def _check(self, scope: Scope) -> None:
+        """Raises what says that nothing has this name: who misspells what is to be halted must not
+        believe that it is. What is not here for the moment (starting, locked) is let pass."""
+        registry = self._registry
+        for ask, missing in (
+            (partial(registry.venue, scope.venue), scope.venue),
+            (partial(registry.account_venues, scope.account), scope.account),
+        ):
+            try:
+                if missing and missing not in registry.absent:
+                    ask()
+            except Refused as error:
+                if error.reason is not Reason.SECRETS_LOCKED:
+                    raise
+        self._check_instrument(scope)
+        if scope.token_root and not self._is_root(scope.token_root):
+            raise Refused(
+                Reason.TOKEN_ROOT_NOT_FOUND,
+                f"no token has the root {scope.token_root[:80]!r}: 'cambist token list' shows them",
+                {"root": scope.token_root[:80]},
+            )
+
+    def _check_instrument(self, scope: Scope) -> None:
+        venues = self._registry.venues
+        asked = [scope.venue] if scope.venue else list(venues)
+        known = [dict(venues[one].instruments) if one in venues else {} for one in asked]
+        if not scope.instrument or any(not one or scope.instrument in one for one in known):
+            return
+        names = {name for one in known for name in one}
+        raise Refused(
+            Reason.INSTRUMENT_NOT_FOUND,
+            f"{scope.venue or 'no venue'} has {'no' if scope.venue else 'an'} instrument "
+            f"{scope.instrument[:80]!r}{suggestion(scope.instrument, names)}",
+            {"instrument": scope.instrument[:80]},
+        )
 
     # What requests concern that name it by an id, for tokens.
 

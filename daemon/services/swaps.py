@@ -7,14 +7,16 @@ from decimal import Decimal
 
 from cambist.v1 import swaps_pb2 as pb
 from core.clock import SECOND, Clock
-from core.errors import Reason, Refused
+from core.errors import CambistError, Reason, Refused
 from core.money import from_units, parse
 from core.swaps import Quote, SwapVenue
+from core.tokens import Token
 from daemon.codec import chains as chains_codec
 from daemon.codec import swaps as codec
 from daemon.codec.chains import fee_options, units_of
 from daemon.registry import Registry
 from daemon.risk import RiskDesk
+from daemon.risk.swap_checks import Swap
 from daemon.rpc.paging import paginate
 from daemon.rpc.rules import invalid, required
 from daemon.wallets import Wallets
@@ -131,21 +133,26 @@ class SwapService:
         if seconds > MAX_DEADLINE_SECONDS:
             raise invalid("deadline_seconds", f"must be at most {MAX_DEADLINE_SECONDS}")
         name, _ = self._wallets.resolve(network, request.wallet)
-        notional = _notional(quote, self._registry.swap_venue(quote.executor))
-        for one in dict.fromkeys((quote.venue, quote.executor)):
-            self._risk.admit_swap(name, one, notional, quote.slippage)
+        admission = await _admission(name, quote, self._registry.swap_venue(quote.executor))
+        self._risk.admit_swap(admission)
         method = codec.approval_method(request.approval)
         approval = await venue.required_approval(quote, owner, method)
         if request.dry_run:
             return pb.SwapResponse(quote=codec.quote(quote, approval))
-        sent = await venue.swap(
-            quote,
-            owner,
-            request.request_id,
-            self._clock.now() + seconds * SECOND,
-            fee_options(request.fees),
-            method,
-        )
+        self._risk.admit_swap(admission)  # again: while the chain was asked others may have swapped
+        not_sent = self._risk.swap_taken(admission)
+        try:
+            sent = await venue.swap(
+                quote,
+                owner,
+                request.request_id,
+                self._clock.now() + seconds * SECOND,
+                fee_options(request.fees),
+                method,
+            )
+        except Refused:
+            not_sent()
+            raise
         return pb.SwapResponse(
             transaction=chains_codec.transaction(sent), quote=codec.quote(quote, approval)
         )
@@ -183,13 +190,34 @@ class SwapService:
         return quote
 
 
-def _notional(quote: Quote, venue: SwapVenue) -> Decimal | None:
-    """What a swap is worth in the quote of its tokens' market; None where no market says."""
+async def _admission(account: str, quote: Quote, venue: SwapVenue) -> Swap:
+    """What limits are held against. A swap is worth what the market of its tokens says, where both
+    are those of the token list: anybody may make a token of the same symbol."""
     hops = quote.legs[0].hops
-    given, got = hops[0].token_in.symbol, hops[-1].token_out.symbol
-    for one in venue.instruments.values():
-        if {one.base, one.quote} == {given, got}:
-            if one.quote == given:
-                return from_units(quote.units_in, quote.token_in.decimals)
-            return from_units(quote.units_out, quote.token_out.decimals)
-    return None
+    given, got = hops[0].token_in, hops[-1].token_out
+    found = None
+    if await _is_listed(venue, given) and await _is_listed(venue, got):
+        pair = {given.symbol, got.symbol}
+        markets = (one for one in venue.instruments.values() if one.trusted)
+        found = next((one for one in markets if {one.base, one.quote} == pair), None)
+    amounts = {
+        given.symbol: from_units(quote.units_in, quote.token_in.decimals),
+        got.symbol: from_units(quote.units_out, quote.token_out.decimals),
+    }
+    return Swap(
+        account=account,
+        venues=tuple(dict.fromkeys((quote.venue, quote.executor))),
+        instrument=found.id if found else "",
+        assets=frozenset({*amounts, quote.token_in.symbol, quote.token_out.symbol}),
+        quote=found.quote if found else "",
+        quantity=amounts[found.base] if found else None,
+        notional=amounts[found.quote] if found else None,
+        slippage=quote.slippage,
+    )
+
+
+async def _is_listed(venue: SwapVenue, token: Token) -> bool:
+    try:
+        return (await venue.find_token(token.symbol)).address == token.address
+    except CambistError:
+        return False

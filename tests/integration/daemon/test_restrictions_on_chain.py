@@ -4,6 +4,7 @@ transaction, with a real chain behind it."""
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,15 @@ async def test_restrictions_of_what_is_sent_to_a_chain(tmp_path: Path) -> None:
             ):
                 assert await stopped(grant, quoted) == {"quoted"}, grant
             assert await stopped(Grant(venues=(V2,), accounts=("trader",)), quoted) == set()
+            # A day's amount is that of all swaps together.
+            price = (await owner.swaps.get_quote(V2, "ETH", "USDC", "0.01")).amount_out.amount
+            day = Grant(max_day_notional=price * Decimal("1.5"))
+            token = (await owner.access.bake_token("daily", day)).token
+            async with cambist.connect(f"{daemon.connect}?token={token}") as bot:
+                swap = partial(bot.swaps.swap_now, V2, "ETH", "USDC", "0.01", wallet="trader")
+                await swap(slippage="0.2")
+                with pytest.raises(cambist.PermissionDenied, match="day notional is limited"):
+                    await swap(slippage="0.2")
             # A transaction is its wallet's, whoever asks for it to be replaced.
             sent = await owner.wallets.transfer(NETWORK, TO, "0.1", wallet="trader")
             replacing: Calls = {

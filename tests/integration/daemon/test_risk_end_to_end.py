@@ -120,7 +120,7 @@ async def test_limits_are_read_again_and_bots_only_tighten(tmp_path: Path) -> No
                 await bot.risk.tighten_risk_limit("order_notional", 5001)
             await bot.risk.tighten_risk_limit("order_notional", 2000)
             await bot.risk.tighten_risk_limit(
-                "open_orders", 1, scope=cambist.Scope(instrument="BTC-USDC")
+                "open_orders", 1, scope=cambist.Scope(instrument="BTC-USDT")
             )
             with pytest.raises(cambist.RiskLimitExceeded):
                 await bot.trading.place_order(**order(quantity="2.1"))
@@ -184,6 +184,25 @@ async def test_a_halt_stops_what_is_new_and_outlives_the_daemon(tmp_path: Path) 
         with pytest.raises(cambist.HaltNotFound):
             await bot.risk.resume(halt.id)
         await bot.trading.place_order(**order())
+
+
+async def test_what_nothing_is_called_is_not_halted_by_mistake(tmp_path: Path) -> None:
+    async with running_daemon(tmp_path) as daemon, cambist.connect(daemon.connect) as bot:
+        for scope, words in (
+            (cambist.Scope(venue="papr"), "paper"),
+            (cambist.Scope(account="papr"), "paper"),
+            (cambist.Scope(instrument="ETH-USDD"), "did you mean"),
+            (cambist.Scope(venue="paper", instrument="ETH-USDC-PERP"), "ETH-USDC"),
+            (cambist.Scope(token_root="bott"), "cambist token list"),
+        ):
+            with pytest.raises(cambist.Error, match=words):
+                await bot.risk.halt(scope=scope)
+            with pytest.raises(cambist.Error, match=words):
+                await bot.risk.tighten_risk_limit("open_orders", 1, scope=scope)
+        assert not await bot.risk.list_halts()
+        await bot.access.bake_token("bot", cambist.Grant())
+        for good in ("bot", "owner"):
+            await bot.risk.halt(scope=cambist.Scope(token_root=good, instrument="ETH-USDC"))
 
 
 async def test_reduce_lets_only_smaller_positions_be(tmp_path: Path) -> None:

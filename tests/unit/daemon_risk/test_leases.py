@@ -7,6 +7,7 @@ import pytest
 
 from core.clock import SECOND, ManualClock
 from core.errors import Reason, Refused, Unconfirmed
+from daemon.access.caller import CALLER, OWNER, Caller
 from daemon.risk import timers
 from daemon.risk.halts import Halts
 from daemon.risk.leases import Leases
@@ -42,6 +43,8 @@ class Desk:
         self.numbers = 0
         self.canceled: list[str] = []
         self.unreachable = False
+        self.silent = asyncio.Event()  # account "c" answers to a cancel when this is set
+        self.silent.set()
         self.accounts: dict[str, Any] = {"a": TimedAccount(), "b": TimedAccount(), "c": object()}
         self.leases = Leases(
             (), self.clock, self.keep, self.name, lambda id: [self.accounts[id]], self.cancel
@@ -59,6 +62,8 @@ class Desk:
     async def cancel(self, account: str) -> None:
         if self.unreachable:
             raise Unconfirmed(Reason.OUTCOME_UNKNOWN, "no answer")
+        if account == "c":
+            await self.silent.wait()
         self.canceled.append(account)
 
     def told(self, account: str) -> list[int]:
@@ -130,6 +135,47 @@ async def test_accounts_of_several_leases_have_the_shortest(desk: Desk) -> None:
     desk.leases.close(short.id)
     await rounds()
     assert desk.told("b")[-1] == 0
+
+
+async def test_a_silent_venue_keeps_no_other_orders_open(desk: Desk) -> None:
+    desk.silent.clear()
+    running = asyncio.create_task(desk.leases.run())
+    try:
+        await rounds()
+        lease = desk.leases.open(5 * SECOND, ("c", "a"))
+        desk.leases.open(5 * SECOND, ("b",))
+        desk.clock.advance(6 * SECOND)
+        desk.leases.open(60 * SECOND, ("a",))  # wakes it up
+        await until(lambda: set(desk.canceled) == {"a", "b"})
+        assert lease.id in {one.id for one in desk.leases}
+        desk.silent.set()
+        await until(lambda: "c" in desk.canceled)
+        await until(lambda: lease.id not in {one.id for one in desk.leases})
+    finally:
+        running.cancel()
+
+
+async def test_a_bot_has_so_many_leases_and_leaves_room_for_others(desk: Desk) -> None:
+    for _ in range(100):
+        desk.leases.open(5 * SECOND, ("a",))
+    with pytest.raises(Refused) as error:
+        desk.leases.open(5 * SECOND, ("a",))
+    assert error.value.reason is Reason.RATE_LIMITED
+    CALLER.set(Caller("another"))
+    desk.leases.open(5 * SECOND, ("a",))
+
+
+async def test_bots_make_so_many_halts_and_the_owner_any(desk: Desk) -> None:
+    halts = Halts((), desk.clock, desk.keep, desk.name)
+    CALLER.set(Caller("bot"))
+    for number in range(1000):
+        halts.add(Scope(instrument=str(number)), False, "")
+    with pytest.raises(Refused) as error:
+        halts.add(Scope(), False, "")
+    assert error.value.reason is Reason.RATE_LIMITED
+    halts.add(Scope(instrument="1"), False, "")  # it is there already
+    CALLER.set(Caller(OWNER))
+    halts.add(Scope(), False, "")
 
 
 async def test_what_expires_is_canceled_once_and_its_timer_taken_back(desk: Desk) -> None:
