@@ -170,6 +170,34 @@ async def orders(client: cambist.Client, node: Node) -> None:
     assert order.status not in (OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED)
 
 
+async def sixteen_at_once(address: str, node: Node) -> None:
+    """Bots of their own, one wallet, nothing approved yet: each swap succeeds, and each once."""
+    await node.call("evm_setAutomine", True)
+
+    async def bot() -> Transaction:
+        async with cambist.connect(address) as client:
+            swapped = await client.swaps.swap_now(
+                VENUE, "USDC", "WETH", 50, wallet="trader", slippage="0.1", timeout=60
+            )
+            assert swapped.transaction is not None
+            return await ended(client, swapped.transaction)
+
+    async with cambist.connect(address) as client:
+
+        async def dollars() -> Decimal:
+            _, balance = await client.wallets.list_wallet_balances(
+                EVM, wallet="trader", tokens=["USDC"]
+            )
+            return balance.total
+
+        before = await dollars()
+        swaps = await asyncio.gather(*(bot() for _ in range(16)))
+        assert all(swap.succeeded for swap in swaps)
+        assert {swap.status for swap in swaps} == {TransactionStatus.FINAL}
+        assert len({swap.nonce for swap in swaps}) == 16
+        assert before - await dollars() == 16 * 50
+
+
 async def finished(client: cambist.Client, order: Order) -> Order:
     async with asyncio.timeout(60):
         while order.status.name not in ENDS:
@@ -187,6 +215,7 @@ async def use(address: str, data_dir: Path) -> None:
         await costs_and_allowances(client)
         await hurried(client, node)
         await orders(client, node)
+    await sixteen_at_once(address, node)
 
 
 def test_transactions_through_the_api(tmp_path: Path) -> None:
