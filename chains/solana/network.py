@@ -15,6 +15,7 @@ from solders.signature import Signature
 from chains.solana import instructions, plans, programs, transfers
 from chains.solana.plans import Plan
 from chains.solana.pool import RpcPool
+from chains.solana.push import Push
 from chains.solana.reader import Reader
 from chains.solana.sender import TransactionSender, pubkey
 from chains.solana.tracker import Tracker
@@ -43,8 +44,9 @@ _MAX_UNITS = (1 << 64) - 1
 
 
 class SolanaNetwork:
-    """`tokens` are those known by a list: their symbols come from it. `poll` (seconds) is how often
-    pending transactions are asked for; by default every block."""
+    """`urls` may hold http(s) and ws(s) addresses: the first answer questions, the others push
+    slots and signatures. `tokens` are those known by a list: their symbols come from it. `poll`
+    (seconds) is how often pending transactions are asked for; by default every block."""
 
     def __init__(
         self,
@@ -60,10 +62,19 @@ class SolanaNetwork:
         self._info = info
         self._clock = clock
         interval = poll or info.block_time / SECOND  # float: seconds for asyncio
+        sockets = [url for url in urls if url.startswith("ws")]
         http = [url for url in urls if url.startswith("http")]
         self._pool = RpcPool(http, clock, _GENESIS.get(info.id, ""), timeout)
         self._reader = Reader(info, self._pool, tokens)
         self._tracker = Tracker(info, self._pool, log, clock, interval)
+        self._push = Push(
+            sockets,
+            self._tracker.book,
+            lambda: self._pool.slot,
+            self._tracker.note_pushed,
+            self._tracker.note_slot,
+            self._tracker.note_signature,
+        )
         self._sender = TransactionSender(info, self._pool, self._tracker, signer, log, clock)
 
     # --- core.ports.Network -------------------------------------------------------------------
@@ -83,9 +94,11 @@ class SolanaNetwork:
 
     async def start(self) -> None:
         await self._tracker.start()
+        self._push.start()
 
     async def stop(self) -> None:
         await self._sender.stop()
+        await self._push.stop()
         await self._tracker.stop()
         await self._pool.close()
 

@@ -53,6 +53,7 @@ class Tracker:
         self.condition = Condition(Health.STARTING, "no slot seen yet", clock.now())
         self.slot = 0
         self.pushed = False  # whether a websocket tells of slots and signatures
+        self._hinted: set[str] = set()  # hashes that a websocket told of
         self._slot_time = clock.monotonic()  # when the slot was last seen to advance
         self._probed: int | None = None
 
@@ -92,6 +93,16 @@ class Tracker:
         if slot > self.slot:
             self.slot = slot
             self._slot_time = self._clock.monotonic()
+
+    def note_pushed(self, pushed: bool) -> None:
+        """Whether a websocket is live."""
+        self.pushed = pushed
+        self.book.news.set()
+
+    def note_signature(self, hash: str) -> None:
+        """A websocket says that something happened to a transaction: it is asked for at once."""
+        self._hinted.add(hash)
+        self.book.news.set()
 
     async def poll(self) -> None:
         """Asks for everything once, and acts on it. Trouble with nodes shows in `condition`."""
@@ -226,6 +237,7 @@ class Tracker:
 
     def _tidy(self) -> None:
         """Forgets what belongs to transactions that have ended."""
+        self._hinted = {hash for hash in self._hinted if self.book.find_pending(hash) is not None}
         for table in (self._sent, self._troubles):
             for hash in [hash for hash in table if self.book.find_pending(hash) is None]:
                 del table[hash]
@@ -243,12 +255,12 @@ class Tracker:
 
     async def _run(self) -> None:
         while True:
+            self.book.news.clear()  # before asking: what comes meanwhile is asked for next
             try:
                 await self.poll()
             except Exception as error:  # noqa: BLE001 - it must go on, and be seen
                 _log.exception("following transactions of %s failed", self._info.id)
                 self._note(Health.DEGRADED, f"{type(error).__name__}: see the log")
-            self.book.news.clear()
             try:
                 # Not wait_for: before Python 3.12 it loses a cancel that comes with the event.
                 async with asyncio.timeout(self._pause()):
@@ -261,8 +273,10 @@ class Tracker:
         if not pending:
             return _IDLE / SECOND
         patience = _PUSHED_PATIENCE if self.pushed else 1
-        if any(lifecycle.is_waiting(transaction) for transaction in pending):
-            return self._poll * patience
+        waiting = [one.hash for one in pending if lifecycle.is_waiting(one)]
+        if waiting:
+            # What a websocket tells, the node that is asked may learn a moment later.
+            return self._poll * (1 if self._hinted.intersection(waiting) else patience)
         return self._poll * max(patience, _FINALITY_PATIENCE)
 
     def _note(self, health: Health, reason: str) -> None:

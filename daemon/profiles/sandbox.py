@@ -188,7 +188,7 @@ class Sandbox:
         info = NETWORKS[SOLANA_NETWORK].info
         network = SolanaNetwork(
             info,
-            [url],
+            [url, "ws" + url.removeprefix("http")],
             parts.clock,
             parts.wallets.store,
             parts.journal.transactions,
