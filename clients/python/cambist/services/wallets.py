@@ -151,10 +151,12 @@ class Wallets(Service):
         token: str = "",
         strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
+        memo: str = "",
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Transaction:
-        """Sends coins, or a token by address or symbol. The transaction is not final yet."""
+        """Sends coins, or a token by address or symbol. The transaction is not final yet. `memo`
+        is a note in it that everybody can read; on Solana only."""
         request = v1.TransferRequest(
             request_id=new_request_id(request_id),
             network=network,
@@ -163,6 +165,7 @@ class Wallets(Service):
             token=token,
             amount=text(amount),
             fees=fee_options(strategy, max_fee),
+            memo=memo,
         )
         response = await self._rpc.call(self._stub.Transfer, request, timeout)
         return decode(Transaction, response.transaction)

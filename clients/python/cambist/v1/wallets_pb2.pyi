@@ -607,6 +607,7 @@ class TransferRequest(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     FEES_FIELD_NUMBER: _builtins.int
+    MEMO_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Identifies this intent; the same id has its effect once."""
     network: _builtins.str
@@ -619,6 +620,11 @@ class TransferRequest(_message.Message):
     """The token's address or symbol; the native coin when empty."""
     amount: _builtins.str
     """How much, in whole tokens."""
+    memo: _builtins.str
+    """A note that stands in the transaction for everybody to read, as some receivers ask for: an
+    exchange's deposit, or a Solana token account that takes transfers with a memo only. Printable
+    text of at most 256 bytes. Solana only; elsewhere UNSUPPORTED_BY_VENUE.
+    """
     @_builtins.property
     def fees(self) -> _chains_pb2.FeeOptions:
         """How much it may cost."""
@@ -633,10 +639,11 @@ class TransferRequest(_message.Message):
         token: _builtins.str = ...,
         amount: _builtins.str = ...,
         fees: _chains_pb2.FeeOptions | None = ...,
+        memo: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "fees", b"fees", "network", b"network", "request_id", b"request_id", "to", b"to", "token", b"token", "wallet", b"wallet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "fees", b"fees", "memo", b"memo", "network", b"network", "request_id", b"request_id", "to", b"to", "token", b"token", "wallet", b"wallet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
