@@ -6,17 +6,25 @@ from core.tokens import Token
 
 
 @dataclass(frozen=True, slots=True)
-class PlanLeg:
-    """A part of a swap that goes its own way: as the fields of that name in SwapPlan.
+class Segment:
+    """Pools of one kind in a row: as the fields of that name in SwapPlan.
 
-    `by_reserves`: through pools of constant product, where the router reaches both kinds.
+    `by_reserves`: of constant product, where the router reaches both kinds.
     """
 
-    exact: int
-    limit: int
     path: tuple[str, ...]
     fees: tuple[int, ...]
     by_reserves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLeg:
+    """A part of a swap that goes its own way. Several segments (exact in only) follow one another:
+    what leaves one is what enters the next. Amounts as the fields of that name in SwapPlan."""
+
+    exact: int
+    limit: int
+    segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +64,13 @@ class SwapPlan:
     @property
     def legs(self) -> tuple[PlanLeg, ...]:
         """Each way with its amounts."""
-        return self.split or (PlanLeg(self.exact, self.limit, self.path, self.fees),)
+        whole = PlanLeg(self.exact, self.limit, (Segment(self.path, self.fees),))
+        return self.split or (whole,)
 
     @property
     def hops(self) -> int:
         """How many pools it passes."""
-        return sum(len(leg.path) - 1 for leg in self.legs)
+        return sum(len(one.path) - 1 for leg in self.legs for one in leg.segments)
 
     @property
     def most_in(self) -> int:

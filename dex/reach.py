@@ -1,6 +1,6 @@
 """What one router contract can do in one transaction, and the best that it can do."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 from core.errors import Reason, Refused
@@ -10,9 +10,11 @@ from dex.routing import gas
 from dex.routing.graph import Graph
 from dex.routing.quotes import Routed
 from dex.routing.search import Asked, Failures, Leg, best_rate, best_single, may_pay, split
-from dex.spec import FamilyName, PoolVenueSpec
+from dex.spec import FamilyName, PoolVenueSpec, RouterKind
 
 MAX_HUBS = 4
+# Routers that go on with all that they have of a token, by either kind of pool.
+MIXING = frozenset({RouterKind.SWAP_ROUTER_02})
 
 
 class Source(Protocol):
@@ -38,6 +40,10 @@ class Reach:
         self._wrapped = wrapped
         self._price = price
         self._splits = self._spec.protocol.family is FamilyName.CONCENTRATED
+        self._mixed: Graph | None = None
+        if len(self._sources) > 1 and self._spec.deployment.router_kind in MIXING:
+            edges = [edges for source in self._sources for edges in source.graph.sources]
+            self._mixed = Graph(edges, self._version, mixed=True)
         self._worths: dict[str, tuple[int, int, gas.Worth | None]] = {}
 
     @property
@@ -53,7 +59,7 @@ class Reach:
     def best(self, asked: Asked) -> Routed:
         """The best route; Refused when there is none, or the pools are not current."""
         live = self._live()
-        graphs = [source.graph for source in live]
+        graphs = self._graphs(live, asked.exact_in)
         block = min(source.states.block for source in live)
         token = asked.token_out if asked.exact_in else asked.token_in
         worth = self._worth(token, graphs, block)
@@ -87,8 +93,19 @@ class Reach:
 
     def ideal(self, asked: Asked) -> int | None:
         """A score that no route exceeds; None where there is no way."""
-        rate = best_rate([source.graph for source in self._sources], asked)
+        rate = best_rate(self._graphs(self._sources, asked.exact_in), asked)
         return asked.ideal(rate) if rate else None
+
+    def _graphs(self, live: Sequence[Source], exact_in: bool) -> list[Graph]:
+        """Those of the ways that one kind of pool makes, and those of both kinds in a row, which
+        the router goes for exact in only, and which need all sources."""
+        graphs = [source.graph for source in live]
+        if exact_in and self._mixed is not None and len(live) == len(self._sources):
+            graphs.append(self._mixed)
+        return graphs
+
+    def _version(self) -> tuple[Hashable, ...]:
+        return tuple([source.graph.version() for source in self._sources])
 
     def check_live(self) -> None:
         """Refused with BOOK_NOT_LIVE while no source may be traded on."""

@@ -36,6 +36,7 @@ from dex.providing import Providing
 from dex.quoting import QuoteRequest, check_ends, check_fresh, check_request
 from dex.reach import MAX_HUBS, Reach
 from dex.refusals import invalid, of_venue
+from dex.routing.edges import Edges
 from dex.routing.gas import HOP
 from dex.routing.graph import Graph
 from dex.routing.plans import route_details, swap_plan
@@ -88,13 +89,9 @@ class PoolVenue:
         self.finder = PoolFinder(
             spec, self.family, network, self.directory, self.lookup, self.states
         )
-        self.graph = Graph(
-            spec.id,
-            self.directory,
-            self.states.known,
-            lambda: self.states.version,
-            HOP[spec.protocol.family],
-        )
+        hop = HOP[spec.protocol.family]
+        edges = Edges(spec.id, self.directory, self.states.known, hop)
+        self.graph = Graph([edges], lambda: self.states.version)
         self.gas_price = GasPrice(network, self.states, clock)
         self._reach: Reach | None = None
         spender = self.family.liquidity_spender(spec)

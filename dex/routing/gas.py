@@ -6,6 +6,7 @@ compare routes by. What is sent has the node's own estimate.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dex.routing.graph import Graph
 from dex.routing.search import Asked, Failures, Leg, best_single
@@ -14,6 +15,8 @@ from dex.spec import FamilyName
 TRANSACTION = 40_000  # 21,000, calldata, the router's own work
 HOP = {FamilyName.CONSTANT_PRODUCT: 75_000, FamilyName.CONCENTRATED: 95_000}
 _LEG = 5_000  # one more call of a multicall
+# From one kind of pool to the other: one more call, and the token goes by the router.
+_CHANGE = 40_000
 _PROBE = 10**15  # of the native coin: little enough to move no price
 
 
@@ -23,6 +26,8 @@ def units(legs: Sequence[Leg]) -> int:
     for leg in legs:
         for edge in leg.edges:
             total += edge.gas
+        if len(leg.edges) > 1:
+            total += _CHANGE * sum(one.venue != other.venue for one, other in pairwise(leg.edges))
     return total
 
 

@@ -1,74 +1,14 @@
-"""The pools of one venue as a graph of tokens, and the ways through it.
+"""The ways from one token to another through the pools of one venue, or of several together."""
 
-Rates are integers, units out for one in, times 2**128 and rounded up: the price before a swap, the
-fee taken out. No swap gets a better one, which is why ways can be passed by without being computed.
-"""
-
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Protocol
+from itertools import islice, pairwise
 
-from core.swaps import Hop
-from dex.families.curve import Curve
-from dex.pools import PoolMarket, PoolState
+from dex.routing.edges import SHIFT, Edge, Edges, EdgesByToken
 
 MAX_HOPS = 3
-SHIFT = 128
 _MOST_WAYS = 48
 _REMEMBERED = 1_024  # pairs of tokens
-
-Known = Callable[[str], PoolState | None]
-
-
-class Markets(Protocol):
-    """The pools of a venue; more may come, none goes."""
-
-    def __iter__(self) -> Iterator[PoolMarket]: ...
-
-    def __len__(self) -> int: ...
-
-
-class Edge:
-    """A pool in one direction; looks its state up anew when that has changed."""
-
-    __slots__ = ("_curve", "_known", "_state", "gas", "hop", "market", "rate", "venue", "zero_in")
-
-    def __init__(
-        self, venue: str, market: PoolMarket, zero_in: bool, known: Known, gas: int
-    ) -> None:
-        self.venue = venue
-        self.gas = gas
-        self.market = market
-        self.zero_in = zero_in
-        self.rate = 0
-        ends = market.token0, market.token1
-        give, take = ends if zero_in else ends[::-1]
-        self.hop = Hop(venue, market.address, give, take, market.fee.fraction)
-        self._known = known
-        self._state: PoolState | None = None
-        self._curve: Curve | None = None
-
-    def curve(self) -> Curve | None:
-        """The pool as it is now; None when nothing can be traded there."""
-        state = self._known(self.market.address)
-        if state is not self._state:
-            before, self._state = self._state, state
-            if state is None or before is None or state.content != before.content:
-                self._look(state)
-        return self._curve
-
-    def _look(self, state: PoolState | None) -> None:
-        self._curve, self.rate = None, 0
-        if state is None:
-            return
-        curve = state.content.curve(self.zero_in)
-        if curve.is_empty:
-            return
-        over, under = curve.mid
-        fee = curve.fee
-        self._curve = curve
-        self.rate = -(-((over * fee.kept) << SHIFT) // (under * fee.whole))
 
 
 Way = tuple[tuple[Edge, ...], ...]
@@ -85,29 +25,26 @@ class Rated:
 
 
 class Graph:
-    """Follows what is added to `markets`; `known` tells a pool's state, and `version` is another
-    number whenever a state has changed. `gas` is what a hop takes."""
+    """Of one venue's pools or of several venues' together; `version` is another value whenever a
+    state has changed. `mixed`: only the ways that need pools of more than one venue."""
 
     def __init__(
-        self, venue: str, markets: Markets, known: Known, version: Callable[[], int], gas: int
+        self, edges: Sequence[Edges], version: Callable[[], Hashable], mixed: bool = False
     ) -> None:
-        self.venue = venue
-        self._markets = markets
-        self._known = known
-        self._version = version
-        self._gas = gas
-        self._size = -1
-        self._edges: dict[str, dict[str, tuple[Edge, ...]]] = {}
+        self.sources = tuple(edges)
+        self.version = version
+        self._mixed = mixed
+        self._size: tuple[int, ...] = ()
+        self._edges: EdgesByToken = {}
         self._ways: dict[tuple[str, str], tuple[Way, ...]] = {}
-        self._rated: dict[tuple[str, str], tuple[int, tuple[Rated, ...]]] = {}
+        self._rated: dict[tuple[str, str], tuple[Hashable, tuple[Rated, ...]]] = {}
 
     def ways(self, start: str, end: str) -> tuple[Way, ...]:
         """All ways between two tokens (addresses), the shortest first."""
-        if len(self._markets) != self._size:
-            self._build()
+        self._follow()
         found = self._ways.get((start, end))
         if found is None:
-            found = tuple(self._search(start, end))
+            found = tuple(islice(self._search(start, end), _MOST_WAYS))
             if len(self._ways) >= _REMEMBERED:
                 self._ways.clear()
             self._ways[start, end] = found
@@ -115,9 +52,10 @@ class Graph:
 
     def rated(self, start: str, end: str) -> tuple[Rated, ...]:
         """Those that can be gone, the best rate first, and of equal ones the shortest."""
-        version = self._version()
+        self._follow()
+        version = self.version()
         known = self._rated.get((start, end))
-        if known is not None and known[0] == version and len(self._markets) == self._size:
+        if known is not None and known[0] == version:
             return known[1]
         ways = (_rated(way) for way in self.ways(start, end))
         found = tuple(sorted((way for way in ways if way.rate), key=_order))
@@ -128,32 +66,33 @@ class Graph:
 
     def hubs(self, most: int) -> list[str]:
         """The tokens with the most neighbours, those first."""
-        if len(self._markets) != self._size:
-            self._build()
+        self._follow()
         by_neighbours = sorted(self._edges, key=lambda token: -len(self._edges[token]))
         return by_neighbours[:most]
 
-    def _build(self) -> None:
-        self._size = len(self._markets)
+    def _follow(self) -> None:
+        size = tuple([source.size for source in self.sources])
+        if size == self._size:
+            return
+        self._size = size
         self._ways.clear()
         self._rated.clear()
-        edges: dict[str, dict[str, tuple[Edge, ...]]] = {}
-        for market in self._markets:
-            token0, token1 = market.token0.address, market.token1.address
-            for one, other, zero_in in ((token0, token1, True), (token1, token0, False)):
-                edge = Edge(self.venue, market, zero_in, self._known, self._gas)
-                to = edges.setdefault(one, {})
-                to[other] = (*to.get(other, ()), edge)
-        self._edges = edges
+        if len(self.sources) == 1:
+            self._edges = self.sources[0].by_token()
+            return
+        self._edges = {}
+        for source in self.sources:
+            for one, neighbours in source.by_token().items():
+                to = self._edges.setdefault(one, {})
+                for other, edges in neighbours.items():
+                    to[other] = (*to.get(other, ()), *edges)
 
     def _search(self, start: str, end: str) -> Iterator[Way]:
-        found = 0
-        for hops in range(1, MAX_HOPS + 1):
+        for hops in range(2 if self._mixed else 1, MAX_HOPS + 1):
             for tokens in self._paths((start,), end, hops):
-                yield tuple(self._edges[one][other] for one, other in pairwise(tokens))
-                found += 1
-                if found >= _MOST_WAYS:
-                    return
+                way = tuple(self._edges[one][other] for one, other in pairwise(tokens))
+                if not self._mixed or len({edge.venue for edges in way for edge in edges}) > 1:
+                    yield way
 
     def _paths(self, path: tuple[str, ...], end: str, hops: int) -> Iterator[tuple[str, ...]]:
         """Paths of exactly so many hops that pass no token twice."""

@@ -1,7 +1,9 @@
 """From a quote to what is sent, and to what its transaction must remember. Pure."""
 
+from itertools import groupby
+
 from core.swaps import Hop, Leg, Quote
-from dex.plans import PlanLeg, SwapPlan
+from dex.plans import PlanLeg, Segment, SwapPlan
 from dex.spec import PoolVenueSpec
 
 _MILLION = 1_000_000
@@ -20,7 +22,8 @@ def swap_plan(
 ) -> SwapPlan:
     """What the router of `spec` is to do."""
     legs = tuple(_leg(leg, quote.exact_in, spec) for leg in quote.legs)
-    alone = len(legs) == 1 and not legs[0].by_reserves
+    whole = legs[0].segments[0]
+    alone = len(legs) == len(legs[0].segments) == 1 and not whole.by_reserves
     return SwapPlan(
         sender=sender,
         token_in=quote.token_in,
@@ -28,8 +31,8 @@ def swap_plan(
         exact_in=quote.exact_in,
         exact=quote.units_in if quote.exact_in else quote.units_out,
         limit=quote.guaranteed,
-        path=legs[0].path if alone else (),
-        fees=legs[0].fees if alone else (),
+        path=whole.path if alone else (),
+        fees=whole.fees if alone else (),
         split=() if alone else legs,
         intent=intent,
         deadline=deadline,
@@ -76,10 +79,16 @@ def _leg(leg: Leg, exact_in: bool, spec: PoolVenueSpec) -> PlanLeg:
     return PlanLeg(
         exact=leg.units_in if exact_in else leg.units_out,
         limit=leg.guaranteed,
-        path=(leg.hops[0].token_in.address, *(hop.token_out.address for hop in leg.hops)),
-        fees=tuple(int(hop.fee * _MILLION) for hop in leg.hops),
-        by_reserves=leg.hops[0].venue != spec.id,
+        segments=tuple(
+            _segment(tuple(hops), venue != spec.id)
+            for venue, hops in groupby(leg.hops, lambda hop: hop.venue)
+        ),
     )
+
+
+def _segment(hops: tuple[Hop, ...], by_reserves: bool) -> Segment:
+    path = (hops[0].token_in.address, *(hop.token_out.address for hop in hops))
+    return Segment(path, tuple(int(hop.fee * _MILLION) for hop in hops), by_reserves)
 
 
 def _zero_in(hop: Hop) -> str:

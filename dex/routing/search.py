@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.errors import Reason, Refused
-from dex.routing.graph import SHIFT, Edge, Graph, Rated
+from dex.routing.edges import SHIFT, Edge
+from dex.routing.graph import Graph, Rated
 
 PARTS = 20  # of a split: twentieths
 MAX_LEGS = 4

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
+from itertools import groupby
 
 import pytest
 
@@ -13,7 +14,7 @@ from chains.evm.codec import hexadecimal, unhex
 from core.errors import Reason, Refused
 from core.orders import Side
 from core.ports import FeeOptions, Health
-from core.swaps import Leg, Quote
+from core.swaps import Hop, Leg, Quote
 from core.tokens import Token
 from dex.families.concentrated_router import encoded_path
 from dex.router import RouterVenue
@@ -34,12 +35,19 @@ def router_of(world: PoolWorld) -> RouterVenue:
 
 
 async def chains_answer(world: PoolWorld, leg: Leg, exact_in: bool) -> int:
-    """What the quoter, or the router of constant product, says of a leg."""
-    venue = world.venues[leg.hops[0].venue]
-    tokens = [leg.hops[0].token_in.address, *(hop.token_out.address for hop in leg.hops)]
+    """What the quoters, and the routers of constant product, say of a leg."""
+    kinds = [list(hops) for _, hops in groupby(leg.hops, lambda hop: hop.venue)]
     units = leg.units_in if exact_in else leg.units_out
+    for hops in kinds if exact_in else reversed(kinds):
+        units = await of_one_kind(world, hops, units, exact_in)
+    return units
+
+
+async def of_one_kind(world: PoolWorld, hops: list[Hop], units: int, exact_in: bool) -> int:
+    venue = world.venues[hops[0].venue]
+    tokens = [hops[0].token_in.address, *(hop.token_out.address for hop in hops)]
     if venue.spec.deployment.quoter:
-        fees = tuple(int(hop.fee * 1_000_000) for hop in leg.hops)
+        fees = tuple(int(hop.fee * 1_000_000) for hop in hops)
         path = (tuple(tokens), fees) if exact_in else (tuple(tokens[::-1]), fees[::-1])
         name = f"quoteExact{'Input' if exact_in else 'Output'}(bytes,uint256)"
         data = selector(name) + uint_word(2 * WORD) + uint_word(units) + tail(encoded_path(*path))

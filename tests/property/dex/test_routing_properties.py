@@ -1,8 +1,9 @@
 """Routes over made-up pools: against every single way, computed without any pruning."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
-from itertools import pairwise, permutations
+from itertools import pairwise, permutations, product
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from core.errors import Refused
 from dex.families.constant_product import ConstantProductPool
 from dex.families.curve import FeeRate
 from dex.pools import PoolState
+from dex.routing.edges import Edges
 from dex.routing.graph import MAX_HOPS, Graph
 from dex.routing.search import (
     Asked,
@@ -42,7 +44,7 @@ def graph(name: str, reserves: list[tuple[int, int] | None], fee: FeeRate) -> Gr
         one = replace(one, address=f"{one.address} of {name}")
         markets.append(one)
         states[one.address] = PoolState(one, ConstantProductPool(*held, fee), 1)
-    return Graph(name, markets, states.get, lambda: 1, 75_000)
+    return Graph([Edges(name, markets, states.get, 75_000)], lambda: 1)
 
 
 def every_single(graphs: list[Graph], asked: Asked) -> list[Leg]:
@@ -91,6 +93,34 @@ def test_no_single_way_is_better(case: tuple[list[Graph], Asked], worth: int) ->
         reached = asked.score([best], gas([best]))
         assert reached == max(asked.score([one], gas([one])) for one in singles)
         assert asked.ideal(best_rate(graphs, asked)) >= asked.score([best], 0)
+
+
+@given(cases())
+@settings(max_examples=200, deadline=None)
+def test_ways_of_both_kinds_are_not_missed(case: tuple[list[Graph], Asked]) -> None:
+    """Beside the ways of each venue alone, those that change between venues."""
+    graphs, asked = case
+    together = Graph([edges for one in graphs for edges in one.sources], lambda: 1, mixed=True)
+    best = best_single([*graphs, together], asked, lambda legs: 0, Failures())
+    pools = [edges.by_token() for one in graphs for edges in one.sources]
+    middle = [t.address for t in TOKENS if t.address not in (asked.token_in, asked.token_out)]
+    scores = []
+    for hops in range(MAX_HOPS):
+        for between in permutations(middle, hops):
+            path = (asked.token_in, *between, asked.token_out)
+            steps = [
+                [edge for one in pools for edge in one.get(a, {}).get(b, ())]
+                for a, b in pairwise(path)
+            ]
+            for edges in product(*steps):
+                with suppress(Refused):
+                    leg = passed(edges, asked.units, asked.exact_in)
+                    scores.append(asked.score([leg], 0))
+    assert (best is None) == (not scores)
+    if best is not None:
+        assert asked.score([best], 0) == max(scores)
+    for way in together.rated(asked.token_in, asked.token_out):
+        assert len({edge.venue for step in way.steps for edge in step}) > 1 or len(way.steps) > 1
 
 
 @given(cases())
