@@ -481,6 +481,25 @@ class Network(Protocol):
 
 
 @runtime_checkable
+class Memoing(Protocol):
+    """A network whose transfers can carry a note."""
+
+    async def transfer_with_memo(
+        self,
+        sender: str,
+        to: str,
+        token: Token,
+        units: int,
+        intent: str,
+        fees: FeeOptions,
+        memo: str,
+    ) -> Transaction:
+        """As `Network.transfer`; everybody can read the note. FIELD_INVALID for one that cannot be
+        sent."""
+        ...
+
+
+@runtime_checkable
 class Priced(Protocol):
     """A network that tells what transactions cost."""
 
