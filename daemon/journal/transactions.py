@@ -94,6 +94,10 @@ class Transactions:
         """All of a signer that changed at or after `since` (ns), oldest first."""
         return await self._find(network, address=address, since=since)
 
+    async def find(self, network: str, hash: str) -> Transaction | None:
+        """By hash; None when it is not ours."""
+        return await self._known(network, hash)
+
     async def get(self, network: str, hash: str) -> Transaction:
         """By hash; TRANSACTION_NOT_FOUND when it is not ours."""
         found = await self._known(network, hash)

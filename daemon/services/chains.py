@@ -88,7 +88,10 @@ class ChainService:
     async def get_transaction(self, request: pb.GetTransactionRequest) -> pb.GetTransactionResponse:
         """Ours or anybody's."""
         network = self._registry.network(request.network)
-        found = await network.transaction(request.hash)
+        # What is final here needs no node, and only the journal knows what it was for.
+        found = await self._journal.transactions.find(request.network, _hash(network, request.hash))
+        if found is None or not found.is_final:
+            found = await network.transaction(request.hash)
         return pb.GetTransactionResponse(transaction=self._encode(found))
 
     async def list_transactions(
@@ -126,7 +129,8 @@ class ChainService:
     ) -> pb.SpeedUpTransactionResponse:
         """The same once more at a higher price. What may not be sent may not be hurried."""
         network = self._replaceable(request.network)
-        known = await self._journal.transactions.get(request.network, request.hash.lower())
+        hash = _hash(self._registry.network(request.network), request.hash)
+        known = await self._journal.transactions.get(request.network, hash)
         account = self._wallets.name_of(known.network, known.address)
         self._risk.admit_transaction(account, known.details.get("venue", ""))
         fees = codec.fee_options(request.fees, usual="fast")
@@ -150,6 +154,11 @@ class ChainService:
 
     def _encode(self, transaction: Transaction) -> pb.Transaction:
         return codec.transaction(transaction, self._journal.transactions.infos)
+
+
+def _hash(network: Network, text: str) -> str:
+    """As the journal has it: hex has no case, base58 has."""
+    return text.lower() if network.info.family == "evm" else text
 
 
 def _unsupported(network: Network, capability: str, why: str) -> Refused:

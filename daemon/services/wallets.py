@@ -4,8 +4,9 @@ from cambist.v1 import chains_pb2
 from cambist.v1 import wallets_pb2 as pb
 from chains.wallets.catalogue import WalletInfo
 from chains.wallets.store import StoreState
+from core.errors import Reason, Refused
 from core.money import parse
-from core.ports import Network
+from core.ports import Memoing, Network
 from daemon.accounts.roster import Roster
 from daemon.approvals import Approvals
 from daemon.codec import accounts as accounts_codec
@@ -145,9 +146,19 @@ class WalletService:
         else:
             token = network.info.native
         units = units_of(request.amount, token, "amount")
-        sent = await network.transfer(
-            sender, request.to, token, units, request.request_id, fee_options(request.fees)
-        )
+        to, intent, fees = request.to, request.request_id, fee_options(request.fees)
+        if not request.memo:
+            sent = await network.transfer(sender, to, token, units, intent, fees)
+        elif isinstance(network, Memoing):
+            sent = await network.transfer_with_memo(
+                sender, to, token, units, intent, fees, request.memo
+            )
+        else:
+            raise Refused(
+                Reason.UNSUPPORTED_BY_VENUE,
+                f"{request.network}: its transfers carry no memo; leave it out",
+                {"venue": request.network, "capability": "memo"},
+            )
         return pb.TransferResponse(transaction=codec.transaction(sent))
 
     async def wrap(self, request: pb.WrapRequest) -> pb.WrapResponse:

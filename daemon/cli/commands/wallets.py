@@ -182,6 +182,9 @@ async def send(
         str, typer.Option(metavar="TOKEN", help="Address or symbol.", show_default="native coin")
     ] = "",
     wallet: Wallet = "",
+    memo: Annotated[
+        str, typer.Option(metavar="TEXT", help="A note for all to read; on Solana.")
+    ] = "",
     speed: Speed = None,
     unit_price: UnitPrice = "",
     max_fee: MaxFee = "",
@@ -201,6 +204,7 @@ async def send(
         token=token,
         strategy=fees(speed, unit_price, route),
         max_fee=max_fee or None,
+        memo=memo,
         request_id=request_id or None,
     )
     await _sent(session, sent, wait)
