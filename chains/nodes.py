@@ -15,6 +15,7 @@ import msgspec
 
 from core.clock import MILLISECOND, SECOND
 from core.errors import CambistError, Reason
+from core.steps import stepped
 
 MAX_ANSWER = 64 * 1024 * 1024
 _FIRST_PAUSE = 250 * MILLISECOND
@@ -137,6 +138,7 @@ class Node:
         self.verified = False
 
 
+@stepped("node.request")
 async def post(
     session: aiohttp.ClientSession,
     node: Node,

@@ -18,6 +18,7 @@ from core import traffic
 from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason, Refused
 from core.orders import Fill, OrderReport
+from core.steps import step
 
 V = TypeVar("V")
 
@@ -155,9 +156,10 @@ class Caller:
         cost = operation.cost(command) if callable(operation.cost) else operation.cost
         if operation.cost_at is not None:
             cost = operation.cost_at(command, self._offset.now())
-        permit = await self._limiter.acquire(
-            cost, account_scope(credentials), command.priority, patience
-        )
+        with step("venue.rate_limit", venue=self._spec.id):
+            permit = await self._limiter.acquire(
+                cost, account_scope(credentials), command.priority, patience
+            )
         operation, reply = await self._exchange(
             operation, command, credentials, permit, line if over is not None else None
         )
@@ -224,7 +226,8 @@ class Caller:
             if line is not None:
                 try:
                     _sent(operation, command, "over its websocket")
-                    reply, usage = await line.send(operation, command)
+                    with step("venue.request", venue=self._spec.id, by="websocket"):
+                        reply, usage = await line.send(operation, command)
                     _received(reply, credentials)
                     return operation, reply
                 except NotSentError:
@@ -233,7 +236,8 @@ class Caller:
                     raise self._unsigned(error) from None
             signed = self._request(operation, command, credentials)
             _sent(operation, command, f"{signed.method} {signed.path}")
-            reply = await self._http.send(signed)
+            with step("venue.request", venue=self._spec.id, by="rest", method=signed.method):
+                reply = await self._http.send(signed)
             _received(reply, credentials)
             usage = self._spec.usage(reply.headers)
             return operation, reply

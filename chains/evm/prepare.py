@@ -16,6 +16,7 @@ from chains.nodes import Answer, NodeError, parsed
 from core.errors import CambistError, Reason, Refused
 from core.money import from_units, text
 from core.ports import FeeOptions, NetworkInfo
+from core.steps import stepped
 
 _COUNT_TIMEOUT = 3.0  # float: seconds; a node that is slower has no say in the nonce
 
@@ -63,6 +64,7 @@ def refusal(error: NodeError, network: str) -> CambistError:
     )
 
 
+@stepped("transaction.simulate")
 async def simulate(rpc: RpcPool, plan: TransactionPlan, block: str = "latest") -> bytes:
     """What the call would return; Refused with SIMULATION_FAILED and the decoded reason."""
     try:
@@ -72,6 +74,7 @@ async def simulate(rpc: RpcPool, plan: TransactionPlan, block: str = "latest") -
         raise refusal(error, rpc.network) from error
 
 
+@stepped("transaction.prepare")
 async def prepare(
     rpc: RpcPool,
     info: NetworkInfo,

@@ -22,6 +22,7 @@ from chains.evm.signing import signed
 from chains.evm.watcher import TransactionWatcher
 from core.clock import SECOND, Clock
 from core.ports import FeeOptions, NetworkInfo, Signer, TransactionLog
+from core.steps import stepped
 from core.transactions import Transaction, TransactionStatus
 
 _MEMORY = 300 * SECOND  # longer than usable nodes lag
@@ -99,6 +100,7 @@ class TransactionSender:
             await self._watcher.adopt(transaction)
         return await self._watcher.broadcast(transaction.hash)
 
+    @stepped("transaction.sign")
     async def sign(
         self, plan: TransactionPlan, fees: Fees, gas_limit: int, nonce: int
     ) -> Transaction:

@@ -23,6 +23,7 @@ from chains.evm.waiting import wait_included
 from core.clock import MILLISECOND, SECOND, Clock
 from core.errors import CambistError, Reason, Rejected
 from core.ports import NetworkInfo, TransactionLog
+from core.steps import stepped
 from core.transactions import Transaction, TransactionStatus
 
 _SOON = 100 * MILLISECOND  # between broadcasts of what no node has taken yet
@@ -116,6 +117,7 @@ class TransactionWatcher:
         """Those with the nonce of a transaction that are not final, oldest first."""
         return rivals(transaction, self._live())
 
+    @stepped("transaction.journal")
     async def adopt(self, transaction: Transaction) -> None:
         """Journals a signed transaction; from now on it is followed and its nonce is taken."""
         await self._log.save(transaction)
@@ -128,6 +130,7 @@ class TransactionWatcher:
         if followed is not None:
             await self._apply(followed, lambda current: [_pointing(current, replacement)])
 
+    @stepped("transaction.broadcast")
     async def broadcast(self, hash: str) -> Transaction:
         """The first broadcast. Rejected if every node refused it as invalid: then it is in no
         pool, and its nonce is free. Anything less leaves it to be followed."""

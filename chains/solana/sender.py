@@ -26,6 +26,7 @@ from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason, Refused
 from core.money import from_units, text
 from core.ports import FeeEstimate, FeeOptions, NetworkInfo, Signer, TransactionLog
+from core.steps import stepped
 from core.transactions import Transaction, TransactionStatus
 
 _CONFIRMED = {"commitment": "confirmed"}
@@ -107,6 +108,7 @@ class TransactionSender:
             self._tracker.book.check_room()
             return await self._tracker.send(await self._signed(plan, options))
 
+    @stepped("transaction.simulate")
     async def simulate(self, plan: Plan) -> Simulation:
         """What the plan would do now. Refused with SIMULATION_FAILED or INSUFFICIENT_BALANCE."""
         steps = [*instructions.budget(programs.MAX_COMPUTE_UNITS, 0), *plan.instructions]
@@ -187,6 +189,7 @@ class TransactionSender:
         units = compose.varied(budget.units, self._variants.number(first))
         return units, first if units == budget.units else made(units)
 
+    @stepped("transaction.sign")
     async def _signature(self, plan: Plan, message: MessageV0) -> Signature:
         payload = to_bytes_versioned(message)
         signature = Signature.from_bytes(

@@ -17,6 +17,7 @@ from chains.solana.wire import EpochInfo, Included, Meta, Status, Valued
 from core.clock import SECOND, Clock
 from core.errors import CambistError
 from core.ports import Condition, Health, NetworkInfo, TransactionLog
+from core.steps import step, stepped
 from core.transactions import Transaction
 
 _REBROADCAST = 2 * SECOND
@@ -74,7 +75,8 @@ class Tracker:
     async def send(self, signed: Transaction) -> Transaction:
         """Journals a signed transaction, and only then sends it. Whatever nodes answer, it is
         followed from here on: an error of theirs proves nothing."""
-        await self.book.add(signed)
+        with step("transaction.journal"):
+            await self.book.add(signed)
         try:
             await self._broadcast(signed)
         except CambistError as error:
@@ -242,6 +244,7 @@ class Tracker:
             for hash in [hash for hash in table if self.book.find_pending(hash) is None]:
                 del table[hash]
 
+    @stepped("transaction.broadcast")
     async def _broadcast(self, transaction: Transaction) -> None:
         self._sent[transaction.hash] = self._clock.monotonic()
         trouble = await self._pool.broadcast(transaction.raw)

@@ -29,6 +29,7 @@ import structlog
 
 from core.clock import SECOND
 from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
+from core.steps import step
 from daemon.journal.store import IntentGone, IntentRow, IntentsBefore
 from daemon.journal.values import pack, unpack
 
@@ -192,7 +193,8 @@ class Intents:
     async def _keep(self, row: IntentRow) -> None:
         self._remember(row)
         try:
-            await self._journal.append(row, fact=True)
+            with step("journal.answer"):
+                await self._journal.append(row, fact=True)
         except Refused as error:
             # It is queued, or the request will be resumed; the caller gets the truth now.
             _log.warning("answer_not_durable_yet", request_id=row.request_id, why=error.message)

@@ -1,12 +1,14 @@
-"""Spans of calls for OpenTelemetry, where they are switched on; the library is optional.
+"""Spans of calls and of their steps for OpenTelemetry, where they are switched on; the library is
+optional.
 
 https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
+from core import steps
 from daemon.config import ConfigError
 
 
@@ -44,11 +46,12 @@ class OpenTelemetry:
         self._provider = TracerProvider(resource=Resource.create({"service.name": "cambistd"}))
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("cambist")
+        steps.record(self.step)
 
     @contextmanager
     def span(self, method: str) -> Iterator[None]:
-        """One call; an error is noted by its kind, never by its words, which may quote a bot."""
-        from opentelemetry.trace import SpanKind, Status, StatusCode
+        """One call."""
+        from opentelemetry.trace import SpanKind
 
         service, _, name = method.partition("/")
         attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
@@ -59,13 +62,40 @@ class OpenTelemetry:
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            try:
+            with _kind_of_error(span):
                 yield
-            except BaseException as error:
-                reason = getattr(error, "reason", type(error).__name__)
-                span.set_status(Status(StatusCode.ERROR, str(reason)))
-                raise
+
+    def step(self, name: str, facts: Mapping[str, steps.Fact]) -> AbstractContextManager[object]:
+        """A part of a call; what happens outside of calls is not recorded."""
+        from opentelemetry import trace
+
+        if not trace.get_current_span().is_recording():
+            return nullcontext()
+        attributes = {f"cambist.{key}": value for key, value in facts.items()}
+        return self._told(name, attributes)
+
+    @contextmanager
+    def _told(self, name: str, attributes: Mapping[str, steps.Fact]) -> Iterator[None]:
+        with self._tracer.start_as_current_span(
+            name, attributes=attributes, record_exception=False, set_status_on_exception=False
+        ) as span:
+            with _kind_of_error(span):
+                yield
 
     def close(self) -> None:
         """Sends what is left."""
+        steps.record(None)
         self._provider.shutdown()
+
+
+@contextmanager
+def _kind_of_error(span: Any) -> Iterator[None]:
+    """An error is noted by its reason, never by its words, which may quote a bot."""
+    from opentelemetry.trace import Status, StatusCode
+
+    try:
+        yield
+    except BaseException as error:
+        reason = getattr(error, "reason", type(error).__name__)
+        span.set_status(Status(StatusCode.ERROR, str(getattr(reason, "value", reason))))
+        raise

@@ -9,6 +9,7 @@ import structlog
 from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
 from core.orders import OrderStatus
 from core.ports import Capability
+from core.steps import step
 from daemon.trading.checks import final
 from daemon.trading.office import Office, Station
 from daemon.trading.state import UNANSWERED, OrderState, Tracked
@@ -25,8 +26,10 @@ async def cancel(office: Office, request_id: str, account: str, client_order_id:
             return state
         raise Refused(*final(state.order))
     with station.calling(tracked):
-        await _intend(station, tracked, request_id)
-        await _send(station, tracked)
+        with step("journal.write"):
+            await _intend(station, tracked, request_id)
+        with step("venue.cancel", venue=station.seat.venue):
+            await _send(station, tracked)
     return tracked.state
 
 
@@ -114,11 +117,13 @@ async def cancel_all(
         for tracked in station.ledger.open_orders()
         if not tracked.order.is_final and instrument in ("", tracked.order.request.instrument)
     ]
-    await asyncio.gather(*(_intend(station, tracked, request_id) for tracked in ours))
-    if Capability.CANCEL_ALL in station.account.venue.info.capabilities:
-        await _together(station, ours, instrument)
-    else:
-        await _each(station, ours)
+    with step("journal.write"):
+        await asyncio.gather(*(_intend(station, tracked, request_id) for tracked in ours))
+    with step("venue.cancel_all", venue=venue):
+        if Capability.CANCEL_ALL in station.account.venue.info.capabilities:
+            await _together(station, ours, instrument)
+        else:
+            await _each(station, ours)
     return [tracked.state for tracked in ours]
 
 

@@ -10,6 +10,7 @@ from core.errors import CambistError, Reason, Refused, Rejected
 from core.ids import client_order_id
 from core.orders import Order, OrderRequest, OrderStatus
 from core.ports import Batching, Previewing
+from core.steps import step
 from daemon.access.caller import CALLER
 from daemon.trading.batch import Batch, Send
 from daemon.trading.checks import check_request
@@ -66,9 +67,12 @@ async def place(
     office.require_open(station)
     check_request(request, office.directory.instrument(request.venue, request.instrument))
     state = _state(office, station, request_id, request, earlier)
-    admission = await office.risk.prepare(state.order.request)
-    await station.account.check(state.order.request)
-    office.risk.admit(admission)
+    with step("risk.prices"):
+        admission = await office.risk.prepare(state.order.request)
+    with step("venue.check", venue=request.venue):
+        await station.account.check(state.order.request)
+    with step("risk.admit"):
+        office.risk.admit(admission)
     if dry_run:
         if isinstance(station.account, Previewing):
             await station.account.preview(state.order.request)
@@ -82,11 +86,13 @@ async def place(
     office.risk.taken(admission)
     with station.calling(tracked):
         try:
-            await written
+            with step("journal.write"):
+                await written
         except BaseException:
             station.ledger.withdraw(tracked)
             raise
-        await _send(station, tracked, send or station.account.place)
+        with step("venue.place", venue=request.venue):
+            await _send(station, tracked, send or station.account.place)
     return _outcome(tracked.state)
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
 from core.ids import client_order_id as derived_id
 from core.ports import Capability
+from core.steps import step
 from daemon.trading import succession
 from daemon.trading.checks import check_replacement, final
 from daemon.trading.office import Office, Station
@@ -32,7 +33,10 @@ async def replace_order(
     _check(office, station, tracked, quantity, price)
     now = tracked.order.request
     left = replace(now, quantity=quantity - tracked.order.filled_quantity, price=price)
-    office.risk.admit(await office.risk.prepare(left, replaces=tracked.id))
+    with step("risk.prices"):
+        admission = await office.risk.prepare(left, replaces=tracked.id)
+    with step("risk.admit"):
+        office.risk.admit(admission)
     if dry_run or (quantity, price) == (now.quantity, now.price):
         return tracked.state  # nothing to send
     rule = station.account.client_id_rule
@@ -64,18 +68,20 @@ def _check(
 
 async def _send(station: Station, tracked: Tracked, replacement: Replacement) -> OrderState:
     seat, ledger = station.seat, station.ledger
-    await ledger.intend(
-        tracked,
-        replace(tracked.state, replacement=replacement),
-        lambda now: replace(now, replacement=None),
-    )
-    try:
-        report = await station.account.replace(
-            seat.for_venue(tracked.order),
-            replacement.quantity,
-            replacement.price,
-            replacement.client_order_id,
+    with step("journal.write"):
+        await ledger.intend(
+            tracked,
+            replace(tracked.state, replacement=replacement),
+            lambda now: replace(now, replacement=None),
         )
+    try:
+        with step("venue.replace", venue=seat.venue):
+            report = await station.account.replace(
+                seat.for_venue(tracked.order),
+                replacement.quantity,
+                replacement.price,
+                replacement.client_order_id,
+            )
     except Refused:
         succession.drop(seat, tracked)
         raise
