@@ -1,0 +1,58 @@
+"""Carries a plan out on a scene, and goes on with a new scene where a promise was broken."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from random import Random
+
+import cambist
+from tests.crash.plan import Plan, Planned
+from tests.crash.trial import HOW, Record, Scene, trial
+
+Opening = Callable[[Path], AbstractAsyncContextManager[Scene]]
+
+
+async def run(
+    opening: Opening, directory: Path, plan: Plan, random: Random
+) -> AsyncIterator[Record]:
+    """The records as they come. AssertionError when in the end the daemon's word differs from the
+    world's."""
+    planned, number = next(plan, None), 0
+    while planned is not None:
+        number += 1
+        async with opening(directory / str(number)) as scene:
+            broken = False
+            while planned is not None and not broken:
+                record = await _one(scene, planned, random)
+                yield record
+                broken = bool(record.problem)
+                planned = _next(plan, not record.kills)
+            if not broken:
+                await scene.audit()
+
+
+def _next(plan: Plan, survived: bool) -> Planned | None:
+    try:
+        return plan.send(survived)
+    except StopIteration:
+        return None
+
+
+async def _one(scene: Scene, planned: Planned, random: Random) -> Record:
+    began = time.monotonic()
+    try:
+        return await trial(scene, planned.kind, planned.deaths, planned.silent, random)
+    except (AssertionError, cambist.Error) as error:
+        return Record(
+            scene.name,
+            planned.kind,
+            HOW[type(planned.deaths[0])],
+            scene.victim.last_step,
+            len(planned.deaths),
+            planned.silent,
+            "",
+            0,
+            time.monotonic() - began,
+            f"{planned} in {scene.victim.data_dir}: {type(error).__name__}: {error}",
+        )
