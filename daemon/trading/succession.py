@@ -39,9 +39,10 @@ def adopted(seat: Seat, old: Tracked, report: OrderReport | Fill) -> Tracked:
 def settle(seat: Seat, tracked: Tracked, report: OrderReport) -> Tracked:
     """Ends a replacement by the venue's word on it; the order that is live afterwards."""
     replacement = tracked.state.replacement
-    if replacement is None:
-        seat.ledger.report(tracked, report)
-        return tracked
+    if replacement is None:  # the stream told of it before the reply came
+        after = seat.ledger.known(report.client_order_id) or tracked
+        seat.ledger.report(after, report)
+        return after
     if report.client_order_id == replacement.client_order_id:
         after = seat.ledger.known(replacement.client_order_id) or adopted(seat, tracked, report)
         seat.ledger.report(after, report)
