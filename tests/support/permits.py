@@ -6,25 +6,30 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from chains.evm import eip2612, erc20, permit2
+from chains.evm import erc20, permit2
 from chains.evm.abi import address_word, selector, uint_at, uint_word
-from chains.evm.codec import hexadecimal, quantity, unhex
+from chains.evm.codec import checksum, hexadecimal, quantity, unhex
 from chains.evm.model import Call
 from chains.localnet import plan_v3
 from chains.localnet.deploy import DEPLOYER
 from chains.localnet.deployment import Contracts
 from chains.localnet.plan_v3 import Position, V3Pool
+from core.ports import FeeOptions
+from core.swaps import ApprovalMethod, Quote
 from core.tokens import Token
 from core.transactions import Transaction
 from dex.spec import PoolVenueSpec
+from dex.venue import PoolVenue
 from tests.support.evm import BOB, CAROL, Anvil, KeySigner, MemoryLog, installed
 from tests.support.pools import PoolWorld, connected, deployed
 
 ETHER = 10**18
+FEES, SLIPPAGE = FeeOptions(), Decimal("0.01")
 PERMIT_TOKEN = "UNI-V2"  # what the token that Uniswap V2's own tests use calls itself
 V2, V3 = "uniswap_v2@ethereum_local", "uniswap_v3@ethereum_local"
 CAKE = "pancakeswap_v3@ethereum_local"
@@ -108,14 +113,60 @@ class PermitWorld(PoolWorld):
         wire = await self.node.rpc.call("eth_getTransactionByHash", [hash])
         return unhex(wire["input"])
 
-    async def stranger_permits(self, token: str, spender: str, words: Sequence[int]) -> None:
-        """CAROL hands the token BOB's permit (value, deadline, v, r, s), before everybody else."""
+    async def stranger_permits(self, token: str, spender: str, words: Sequence[int]) -> str:
+        """CAROL hands the token BOB's permit (value, deadline, v, r, s), and pays more than anybody
+        to come first; the hash."""
         name = "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)"
         data = selector(name) + address_word(BOB) + address_word(spender)
         data += b"".join(map(uint_word, words))
         wire = {"from": CAROL, "to": token, "data": hexadecimal(data), "gas": quantity(300_000)}
+        return await self.hurried(wire)
+
+    async def hurried(self, wire: dict[str, str]) -> str:
+        """Sends what comes first in the next block."""
         wire["gasPrice"] = quantity(500 * 10**9)
-        await self.node.rpc.call("eth_sendTransaction", [wire])
+        return str(await self.node.rpc.call("eth_sendTransaction", [wire]))
+
+    async def came_first(self, one: str, other: str) -> bool:
+        """Whether a transaction succeeded, in the same block as another and before it."""
+        first, second = [
+            await self.node.rpc.call("eth_getTransactionReceipt", [hash]) for hash in (one, other)
+        ]
+        assert first["blockNumber"] == second["blockNumber"]
+        places = [int(receipt["transactionIndex"], 16) for receipt in (first, second)]
+        return bool(first["status"] == "0x1") and places[0] < places[1]
+
+    async def swapped(
+        self,
+        venue: PoolVenue,
+        tokens: tuple[Token, Token],
+        units: int,
+        method: ApprovalMethod,
+        intent: str,
+        exact_in: bool = True,
+    ) -> Quote:
+        """BOB swaps; the amounts are those of the quote, which is returned."""
+        await self.synced(venue)
+        quote = await venue.quote(*tokens, units, exact_in, SLIPPAGE)
+        before = [await self.of(token) for token in tokens]
+        sent = await venue.swap(quote, BOB, intent, 0, FEES, method)
+        ended = await self.net.wait_included(sent.hash, 10)
+        assert ended.succeeded, ended.reason
+        after = [await self.of(token) for token in tokens]
+        given, got = before[0] - after[0], after[1] - before[1]
+        if tokens[1].is_native:
+            spent = sum(int((row.fee or 0) * ETHER) for row in self.sent(intent))
+            got += spent
+        assert given == quote.units_in
+        # By pairs the universal router passes on what the pair gives for what goes in, which may be
+        # some units more than what was asked for.
+        more = 0 if exact_in or venue.spec.id != V2 else quote.units_out // 10**5
+        assert quote.units_out <= got <= quote.units_out + more
+        return quote
+
+    async def of(self, token: Token) -> int:
+        """BOB's."""
+        return (await self.net.balances(BOB, [token]))[0].units or 0
 
 
 def words_after(data: bytes, signature: str, count: int) -> list[int]:
@@ -146,7 +197,7 @@ async def create(node: Anvil, code: bytes, sender: str = CAROL) -> str:
     wire = {"from": sender, "data": hexadecimal(code), "gas": _GAS}
     made = await node.send(wire)
     assert made["status"] == "0x1"
-    return str(made["contractAddress"])
+    return checksum(str(made["contractAddress"]))
 
 
 async def call(node: Anvil, to: str, data: bytes, sender: str = CAROL) -> None:
@@ -226,6 +277,3 @@ async def fill(node: Anvil, contracts: Contracts) -> None:
     for to, data in steps:
         owned = data.startswith(selector("setFeeProtocol(address,uint32,uint32)"))
         await call(node, to, data, DEPLOYER if owned else CAROL)
-
-
-__all__ = ["PERMIT_TOKEN", "PermitWorld", "eip2612", "permit_world", "self_permit_words"]
