@@ -1,6 +1,7 @@
 """Tokens by address or symbol, for one network."""
 
 from chains.evm.codec import checksum
+from chains.tokens.symbols import by_symbol
 from core.errors import Reason, Refused
 from core.tokens import Token
 from dex.network import PoolNetwork
@@ -35,26 +36,7 @@ class TokenLookup:
     async def _find(self, text: str) -> Token:
         if self._network.is_address(text):
             return await self.at(checksum(text))
-        listed = [self._network.info.native, *self._directory.listed()]
-        found = {token.address: token for token in listed if token.symbol == text}
-        if not found:
-            wanted = text.casefold()
-            found = {t.address: t for t in listed if t.symbol.casefold() == wanted}
-        network = self._network.info.id
-        if not found:
-            raise Refused(
-                Reason.TOKEN_NOT_FOUND,
-                f"no token {text[:40]!r} is listed for {network}; name it by its address",
-                {"network": network, "token": text[:80]},
-            )
-        if len(found) > 1:
-            raise Refused(
-                Reason.TOKEN_AMBIGUOUS,
-                f"{text} names several tokens of {network}: choose one by its address: "
-                + ", ".join(sorted(address or "native" for address in found)),
-                {"token": text[:80], "candidates": ",".join(sorted(found))},
-            )
-        return next(iter(found.values()))
+        return by_symbol(text, self._directory.listed(), self._network.info)
 
     async def at(self, address: str) -> Token:
         """The token of an address; asks the chain for one that is not listed."""

@@ -13,6 +13,7 @@ from chains.evm.quorum import Disagreement
 from chains.evm.reverts import failure
 from chains.evm.rpc import RpcPool
 from chains.nodes import Answer, NodeError, parsed
+from chains.tokens.words import plain_name, plain_symbol
 from core.accounts import Balance
 from core.errors import CambistError, Reason, Refused
 from core.money import from_units
@@ -112,18 +113,19 @@ class Reader:
         return found
 
     async def token(self, network: str, address: str) -> Token:
-        """TOKEN_NOT_FOUND unless the contract tells its decimals and symbol."""
+        """TOKEN_NOT_FOUND unless the contract tells its decimals, without which no amount of it can
+        be named. One without a symbol goes by the beginning of its address."""
         reads = (erc20.decimals(), erc20.symbol(), erc20.name())
         decimals, symbol, name = await self.multicall([Call(address, data) for data in reads])
         try:
-            if isinstance(decimals, CallError) or isinstance(symbol, CallError):
-                raise ValueError("it has no decimals or no symbol")
+            if isinstance(decimals, CallError):
+                raise ValueError("it does not tell its decimals")
             if uint_at(decimals) > 77:
                 raise ValueError("its decimals are out of range")
-            title = "" if isinstance(name, CallError) else text_at(name)
-            return Token(network, address, text_at(symbol), uint_at(decimals), title)
         except ValueError as error:
             raise _no_token(network, address, str(error)) from error
+        short = plain_symbol(_words(symbol)) or address[:10]
+        return Token(network, address, short, uint_at(decimals), plain_name(_words(name)))
 
     async def logs(
         self,
@@ -227,6 +229,14 @@ def _amount(token: Token, result: bytes | CallError) -> int:
     if isinstance(result, CallError) or len(result) < 32:
         raise _no_token(token.network, token.address, "it does not tell a balance")
     return uint_at(result)
+
+
+def _words(answer: bytes | CallError) -> str:
+    """A symbol or a name; "" where there is none: both are optional in EIP-20."""
+    try:
+        return "" if isinstance(answer, CallError) else text_at(answer)
+    except ValueError:
+        return ""
 
 
 def _no_token(network: str, address: str, why: str) -> CambistError:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
+from chains.tokens.symbols import by_symbol, unknown
 from core.errors import Reason, Refused
 from core.ports import NetworkInfo
 from core.tokens import Token
@@ -48,45 +49,17 @@ class TokenRegistry:
     def remove(self, address: str) -> None:
         """TOKEN_NOT_FOUND if it is not there."""
         if self._tokens.pop(self._key(address), None) is None:
-            raise self._unknown(address)
+            raise unknown(address, self._info)
 
     def by_address(self, address: str) -> Token | None:
         """None where it is not known here; the chain may still know it. "" is the native coin."""
         return self._tokens.get(self._key(address)) if address else self._native
 
     def find(self, text: str) -> Token:
-        """By address, or by symbol in any case. Refused with TOKEN_NOT_FOUND, or TOKEN_AMBIGUOUS
-        with the addresses of the candidates."""
-        known = self._tokens.get(self._key(text))
-        if known is not None:
-            return known
-        exact = [token for token in self.tokens() if token.symbol == text]
-        found = exact or [
-            token for token in self.tokens() if token.symbol.casefold() == text.casefold()
-        ]
-        if not found:
-            raise self._unknown(text)
-        if len(found) > 1:
-            candidates = ", ".join(f"{token.address} ({token.name})" for token in found)
-            raise Refused(
-                Reason.TOKEN_AMBIGUOUS,
-                f"{text} means {len(found)} tokens of {self._info.name}: {candidates}; "
-                "name the address",
-                {
-                    "token": text,
-                    "network": self._info.id,
-                    "candidates": ",".join(token.address for token in found),
-                },
-            )
-        return found[0]
+        """By address, or by symbol in any case; "native" is the native coin, whatever tokens share
+        its symbol. Refused with TOKEN_NOT_FOUND, or TOKEN_AMBIGUOUS with the candidates."""
+        return self._tokens.get(self._key(text)) or by_symbol(text, self.tokens(), self._info)
 
     def _key(self, address: str) -> str:
         """Hex has no case, base58 has."""
         return address.lower() if self._info.family == "evm" else address
-
-    def _unknown(self, text: str) -> Refused:
-        return Refused(
-            Reason.TOKEN_NOT_FOUND,
-            f"{self._info.name} lists no token {text[:80]!r}; name its address, or add it",
-            {"token": text[:80], "network": self._info.id},
-        )

@@ -5,6 +5,7 @@ import pytest
 from chains.evm.codec import checksum
 from chains.networks import NETWORKS
 from chains.tokens import TokenRegistry, bundled
+from chains.tokens.words import plain_name, plain_symbol
 from core.errors import Reason, Refused
 from core.tokens import Token
 
@@ -160,6 +161,38 @@ def test_a_symbol_that_means_two_tokens_lists_both(registry: TokenRegistry) -> N
     assert registry.find(other.address) == other
     registry.remove(other.address)
     assert registry.find("USDC") == real
+
+
+def test_a_token_with_the_coins_symbol_makes_the_symbol_ambiguous_and_both_can_be_named(
+    registry: TokenRegistry,
+) -> None:
+    fake = Token("ethereum", "0x" + "55" * 20, "ETH", 18, "Not quite Ether")
+    registry.add(fake)
+    with pytest.raises(Refused) as caught:
+        registry.find("ETH")
+    assert caught.value.reason is Reason.TOKEN_AMBIGUOUS
+    assert caught.value.metadata["candidates"] == f"native,{fake.address}"
+    assert "native (Ether)" in caught.value.message
+    assert registry.find("native").is_native
+    assert registry.find(fake.address) == fake
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("USDC", "USDC"),
+        ("US\u202eDC", "USDC"),  # turns the direction of writing
+        ("\u200bUSDC\ufeff", "USDC"),  # cannot be seen
+        ("USDC\x00\x1b[2J", "USDC[2J"),
+        ("  USD\u00a0C\n", "USD C"),
+        ("\u202e\u200b", ""),
+        ("USD₮0", "USD₮0"),
+        ("x" * 5000, "x" * 32),
+    ],
+)
+def test_a_strangers_symbol_hides_nothing(text: str, shown: str) -> None:
+    assert plain_symbol(text) == shown
+    assert plain_name(text)[:32] == shown
 
 
 def test_an_exact_symbol_comes_before_one_in_another_case(registry: TokenRegistry) -> None:
