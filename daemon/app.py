@@ -1,18 +1,13 @@
 """The daemon: puts its parts together, runs until it is told to stop, and stops in order."""
 
 import asyncio
-import fcntl
-import os
 import resource
 import signal
-import sqlite3
-import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 import structlog
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
@@ -38,7 +33,6 @@ from chains.wallets.kdf import LIGHT, STANDARD
 from chains.wallets.secret import Secret
 from chains.wallets.store import WalletStore
 from core.clock import SECOND, SystemClock
-from core.errors import CambistError
 from core.ports import Account, Venue
 from daemon import version
 from daemon.access.caller import OWNER
@@ -56,15 +50,18 @@ from daemon.approvals import Approvals
 from daemon.config import ConfigError, Settings, load
 from daemon.config.model import home
 from daemon.earlier import sent_before
+from daemon.explained import explained
 from daemon.journal import Journal, SqliteStore
+from daemon.journal.retention import forget_old
 from daemon.lifecycle import Component, Lifecycle
 from daemon.listeners import Listeners
+from daemon.lock import DirectoryLock
 from daemon.logging import configure
-from daemon.observe.traces import Tracer
+from daemon.observe.watching import watch
 from daemon.parts import NO_PASSPHRASE, Parts
 from daemon.registry import Registry
 from daemon.risk.office import RiskOffice
-from daemon.rpc.dispatcher import Counts, Dispatcher
+from daemon.rpc.dispatcher import Dispatcher
 from daemon.rpc.loop import run as run_loop
 from daemon.rpc.method import permissions
 from daemon.rpc.pace import Pace
@@ -89,7 +86,6 @@ from daemon.wallets import Wallets
 
 log = structlog.get_logger("cambistd")
 
-LOCK_TRIES = 10
 LOCKS = "locks"  # folder in the home, for what one daemon of a user may have
 
 CONTRACT: tuple[FileDescriptor, ...] = (
@@ -129,11 +125,11 @@ def run(options: RunOptions) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     configure(settings.log.level, settings.log.format)
     data_dir = (options.data_dir or home() / options.profile).expanduser().absolute()
-    with _explained(data_dir):
+    with explained(data_dir):
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = _DirectoryLock(data_dir / "lock")
+        lock = DirectoryLock(data_dir / "lock")
     with lock:
-        with _explained(data_dir):
+        with explained(data_dir):
             passphrase = find(settings.wallets, options.passphrase_fd)
             daemon = Daemon(
                 options.profile,
@@ -143,20 +139,6 @@ def run(options: RunOptions) -> None:
                 Secret.of_text(passphrase),
             )
         run_loop(daemon.run())
-
-
-@contextmanager
-def _explained(data_dir: Path) -> Iterator[None]:
-    """Makes ConfigErrors of what can go wrong at the start without being a bug."""
-    try:
-        yield
-    except CambistError as error:
-        raise ConfigError(error.message) from error
-    except OSError as error:
-        where = error.filename or data_dir
-        raise ConfigError(f"{where} cannot be used: {error.strerror or error}") from error
-    except sqlite3.Error as error:
-        raise ConfigError(f"a database in {data_dir} cannot be used: {error}") from error
 
 
 class Profile(Protocol):
@@ -258,10 +240,10 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         self._lifecycle.watch(self._components)
         self._lifecycle.watch(self._bring_up.components)
-        with _explained(self._data_dir):
+        with explained(self._data_dir):
             await self._journal.open()
         try:
-            with _explained(self._data_dir):
+            with explained(self._data_dir):
                 await self._start()
             await self._stop.wait()
         finally:
@@ -272,12 +254,17 @@ class Daemon:
         await self._risk.start()
         services = self._services()
         write_files(self._data_dir / "access", self._keyring.roots, permissions(CONTRACT).values())
+        watching = await watch(
+            self._settings.server, self._journal, self._registry, self._desk, self._lifecycle
+        )
+        self._closing += watching.closing
         await self._listeners.start(
             Dispatcher(
                 self._lifecycle,
                 self._guard,
                 self._journal.intents.run,
-                *await self._watched(),
+                watching.metrics,
+                watching.tracer,
                 Pace(self._settings.server.calls_per_second),
                 partial(sent_before, self._journal.transactions),
             ),
@@ -287,8 +274,8 @@ class Daemon:
         await self._roster.unlock()  # what needs no keys, and the rest if they are open already
         self._parts.spawn(self._lifecycle.run(), "lifecycle")
         self._parts.spawn(self._risk.run(), "risk")
-        if self._settings.journal.keep_days:
-            self._parts.spawn(self._forget(self._settings.journal.keep_days), "retention")
+        if days := self._settings.journal.keep_days:
+            self._parts.spawn(forget_old(self._journal, self._parts.clock, days), "retention")
         self._lifecycle.begin()
         self._listeners.ready()
         log.info(
@@ -297,46 +284,6 @@ class Daemon:
             version=version.VERSION,
             listening=", ".join(self._listeners.addresses),
         )
-
-    async def _watched(self) -> tuple[Counts | None, Tracer | None]:
-        """Metrics and traces, where the configuration wants them; their libraries cost memory."""
-        server, metrics, tracer = self._settings.server, None, None
-        if server.metrics != "off":
-            from daemon.observe.endpoint import MetricsEndpoint
-            from daemon.observe.metrics import DaemonCollector, Metrics
-
-            metrics = Metrics()
-            collector = DaemonCollector(
-                metrics,
-                self._journal,
-                self._registry,
-                self._desk,
-                lambda: self._lifecycle.status().state,
-                lambda: self._lifecycle.status().components,
-                self._parts.clock,
-            )
-            metrics.registry.register(collector)
-            endpoint = MetricsEndpoint(server.metrics, metrics.registry)
-            await endpoint.start()
-            self._closing.append(endpoint.stop)
-            log.info("metrics", url=endpoint.url)
-        if server.traces:
-            from daemon.observe.traces import OpenTelemetry
-
-            traces = tracer = OpenTelemetry(server.traces)
-            self._closing.append(lambda: asyncio.to_thread(traces.close))
-        return metrics, tracer
-
-    async def _forget(self, days: int) -> None:
-        """Removes events that are too old, now and every hour."""
-        while True:
-            before = self._parts.clock.now() - days * 86_400 * SECOND
-            try:
-                if count := await self._journal.forget_events(before):
-                    log.info("events forgotten", count=count, older_than_days=days)
-            except CambistError as error:
-                log.warning("old events are still there", why=error.message)
-            await asyncio.sleep(3600)
 
     async def _shut_down(self) -> None:
         """Nothing new, then streams, calls, venues, and the journal last."""
@@ -468,44 +415,3 @@ def _settings(options: RunOptions) -> Settings:
     if options.log_level is not None:
         changes["log"] = settings.log.model_copy(update={"level": options.log_level})
     return settings.model_copy(update=changes)
-
-
-class _DirectoryLock:
-    """Holds the data directory for this process; the kernel lets go when the process ends."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[str] | None = None
-
-    def __enter__(self) -> None:
-        with _explained(self._path.parent):
-            file = self._path.open("a+")
-        if not _lock(file):
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            file.close()
-            raise ConfigError(
-                f"another cambistd (process {holder}) uses {self._path.parent}: stop it with "
-                "'cambist stop', or choose another --data-dir"
-            )
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        os.set_inheritable(file.fileno(), False)
-        self._file = file
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-
-def _lock(file: IO[str]) -> bool:
-    """Whether the lock could be had. Keepers of local chains probe it for an instant: try again."""
-    for _ in range(LOCK_TRIES):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return True
-    return False
