@@ -379,6 +379,10 @@ class TransactionLog(Protocol):
         """All that are not final, oldest first."""
         ...
 
+    async def find(self, network: str, hash: str) -> Transaction | None:
+        """By its hash; None when it is not ours."""
+        ...
+
     async def by_intent(self, network: str, intent: str) -> Sequence[Transaction]: ...
 
     async def by_address(self, network: str, address: str, since: int) -> Sequence[Transaction]:

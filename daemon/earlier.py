@@ -4,7 +4,7 @@ A transaction is in the journal before any node has it, so what is not there was
 """
 
 from cambist.v1 import chains_pb2
-from chains.evm.rivals import standing
+from chains.evm.rivals import REQUEST, standing
 from core.transactions import TransactionStatus
 from daemon.codec import chains as codec
 from daemon.journal.transactions import Transactions
@@ -24,6 +24,13 @@ async def sent_before(
         for network in log.infos
         for one in await log.by_intent(network, request_id)
         if one.status not in _NOTHING and (approves or one.purpose != _APPROVE)
+    ]
+    # What takes the place of another has the intent of that one.
+    found += [
+        one
+        for network in log.infos
+        for one in await log.pending(network)
+        if one.details.get(REQUEST) == request_id
     ]
     best = max(found, key=standing, default=None)
     return None if best is None else codec.transaction(best, log.infos)

@@ -60,7 +60,7 @@ class Replacer:
     async def _replace(
         self, hash: str, request: str, options: FeeOptions, change: Change
     ) -> Transaction:
-        original = self._find(hash)
+        original = await self._find(hash)
         made = await self._made(original, request)
         if made is not None:
             return made
@@ -78,7 +78,7 @@ class Replacer:
                 again = await self._made(original, request)
                 if again is not None:
                     return again
-                present = self._find(hash)
+                present = await self._find(hash)
                 self._check_open(present)
                 standing = _highest([present, *self._watcher.rivals(present)])
                 fees = outbid(wished, standing)
@@ -94,8 +94,12 @@ class Replacer:
 
         return await self._sender.unhurt(commit())
 
-    def _find(self, hash: str) -> Transaction:
+    async def _find(self, hash: str) -> Transaction:
+        """One that ended before a restart is only in the log: what a request made of it is answered
+        still, and nobody hears that it never was."""
         known = self._watcher.get(hash.lower())
+        if known is None:
+            known = await self._log.find(self._info.id, hash.lower())
         if known is None or not known.raw:
             raise Refused(
                 Reason.TRANSACTION_NOT_FOUND,

@@ -18,7 +18,7 @@ from chains.localnet import keeper, packages
 from chains.networks import NETWORKS
 from core.clock import SystemClock
 from core.errors import Reason, Refused
-from core.ports import NetworkInfo
+from core.ports import NetworkInfo, Signer
 from core.transactions import Transaction
 
 # anvil's development keys, published with it.
@@ -69,6 +69,10 @@ class MemoryLog:
 
     async def pending(self, network: str) -> Sequence[Transaction]:
         return [row for row in self.rows.values() if row.network == network and not row.is_final]
+
+    async def find(self, network: str, hash: str) -> Transaction | None:
+        found = self.rows.get(hash)
+        return found if found is not None and found.network == network else None
 
     async def by_intent(self, network: str, intent: str) -> Sequence[Transaction]:
         return [
@@ -146,7 +150,7 @@ def network_info(depth: int = 0, wrapped: str = "") -> NetworkInfo:
 async def network(
     urls: Sequence[str],
     log: MemoryLog | None = None,
-    signer: KeySigner | None = None,
+    signer: Signer | None = None,
     info: NetworkInfo | None = None,
     poll: float = 0.02,
     timeout: float = 5.0,

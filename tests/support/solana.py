@@ -43,6 +43,9 @@ class MemoryLog:
     async def pending(self, network: str) -> Sequence[Transaction]:
         return [t for t in self.latest().values() if t.network == network and not t.is_final]
 
+    async def find(self, network: str, hash: str) -> Transaction | None:
+        return self.latest().get(hash)
+
     async def by_intent(self, network: str, intent: str) -> Sequence[Transaction]:
         found = self.latest().values()
         return [t for t in found if t.network == network and t.intent == intent]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import Reason, Refused
 from core.ports import FeeOptions
 from core.transactions import TransactionStatus
 from tests.support.evm import ALICE, BOB, KeySigner, anvil, network, until
@@ -57,3 +58,23 @@ async def test_the_nonce_of_a_pending_transaction_is_taken_after_a_restart(tmp_p
             await node.automine(True)
             for one in (first, second):
                 assert (await net.wait_included(one.hash, 10)).succeeded
+
+
+async def test_a_replacement_is_answered_after_its_end_and_a_restart(tmp_path: Path) -> None:
+    """What has ended is not followed any more: only the log knows what the request made."""
+    path = tmp_path / "log"
+    async with anvil("--no-mining") as node:
+        async with network([node.url], FileLog(path)) as net:
+            first = await net.transfer(ALICE, BOB, net.info.native, 1, "first", FeeOptions())
+            made = await net.speed_up(first.hash, "hurry", FeeOptions("fast"))
+            await node.mine()
+            await until(lambda: not net.pending(ALICE))
+        log, signer = FileLog(path), KeySigner()
+        assert log.rows[first.hash].status is TransactionStatus.REPLACED
+        async with network([node.url], log, signer) as net:
+            again = await net.speed_up(first.hash, "hurry", FeeOptions("fast"))
+            assert (again.hash, again.status) == (made.hash, TransactionStatus.FINAL)
+            with pytest.raises(Refused) as refused:
+                await net.cancel(first.hash, "too late", FeeOptions("fast"))
+            assert refused.value.reason is Reason.TRANSACTION_FINAL
+            assert signer.signed == 0
