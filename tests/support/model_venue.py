@@ -438,6 +438,10 @@ class ModelAccount:
             self._venue.late.append(Late(due, lambda: self._quietly(effect)))
             raise Unconfirmed(Reason.VENUE_UNAVAILABLE, _DOWN)
         result = effect()
+        if mode == "told":  # the stream is faster than the reply
+            self.deliver()
+            for _ in range(20):
+                await asyncio.sleep(0)
         await asyncio.sleep(0)
         await self._alive()
         if mode == "timeout":

@@ -301,13 +301,16 @@ async def test_all_are_canceled(world: World, together: bool) -> None:
     assert world.venue.open() == []
 
 
+@pytest.mark.parametrize("mode", ["ok", "told"])
 @pytest.mark.parametrize("in_place", [True, False])
-async def test_a_replacement_keeps_track(world: World, in_place: bool) -> None:
+async def test_a_replacement_keeps_track(world: World, in_place: bool, mode: str) -> None:
+    """Whether the reply tells of it first or the stream."""
     world.venue.replaces_in_place = in_place
     id = (await world.desk.place("r1", request())).order.client_order_id
     world.venue.trade(id, D("0.25"))
     world.account.deliver()
     await world.quiet()
+    world.account.script.append(mode)
     state = await world.desk.replace("x1", "main", id, D(2), D(101))
     assert (state.order.client_order_id == id) is in_place
     assert state.order.request.price == D(101)
