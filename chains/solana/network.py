@@ -149,8 +149,8 @@ class SolanaNetwork:
         if (earlier := await self._sender.earlier(intent, "transfer")) is not None:
             return earlier
         if token.is_native:
-            [account] = await self._reader.accounts([target])
-            transfers.check_native(target, account)
+            mine, theirs = await self._reader.accounts([payer, target])
+            transfers.check_native(token, target, theirs, mine, units)
             steps = plans.transfer_native(payer, target, units, memo)
         else:
             mint = pubkey(token.address, "token")

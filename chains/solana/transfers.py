@@ -78,8 +78,13 @@ def terms(token: Token, to: Pubkey, units: int, memo: str, accounts: list[Accoun
     return Terms(Pubkey.from_string(found.program), rules.fee(units, epoch), receiving is None)
 
 
-def check_native(to: Pubkey, target: Account | None) -> None:
-    """Refused where coins would be lost."""
+def check_native(
+    token: Token, to: Pubkey, target: Account | None, source: Account | None, lamports: int
+) -> None:
+    """Refused where coins would be lost, or are not there."""
+    has = source.lamports if source is not None else 0
+    if has < lamports:
+        raise _short(token, has, lamports)
     if target is None:
         if not to.is_on_curve():
             raise _invalid("to", f"{to} is off the curve and nothing is there: no key signs for it")
@@ -121,15 +126,20 @@ def _check_rules(token: Token, rules: extensions.MintRules, receiving: Account |
 def _check_source(token: Token, source: Account | None, units: int) -> None:
     held = _holding(source)
     if held is None or held.units < units:
-        has = text(from_units(held.units if held else 0, token.decimals))
-        needed = text(from_units(units, token.decimals))
-        raise Refused(
-            Reason.INSUFFICIENT_BALANCE,
-            f"the wallet has {has} {token.symbol} in its associated account, {needed} are needed",
-            {"asset": token.symbol, "available": has, "needed": needed},
-        )
+        raise _short(token, held.units if held else 0, units)
     if held.frozen:
         raise _refused(token, "is frozen in the sender's account by its issuer")
+
+
+def _short(token: Token, has: int, needed: int) -> Refused:
+    available = text(from_units(has, token.decimals))
+    wanted = text(from_units(needed, token.decimals))
+    where = "" if token.is_native else " in its associated account"
+    return Refused(
+        Reason.INSUFFICIENT_BALANCE,
+        f"the wallet has {available} {token.symbol}{where}, {wanted} are needed",
+        {"asset": token.symbol, "available": available, "needed": wanted},
+    )
 
 
 def _holding(account: Account | None) -> Holding | None:

@@ -66,6 +66,14 @@ async def wallet_on(session: Session, given: str, network: str) -> str:
     raise UsageError(f"several wallets can be meant; say --wallet {names}")
 
 
+async def receiver(session: Session, given: str) -> str:
+    """The address of a wallet that is named so; else what was given, for the daemon to judge."""
+    for one in await session.client.wallets.list_wallets():
+        if one.name == given and one.address:
+            return one.address
+    return given
+
+
 async def wallet_for_venue(session: Session, given: str, venue: str) -> str:
     """As above, for the network of a pool venue."""
     if given:

@@ -63,7 +63,7 @@ class AccountService:
         asked: list[tuple[str, str, Callable[[], Awaitable[Sequence[Balance]]]]] = [
             (account.id, account.venue.info.id, account.balances)
             for account in self._accounts(request.account, "" if venue in networks else venue)
-            if account.venue.info.kind is not VenueKind.POOL
+            if account.venue.info.kind is not VenueKind.POOL and venue not in networks
         ]
         asked += [
             (wallet, network, read)

@@ -3,7 +3,7 @@ an argument: others can see those.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,25 +11,18 @@ from daemon.cli import complete
 from daemon.cli.arguments import (
     Amount,
     FamilyName,
-    MaxFee,
     Network,
     RequestId,
-    Route,
-    Speed,
     TokenArgument,
-    UnitPrice,
     Venue,
     Wallet,
     Yes,
 )
-from daemon.cli.commands.chains import Wait, fees, finished, strategy
-from daemon.cli.resolve import wallet_for_venue, wallet_on
+from daemon.cli.resolve import receiver, wallet_for_venue, wallet_on
 from daemon.cli.secrets import read, secret
+from daemon.cli.sending import AS_USUAL, Sending
 from daemon.cli.session import Session, command
 from daemon.cli.speech import UsageError, confirm, console
-
-if TYPE_CHECKING:
-    from cambist import Transaction
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="The wallet's name.", autocompletion=complete.wallets)
@@ -182,32 +175,15 @@ async def send(
         str, typer.Option(metavar="TOKEN", help="Address or symbol.", show_default="native coin")
     ] = "",
     wallet: Wallet = "",
-    memo: Annotated[
-        str, typer.Option(metavar="TEXT", help="A note for all to read; on Solana.")
-    ] = "",
-    speed: Speed = None,
-    unit_price: UnitPrice = "",
-    max_fee: MaxFee = "",
-    route: Route = None,
-    yes: Yes = False,
-    wait: Wait = False,
-    request_id: RequestId = "",
+    sending: Sending = AS_USUAL,
 ) -> None:
     """Send coins, or a --token."""
     owner = await wallet_on(session, wallet, network)
-    confirm(f"Send {amount} {token or 'native'} from {owner} to {to} on {network}?", yes)
+    sending.confirm(f"Send {amount} {token or 'native'} from {owner} to {to} on {network}?")
     sent = await session.client.wallets.transfer(
-        network,
-        to,
-        amount,
-        wallet=owner,
-        token=token,
-        strategy=fees(speed, unit_price, route),
-        max_fee=max_fee or None,
-        memo=memo,
-        request_id=request_id or None,
+        network, to, amount, wallet=owner, token=token, **sending.keywords()
     )
-    await _sent(session, sent, wait)
+    await sending.shown(session, sent)
 
 
 async def wrap(
@@ -215,21 +191,14 @@ async def wrap(
     network: Network,
     amount: Amount,
     wallet: Wallet = "",
-    speed: Speed = None,
-    max_fee: MaxFee = "",
-    wait: Wait = False,
-    request_id: RequestId = "",
+    sending: Sending = AS_USUAL,
 ) -> None:
     """Turn native coins into their wrapped token."""
-    sent = await session.client.wallets.wrap(
-        network,
-        amount,
-        wallet=await wallet_on(session, wallet, network),
-        strategy=strategy(speed),
-        max_fee=max_fee or None,
-        request_id=request_id or None,
-    )
-    await _sent(session, sent, wait)
+    owner = await wallet_on(session, wallet, network)
+    sending.confirm(f"Wrap {amount} of {owner} on {network}?", in_scripts=False)
+    wallets = session.client.wallets
+    sent = await wallets.wrap(network, amount, wallet=owner, **sending.keywords())
+    await sending.shown(session, sent)
 
 
 async def unwrap(
@@ -237,21 +206,14 @@ async def unwrap(
     network: Network,
     amount: Amount,
     wallet: Wallet = "",
-    speed: Speed = None,
-    max_fee: MaxFee = "",
-    wait: Wait = False,
-    request_id: RequestId = "",
+    sending: Sending = AS_USUAL,
 ) -> None:
     """Turn the wrapped token into native coins."""
-    sent = await session.client.wallets.unwrap(
-        network,
-        amount,
-        wallet=await wallet_on(session, wallet, network),
-        strategy=strategy(speed),
-        max_fee=max_fee or None,
-        request_id=request_id or None,
-    )
-    await _sent(session, sent, wait)
+    owner = await wallet_on(session, wallet, network)
+    sending.confirm(f"Unwrap {amount} of {owner} on {network}?", in_scripts=False)
+    wallets = session.client.wallets
+    sent = await wallets.unwrap(network, amount, wallet=owner, **sending.keywords())
+    await sending.shown(session, sent)
 
 
 async def approve(
@@ -260,22 +222,14 @@ async def approve(
     token: TokenArgument,
     amount: Amount,
     wallet: Wallet = "",
-    speed: Speed = None,
-    max_fee: MaxFee = "",
-    wait: Wait = False,
-    request_id: RequestId = "",
+    sending: Sending = AS_USUAL,
 ) -> None:
     """Allow a venue to take exactly so much of a token; 0 takes it back."""
-    sent = await session.client.wallets.approve(
-        venue,
-        token,
-        amount,
-        wallet=await wallet_for_venue(session, wallet, venue),
-        strategy=strategy(speed),
-        max_fee=max_fee or None,
-        request_id=request_id or None,
-    )
-    await _sent(session, sent, wait)
+    owner = await wallet_for_venue(session, wallet, venue)
+    sending.confirm(f"Let {venue} take {amount} {token} of {owner}?", in_scripts=False)
+    wallets = session.client.wallets
+    sent = await wallets.approve(venue, token, amount, wallet=owner, **sending.keywords())
+    await sending.shown(session, sent)
 
 
 async def approvals(session: Session, network: Network, wallet: Wallet = "") -> None:
@@ -283,11 +237,3 @@ async def approvals(session: Session, network: Network, wallet: Wallet = "") -> 
     owner = await wallet_on(session, wallet, network)
     found = await session.client.wallets.list_approvals(network, wallet=owner)
     session.rows("Allowance", found, f"no venue may take anything of {owner}")
-
-
-async def _sent(session: Session, transaction: "Transaction", wait: bool) -> None:
-    if wait:
-        transaction = await finished(session, transaction)
-    session.one(transaction)
-    if transaction.succeeded is False:
-        raise typer.Exit(1)
