@@ -19,7 +19,7 @@ from chains.localnet import plan_v3
 from chains.localnet.deploy import DEPLOYER
 from chains.localnet.deployment import Contracts
 from chains.localnet.plan_v3 import Position, V3Pool
-from core.ports import FeeOptions
+from core.ports import FeeOptions, Signer
 from core.swaps import ApprovalMethod, Quote
 from core.tokens import Token
 from core.transactions import Transaction
@@ -63,7 +63,7 @@ class NotingLog(MemoryLog):
 class PermitWorld(PoolWorld):
     """`universal_router` is where it was deployed."""
 
-    signer: KeySigner
+    signer: Signer
     universal_router: str
 
     @property
@@ -238,7 +238,9 @@ async def deploy_permit_token(node: Anvil) -> str:
 
 
 @asynccontextmanager
-async def permit_world(permit2_there: bool = True) -> AsyncIterator[PermitWorld]:
+async def permit_world(
+    permit2_there: bool = True, signer: Signer | None = None
+) -> AsyncIterator[PermitWorld]:
     """All that the local chain has, with pools of a token that takes permits."""
     async with deployed() as (node, contracts):
         router = ""
@@ -257,7 +259,7 @@ async def permit_world(permit2_there: bool = True) -> AsyncIterator[PermitWorld]
             deployment = replace(spec.deployment, universal_router=router)
             return replace(spec, deployment=deployment)
 
-        signer = KeySigner()
+        signer = signer or KeySigner()
         async with connected(node, contracts, NotingLog(), signer=signer, adapt=adapt) as world:
             await world.create_pair(PERMIT_TOKEN, 100_000 * ETHER, "WETH", 30 * ETHER)
             for venue in world.venues.values():

@@ -18,7 +18,7 @@ from chains.localnet.plan import ALLOWANCE_OF_A_WALLET
 from core.clock import SystemClock
 from core.instruments import Instrument
 from core.orders import Fill, OrderReport, OrderRequest, OrderType, Side, TimeInForce
-from core.ports import AccountReport, FeeOptions
+from core.ports import AccountReport, FeeOptions, Signer
 from core.tokens import Token
 from dex.account import PoolAccount
 from dex.families.constant_product_abi import SwapCall
@@ -30,7 +30,6 @@ from tests.support.evm import (
     CAROL,
     LOCAL,
     Anvil,
-    KeySigner,
     MemoryLog,
     anvil,
     installed,
@@ -232,7 +231,7 @@ async def connected(
     log: MemoryLog | None = None,
     depth: int = 0,
     urls: Sequence[str] = (),
-    signer: KeySigner | None = None,
+    signer: Signer | None = None,
     adapt: Callable[[PoolVenueSpec], PoolVenueSpec] = lambda spec: spec,
 ) -> AsyncIterator[PoolWorld]:
     """Our network and all venues on a node, started and synced; `adapt` changes their tables."""

@@ -11,12 +11,14 @@ from chains.evm.codec import keccak
 
 
 class Web3Signer:
-    """`status` and `body` answer every signature, where set; `asked` has the data of each."""
+    """`status` and `body` answer every signature, where set; `asked` has the data of each; `prefix`
+    stands before what is hashed, as with services that sign texts (EIP-191)."""
 
     def __init__(self, *keys: str) -> None:
         self.keys: dict[str, PrivateKey] = {}
         self.status = 200
         self.body: str | None = None
+        self.prefix = b""
         self.asked: list[bytes] = []
         self.url = ""
         for key in keys:
@@ -44,7 +46,7 @@ class Web3Signer:
             return web.Response(status=self.status)
         if self.body is not None:
             return web.Response(text=self.body)
-        signature = key.sign_recoverable(keccak(data), hasher=None)
+        signature = key.sign_recoverable(keccak(self.prefix + data), hasher=None)
         made = signature[:64] + bytes([signature[64] + 27])
         return web.Response(text="0x" + made.hex(), content_type="text/plain", charset="utf-8")
 

@@ -14,7 +14,7 @@ from core.liquidity import LiquiditySpec
 from core.swaps import ApprovalMethod
 from core.tokens import Token
 from dex.venue import PoolVenue
-from tests.support.evm import BOB, CAROL
+from tests.support.evm import BOB, CAROL, KeySigner
 from tests.support.permits import (
     CAKE,
     ETHER,
@@ -46,6 +46,7 @@ async def why_not(world: PermitWorld, venue: PoolVenue, method: ApprovalMethod =
     offers = {one.method: one.why_not for one in await venue.approval_offers(quote, BOB)}
     assert not offers[EXACT]
     assert not offers[UNLIMITED]
+    assert isinstance(world.signer, KeySigner)
     signed = world.signer.signed
     if offers[method]:
         with pytest.raises(Refused) as first:

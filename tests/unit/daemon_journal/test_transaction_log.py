@@ -11,6 +11,7 @@ from cambist.v1 import chains_pb2
 from cambist.v1 import events_pb2 as pb
 from core.clock import ManualClock
 from core.errors import Reason, Refused
+from core.ports import SignatureLog
 from core.transactions import Transaction, TransactionStatus
 from daemon.journal import Journal
 from tests.support.desks import FrailStore
@@ -122,3 +123,28 @@ async def test_a_new_one_is_not_to_be_sent_without_a_disk(
     store.failing = ""
     await until(lambda: journal.available)
     assert await told(journal) == ["SIGNED", "INCLUDED"]
+
+
+async def test_a_signature_is_in_the_log_before_it_is_made(
+    journal: Journal, store: FrailStore
+) -> None:
+    log = journal.transactions
+    assert isinstance(log, SignatureLog)
+    await log.signing("ethereum_local", "0xa", "i7", "signs a permit", {"permit_units": "5"})
+    (row,) = await journal.read(lambda store: store.story("trader", "i7", 10))
+    notice = pb.Event.FromString(row.data).account_notice
+    assert (notice.account, notice.kind, notice.message) == (
+        "trader",
+        "signature",
+        "signs a permit",
+    )
+    assert dict(notice.details) == {
+        "permit_units": "5",
+        "network": "ethereum_local",
+        "address": "0xa",
+        "intent": "i7",
+    }
+    store.failing = "the disk is full"
+    with pytest.raises(Refused) as caught:
+        await log.signing("ethereum_local", "0xa", "i8", "signs a permit", {})
+    assert caught.value.reason is Reason.JOURNAL_UNAVAILABLE
