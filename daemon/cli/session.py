@@ -1,8 +1,9 @@
 """What every command of `cambist` shares: the connection, `--json`, and how errors end it.
 
 A command is a coroutine whose first parameter is the session; `command` makes a typer command of it
-and adds the options that all of them have. The client is imported only when a command runs, so that
-`--help` and completion answer at once.
+and adds the options that all of them have. Options that several have together are a dataclass: a
+parameter of such a class stands for all of its fields. The client is imported only when a command
+runs, so that `--help` and completion answer at once.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -160,7 +161,9 @@ def command(
 
     def register(function: Function) -> Function:
         signature = inspect.signature(function)
-        own = list(signature.parameters.values())[1:]  # the first is the session
+        parameters = list(signature.parameters.values())[1:]  # the first is the session
+        own = [option for parameter in parameters for option in _options(parameter)]
+        groups = {one.name: one.annotation for one in parameters if _is_group(one)}
         keyword = inspect.Parameter.KEYWORD_ONLY
         added = [
             inspect.Parameter("ctx", keyword, annotation=typer.Context),
@@ -176,6 +179,9 @@ def command(
             as_json = as_json or said.json
             if not (connect or profile):  # what is said last counts
                 connect, profile = said.connect, said.profile
+            for name, group in groups.items():
+                fields = [field.name for field in dataclasses.fields(group)]
+                values[name] = group(**{field: values.pop(field) for field in fields})
             execute(lambda session: function(session, **values), as_json, connect, profile)
 
         run.__name__ = function.__name__
@@ -187,6 +193,23 @@ def command(
         return function
 
     return register
+
+
+def _is_group(parameter: inspect.Parameter) -> bool:
+    return dataclasses.is_dataclass(parameter.annotation)
+
+
+def _options(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """A parameter as it is; of a group of options (a dataclass) each of its fields."""
+    if not _is_group(parameter):
+        return [parameter]
+    hints = get_type_hints(parameter.annotation, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name, parameter.kind, default=field.default, annotation=hints[field.name]
+        )
+        for field in dataclasses.fields(parameter.annotation)
+    ]
 
 
 def execute(

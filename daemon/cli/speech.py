@@ -76,11 +76,14 @@ def console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, width=width)
 
 
-def confirm(question: str, yes: bool) -> None:
-    """Asks before something that costs; ends the command where the answer is no."""
+def confirm(question: str, yes: bool, in_scripts: bool = True) -> None:
+    """Asks before something that costs; ends the command where the answer is no. Where nobody can
+    be asked it goes on only if `in_scripts` is false."""
     if yes:
         return
     if not sys.stdin.isatty():
+        if not in_scripts:
+            return
         raise UsageError("nobody can be asked here: add --yes to go on")
     with contextlib.suppress(KeyboardInterrupt):
         if typer.confirm(question, err=True):

@@ -1,6 +1,5 @@
 """Networks, tokens and transactions."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,33 +8,19 @@ from daemon.cli import complete
 from daemon.cli.arguments import (
     ApprovalName,
     Limit,
-    MaxFee,
     Network,
     OnlyNetwork,
     RequestId,
-    Route,
-    RouteName,
-    Speed,
-    SpeedName,
-    UnitPrice,
-    Yes,
 )
 from daemon.cli.groups import DefaultGroup
+from daemon.cli.sending import AS_USUAL, Sending, Wait, finished
 from daemon.cli.session import Session, command
-from daemon.cli.speech import confirm
 
 if TYPE_CHECKING:
-    from cambist import ApprovalMethod, FeeOptions, FeeStrategy, Transaction
+    from cambist import ApprovalMethod
 
 Hash = Annotated[str, typer.Argument(metavar="HASH", help="Hash, or Solana's signature.")]
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The token's address.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Until it is in a block.")]
-
-# How often a transaction that is waited for is looked at.
-LOOK_EVERY = 0.3  # float: seconds
-# After these nothing more happens; INCLUDED is enough for a person to know the outcome.
-ENDED = {"included", "final", "reverted", "replaced", "dropped"}
-
 
 PANEL = "Chains and wallets"
 
@@ -125,49 +110,23 @@ async def transactions(
 
 
 async def speed_up(
-    session: Session,
-    network: Network,
-    hash: Hash,
-    speed: Speed = None,
-    unit_price: UnitPrice = "",
-    max_fee: MaxFee = "",
-    route: Route = None,
-    request_id: RequestId = "",
+    session: Session, network: Network, hash: Hash, sending: Sending = AS_USUAL
 ) -> None:
     """Replace a pending transaction by the same at a higher fee."""
-    session.one(
-        await session.client.chains.speed_up_transaction(
-            network,
-            hash,
-            strategy=fees(speed, unit_price, route),
-            max_fee=max_fee or None,
-            request_id=request_id or None,
-        )
-    )
+    sending.confirm("Send it again at a higher fee?", in_scripts=False)
+    chains = session.client.chains
+    sent = await chains.speed_up_transaction(network, hash, **sending.keywords())
+    await sending.shown(session, sent)
 
 
 async def cancel(
-    session: Session,
-    network: Network,
-    hash: Hash,
-    speed: Speed = None,
-    unit_price: UnitPrice = "",
-    max_fee: MaxFee = "",
-    route: Route = None,
-    yes: Yes = False,
-    request_id: RequestId = "",
+    session: Session, network: Network, hash: Hash, sending: Sending = AS_USUAL
 ) -> None:
     """Replace a pending transaction by one that does nothing."""
-    confirm("Cancel it? The replacement costs a fee.", yes)
-    session.one(
-        await session.client.chains.cancel_transaction(
-            network,
-            hash,
-            strategy=fees(speed, unit_price, route),
-            max_fee=max_fee or None,
-            request_id=request_id or None,
-        )
-    )
+    sending.confirm("Cancel it? The replacement costs a fee.")
+    chains = session.client.chains
+    sent = await chains.cancel_transaction(network, hash, **sending.keywords())
+    await sending.shown(session, sent)
 
 
 async def gas(session: Session, network: Network) -> None:
@@ -176,40 +135,8 @@ async def gas(session: Session, network: Network) -> None:
     session.rows("FeeEstimate", found, "the network tells no fees")
 
 
-async def finished(session: Session, transaction: "Transaction") -> "Transaction":
-    """The transaction once it is in a block, or can never be."""
-    while str(transaction.status) not in ENDED:
-        await asyncio.sleep(LOOK_EVERY)
-        transaction = await session.client.chains.get_transaction(
-            transaction.network, transaction.hash
-        )
-    return transaction
-
-
-def strategy(speed: SpeedName | None) -> "FeeStrategy | None":
-    """The client's name of a speed."""
-    from cambist import FeeStrategy
-
-    return None if speed is None else FeeStrategy[speed.name]
-
-
 def approval_method(approval: ApprovalName) -> "ApprovalMethod":
     """The client's name of a way to approve."""
     from cambist import ApprovalMethod
 
     return ApprovalMethod[approval.name]
-
-
-def fees(
-    speed: SpeedName | None, unit_price: str, route: RouteName | None
-) -> "FeeOptions | FeeStrategy | None":
-    """All that the options say of a fee."""
-    if not unit_price and route is None:
-        return strategy(speed)
-    import cambist
-
-    return cambist.FeeOptions(
-        strategy=strategy(speed),
-        unit_price=unit_price or None,
-        route=None if route is None else cambist.Route[route.name],
-    )

@@ -7,17 +7,14 @@ import typer
 from daemon.cli.arguments import (
     Approval,
     ApprovalName,
-    MaxFee,
-    RequestId,
-    Speed,
     Venue,
     Wallet,
-    Yes,
 )
-from daemon.cli.commands.chains import Wait, approval_method, finished, strategy
+from daemon.cli.commands.chains import approval_method
 from daemon.cli.resolve import wallet_for_venue
+from daemon.cli.sending import AS_USUAL, Sending
 from daemon.cli.session import Session, command
-from daemon.cli.speech import UsageError, confirm
+from daemon.cli.speech import UsageError
 from daemon.cli.tables import details
 
 Pool = Annotated[str, typer.Argument(metavar="POOL", help="Its address or instrument.")]
@@ -111,15 +108,11 @@ async def add(
     slippage: Slippage = "",
     wallet: Wallet = "",
     approval: Approval = ApprovalName.EXACT,
-    speed: Speed = None,
-    max_fee: MaxFee = "",
-    yes: Yes = False,
-    wait: Wait = False,
-    request_id: RequestId = "",
+    sending: Sending = AS_USUAL,
 ) -> None:
     """Open a position, or increase one."""
     owner = await wallet_for_venue(session, wallet, venue)
-    confirm(f"Add up to {base} and {quote_} to {pool} from wallet {owner}?", yes)
+    sending.confirm(f"Add up to {base} and {quote_} to {pool} from wallet {owner}?")
     sent = await session.client.liquidity.add_liquidity(
         venue,
         pool,
@@ -129,12 +122,10 @@ async def add(
         price_range=_range(lower, upper),
         position=position,
         slippage=slippage or None,
-        strategy=strategy(speed),
-        max_fee=max_fee or None,
         approval=approval_method(approval),
-        request_id=request_id or None,
+        **sending.keywords(),
     )
-    session.one(await finished(session, sent) if wait else sent)
+    await sending.shown(session, sent)
 
 
 async def remove(
@@ -145,27 +136,21 @@ async def remove(
     slippage: Slippage = "",
     wallet: Wallet = "",
     approval: Approval = ApprovalName.EXACT,
-    speed: Speed = None,
-    max_fee: MaxFee = "",
-    yes: Yes = False,
-    wait: Wait = False,
-    request_id: RequestId = "",
+    sending: Sending = AS_USUAL,
 ) -> None:
     """Take liquidity out, with the fees."""
     owner = await wallet_for_venue(session, wallet, venue)
-    confirm(f"Remove {fraction} of position {position}?", yes)
+    sending.confirm(f"Remove {fraction} of position {position}?")
     sent = await session.client.liquidity.remove_liquidity(
         venue,
         position,
         fraction,
         wallet=owner,
         slippage=slippage or None,
-        strategy=strategy(speed),
-        max_fee=max_fee or None,
         approval=approval_method(approval),
-        request_id=request_id or None,
+        **sending.keywords(),
     )
-    session.one(await finished(session, sent) if wait else sent)
+    await sending.shown(session, sent)
 
 
 async def collect(
@@ -173,22 +158,14 @@ async def collect(
     venue: Venue,
     position: Position,
     wallet: Wallet = "",
-    speed: Speed = None,
-    max_fee: MaxFee = "",
-    wait: Wait = False,
-    request_id: RequestId = "",
+    sending: Sending = AS_USUAL,
 ) -> None:
     """Collect a position's fees."""
     owner = await wallet_for_venue(session, wallet, venue)
-    sent = await session.client.liquidity.collect_fees(
-        venue,
-        position,
-        wallet=owner,
-        strategy=strategy(speed),
-        max_fee=max_fee or None,
-        request_id=request_id or None,
-    )
-    session.one(await finished(session, sent) if wait else sent)
+    sending.confirm(f"Collect the fees of position {position}?", in_scripts=False)
+    liquidity = session.client.liquidity
+    sent = await liquidity.collect_fees(venue, position, wallet=owner, **sending.keywords())
+    await sending.shown(session, sent)
 
 
 def _range(lower: str, upper: str) -> tuple[str, str] | None:

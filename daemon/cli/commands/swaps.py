@@ -9,18 +9,14 @@ from daemon.cli.arguments import (
     Approval,
     ApprovalName,
     DryRun,
-    MaxFee,
-    RequestId,
-    Speed,
     Venue,
     Wallet,
     Watch,
-    Yes,
 )
-from daemon.cli.commands.chains import approval_method, finished, strategy
+from daemon.cli.commands.chains import approval_method
 from daemon.cli.resolve import wallet_for_venue
+from daemon.cli.sending import AS_USUAL, Sending
 from daemon.cli.session import Session, command, flat
-from daemon.cli.speech import confirm
 from daemon.cli.tables import details
 
 if TYPE_CHECKING:
@@ -103,12 +99,8 @@ async def swap(
     slippage: Slippage = "",
     wallet: Wallet = "",
     approval: Approval = ApprovalName.EXACT,
-    speed: Speed = None,
-    max_fee: MaxFee = "",
-    yes: Yes = False,
     dry_run: DryRun = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Until it is in a block.")] = False,
-    request_id: RequestId = "",
+    sending: Sending = AS_USUAL,
 ) -> None:
     """Swap tokens: shows the quote, asks, and executes exactly that quote."""
     client = session.client
@@ -126,27 +118,25 @@ async def swap(
     if not session.json:
         session.print(_drawn(found))
     if not dry_run:
-        confirm(f"Swap with wallet {owner}?", yes)
+        sending.confirm(f"Swap with wallet {owner}?")
     sent = await client.swaps.swap(
         found,
         wallet=owner,
-        strategy=strategy(speed),
-        max_fee=max_fee or None,
         approval=approval_method(approval),
         dry_run=dry_run,
-        request_id=request_id or None,
+        **sending.keywords(),
     )
     transaction = sent.transaction
-    if transaction is not None and wait:
-        transaction = await finished(session, transaction)
+    if transaction is not None:
+        transaction = await sending.waited(session, transaction)
     if session.json:
         session.document({"transaction": transaction, "quote": sent.quote})
     elif transaction is None:
         session.print("it would succeed; nothing was sent")
     else:
         session.print(details(flat(transaction)))
-    if transaction is not None and transaction.succeeded is False:
-        raise typer.Exit(1)
+    if transaction is not None:
+        sending.check(transaction)
 
 
 def _mode(exact_out: bool) -> "SwapMode":

@@ -175,13 +175,17 @@ async def send(
         str, typer.Option(metavar="TOKEN", help="Address or symbol.", show_default="native coin")
     ] = "",
     wallet: Wallet = "",
+    memo: Annotated[
+        str, typer.Option(metavar="TEXT", help="A note for all to read; on Solana.")
+    ] = "",
     sending: Sending = AS_USUAL,
 ) -> None:
     """Send coins, or a --token."""
     owner = await wallet_on(session, wallet, network)
-    sending.confirm(f"Send {amount} {token or 'native'} from {owner} to {to} on {network}?")
+    address = await receiver(session, to)
+    sending.confirm(f"Send {amount} {token or 'native'} from {owner} to {address} on {network}?")
     sent = await session.client.wallets.transfer(
-        network, to, amount, wallet=owner, token=token, **sending.keywords()
+        network, address, amount, wallet=owner, token=token, memo=memo, **sending.keywords()
     )
     await sending.shown(session, sent)
 

@@ -102,6 +102,12 @@ WRITES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "wallet wrap ethereum_local 1": ("wrap", {"wallet": "trader", "amount": "1"}),
     "wallet unwrap ethereum_local 1 --wallet second --wait": ("unwrap", {"wallet": "second"}),
+    "wallet wrap ethereum_local 2 --yes --speed fast --route public --unit-price 0.1 --max-fee 1": (
+        "wrap",
+        {"amount": "2"},
+    ),
+    "wallet unwrap ethereum_local 2 --yes --request-id again": ("unwrap", {"request_id": "again"}),
+    f"wallet approve {POOL_VENUE} USDC 6 --yes --wait": ("approve", {"amount": "6"}),
     f"wallet approve {POOL_VENUE} USDC 5": ("approve", {"wallet": "trader", "amount": "5"}),
     f"swap {POOL_VENUE} ETH USDC 1 --yes --wait": ("swap", {"wallet": "trader", "quote_id": "q1"}),
     "stop": ("shutdown", {}),
