@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -74,8 +75,9 @@ async def scene(
                 records.append(record)
                 if record.problem:
                     print(f"broken: {name}, {record.kind}: {record.problem}", flush=True)
-    except AssertionError as error:
-        return f"{name}: {error}"
+    except Exception as error:  # noqa: BLE001 - the other scenes go on
+        traceback.print_exc()
+        return f"{name}: {type(error).__name__}: {error}"
     return ""
 
 

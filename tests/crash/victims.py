@@ -128,9 +128,12 @@ class Victim:
 
     @property
     def last_step(self) -> str:
-        """Where it died of its order."""
+        """Where it died of its order, or after which it was killed."""
         path = self.data_dir / NOTED
-        return path.read_text().splitlines()[-1].split("\t")[1] if path.exists() else ""
+        if not path.exists():
+            return ""
+        *whole, _ = path.read_text().split("\n")  # the last may have been being written
+        return whole[-1].partition("\t")[2] if whole else ""
 
     def kill(self) -> None:
         """SIGKILL; see `gone`."""
