@@ -148,11 +148,11 @@ async def test_tokens_that_take_no_permits_or_lie_about_them_are_found_out() -> 
     async with permit_world() as world:
         venue, token = world.venues[V3], world.token(PERMIT_TOKEN).address
         chain = world.net.info.chain_id
-        usdc = world.token("USDC").address
+        usd = world.token("USDC")
         true = Domain(chain, token, "Uniswap V2", "1").separator()
         assert await why_not(world, venue) == ""
         lies = [
-            Domain(chain, usdc, "Uniswap V2", "1"),  # good for another token
+            Domain(chain, usd.address, "Uniswap V2", "1"),  # good for another token
             Domain(1, token, "Uniswap V2", "1"),  # on another chain
             Domain(chain, token, "Uniswap V3", "1"),
         ]
@@ -167,19 +167,15 @@ async def test_tokens_that_take_no_permits_or_lie_about_them_are_found_out() -> 
         assert "a kind of its own" in await why_not(world, venue)
         await world.patch(token, bytes(32), TYPE_HASH, 1)
         # A token without permits, one whose fallback takes everything, and a router without.
-        for symbol in ("USDC", "WETH"):
-            quote = await venue.quote(
-                world.token(symbol), world.token("DAI"), ETHER // 100, True, SLIPPAGE
-            )
-            offers = {one.method: one for one in await venue.approval_offers(quote, BOB)}
-            assert "takes no permits" in offers[PERMIT].why_not
+        quote = await venue.quote(world.token("WETH"), usd, ETHER, True, SLIPPAGE)
+        offers = {one.method: one for one in await venue.approval_offers(quote, BOB)}
+        assert "takes no permits" in offers[PERMIT].why_not
         two = world.venues[V2]
         tokens = world.token(PERMIT_TOKEN), world.token("WETH")
         quote = await two.quote(*tokens, ETHER, True, SLIPPAGE)
         with pytest.raises(Refused, match="router takes no permit"):
             await two.swap(quote, BOB, "two", 0, FEES, PERMIT)
-        coin, usd = world.net.info.native, world.token("USDC")
-        native = await venue.quote(coin, usd, ETHER, True, SLIPPAGE)
+        native = await venue.quote(world.net.info.native, usd, ETHER, True, SLIPPAGE)
         assert await venue.approval_offers(native, BOB) == []
         assert world.notes == []
 
@@ -309,31 +305,39 @@ async def test_shares_of_a_pool_are_given_back_by_one_transaction() -> None:
 
 
 @pytest.mark.parametrize("name", [V3, CAKE])
-async def test_a_position_is_opened_with_the_permit_of_the_token_that_takes_one(name: str) -> None:
+async def test_a_position_is_opened_with_the_permits_of_the_tokens_that_take_them(
+    name: str,
+) -> None:
     async with permit_world() as world:
         venue, tokens = world.venues[name], pair(world)
         await venue.quote(*tokens, ETHER, True, SLIPPAGE)  # finds the pool
         (market,) = [
             one for one in venue.directory if PERMIT_TOKEN in (one.token0.symbol, one.token1.symbol)
         ]
-        base = 100 * int(10**market.base.decimals)
-        spec = LiquiditySpec(
-            market.instrument.id, base, 200 * int(10**market.quote.decimals), None, SLIPPAGE
-        )
-        quote = await venue.liquidity.quote_add(spec)
-        before = [await world.of(token) for token in (market.token0, market.token1)]
-        sent = await venue.liquidity.add(spec, "", BOB, "open", FEES, PERMIT)
-        assert (await world.net.wait_included(sent.hash, 10)).succeeded
-        after = [await world.of(token) for token in (market.token0, market.token1)]
-        taken = tuple(b - a for b, a in zip(before, after, strict=True))
-        assert taken == (quote.amounts.units0, quote.amounts.units1)
-        approved = [one.details["token"] for one in world.sent("open") if one.purpose == "approve"]
-        assert approved == [world.token("USDC").address]
+        other = venue.finder.of_instrument("WETH-USDC:500")
+        for place, (one, approved) in enumerate(((market, []), (other, [world.token("WETH")]))):
+            units = [place or 100, 3_000 if place else 200]
+            spec = LiquiditySpec(
+                one.instrument.id,
+                units[0] * int(10**one.base.decimals),
+                units[1] * int(10**one.quote.decimals),
+                None,
+                SLIPPAGE,
+            )
+            quote = await venue.liquidity.quote_add(spec)
+            before = [await world.of(token) for token in (one.token0, one.token1)]
+            intent = f"open-{place}"
+            sent = await venue.liquidity.add(spec, "", BOB, intent, FEES, PERMIT)
+            assert (await world.net.wait_included(sent.hash, 10)).succeeded
+            after = [await world.of(token) for token in (one.token0, one.token1)]
+            taken = tuple(b - a for b, a in zip(before, after, strict=True))
+            assert taken == (quote.amounts.units0, quote.amounts.units1)
+            rows = [row for row in world.sent(intent) if row.purpose == "approve"]
+            assert [row.details["token"] for row in rows] == [token.address for token in approved]
+            await world.synced(venue)
         assert await world.permits_used() == 1
-        if name == V3:
-            none = LiquiditySpec("WETH-USDC:500", ETHER, 3_000 * USDC, None, SLIPPAGE)
-            with pytest.raises(Refused, match="takes no permits"):
-                await venue.liquidity.add(none, "", BOB, "none", FEES, PERMIT)
+        assert await world.permits_used(world.token("USDC").address) == 2
+        assert len(world.notes) == 3
         with pytest.raises(Refused, match="not provided by Permit2"):
             await venue.liquidity.add(spec, "", BOB, "no", FEES, ApprovalMethod.PERMIT2)
 
