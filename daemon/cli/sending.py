@@ -60,8 +60,8 @@ class Sending:
 
     @staticmethod
     def check(transaction: "Transaction") -> None:
-        """Ends the command with 1 if the transaction failed in its block."""
-        if transaction.succeeded is False:
+        """Ends the command with 1 if the transaction failed in its block, or can never be in one."""
+        if transaction.succeeded is False or str(transaction.status) == "dropped":
             raise typer.Exit(1)
 
     def _fees(self) -> "FeeOptions | FeeStrategy | None":
