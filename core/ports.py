@@ -197,6 +197,11 @@ class Metered(Protocol):
         tells."""
         ...
 
+    @property
+    def waiting_requests(self) -> int:
+        """Requests that wait until a budget has room for them."""
+        ...
+
     def rate_limits(self) -> Sequence[RateLimitUsage]: ...
 
 
@@ -437,6 +442,15 @@ class FeeEstimate:
     priority_price: Decimal | None = None
     base_price: Decimal | None = None
     data_fee: Decimal | None = None
+
+
+@runtime_checkable
+class Following(Protocol):
+    """A network that follows transactions until they are final."""
+
+    def pending(self, address: str) -> Sequence[Transaction]:
+        """Ours of an address that are not final, of which there may yet be an effect."""
+        ...
 
 
 class Network(Protocol):

@@ -57,7 +57,7 @@ from daemon.lifecycle import Component, Lifecycle
 from daemon.listeners import Listeners
 from daemon.lock import DirectoryLock
 from daemon.logging import configure
-from daemon.observe.watching import watch
+from daemon.observe.watching import Watched, watch
 from daemon.parts import NO_PASSPHRASE, Parts
 from daemon.registry import Registry
 from daemon.risk.office import RiskOffice
@@ -254,9 +254,17 @@ class Daemon:
         await self._risk.start()
         services = self._services()
         write_files(self._data_dir / "access", self._keyring.roots, permissions(CONTRACT).values())
-        watching = await watch(
-            self._settings.server, self._journal, self._registry, self._desk, self._lifecycle
+        watched = Watched(
+            journal=self._journal,
+            events=self._events,
+            hub=self._hub,
+            registry=self._registry,
+            wallets=self._wallets,
+            desk=self._desk,
+            risk=self._risk,
+            lifecycle=self._lifecycle,
         )
+        watching = await watch(self._settings.server, watched)
         self._closing += watching.closing
         await self._listeners.start(
             Dispatcher(

@@ -7,7 +7,7 @@ from chains.wallets.catalogue import WalletInfo
 from chains.wallets.store import StoreState, WalletStore
 from core.accounts import Balance
 from core.errors import Reason, Refused
-from core.ports import Account, Capability, Network, Venue
+from core.ports import Account, Capability, Following, Network, Venue
 from core.tokens import Token
 from daemon.registry import Registry, suggestion
 from daemon.rpc.rules import invalid
@@ -42,6 +42,16 @@ class Wallets:
             await self.store.initialize(passphrase)
         else:
             await self.store.unlock(passphrase)
+
+    def pending(self, registry: Registry) -> dict[str, int]:
+        """How many transactions of each network are not final."""
+        wallets = [one for one in self.store.list() if one.address]
+        return {
+            id: sum(len(network.pending(one.address)) for one in wallets if one.family == family)
+            for id, network in registry.networks.items()
+            for family in (network.info.family,)
+            if isinstance(network, Following)
+        }
 
     async def refresh(self, registry: Registry) -> None:
         """Makes the accounts fit the wallets: new ones appear, removed ones go."""

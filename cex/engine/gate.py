@@ -51,6 +51,11 @@ class Gate:
         """Whether nobody more may wait."""
         return len(self._waiters) >= WAITERS
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._waiters)
+
     def ahead(self, priority: Priority) -> bool:
         """Whether somebody waits who goes before one who comes now."""
         return any(other.priority <= priority for other in self._waiters)

@@ -50,6 +50,11 @@ class Limiter:
         ]
 
     @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn at the host, those of its other venues with them."""
+        return self._gate.waiting
+
+    @property
     def paused(self) -> int:
         """Nanoseconds for which the venue asked us to be silent; 0 when it did not."""
         return max(0, self._gate.paused_until - self._now())

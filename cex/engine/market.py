@@ -318,6 +318,10 @@ class ExchangeVenue:
     def stream_clock_offset(self) -> int | None:
         return self.offset.stream
 
+    @property
+    def waiting_requests(self) -> int:
+        return self.limiter.waiting
+
     def rate_limits(self) -> Sequence[RateLimitUsage]:
         return [
             RateLimitUsage(

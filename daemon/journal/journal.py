@@ -14,6 +14,7 @@ import asyncio
 import queue
 import secrets
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -49,7 +50,9 @@ class _Item:
     entries: tuple[Entry, ...]
     fact: bool
     written: asyncio.Future[int]
+    time: int  # monotonic, ns
     sequence: int = 0
+    done: bool = False  # durable, or withdrawn
 
 
 class Journal:
@@ -78,6 +81,8 @@ class Journal:
         self._telling = False
         self._lingering: asyncio.TimerHandle | None = None
         self._waiting = 0
+        self._unwritten: deque[_Item] = deque()  # oldest first; what is done leaves from the left
+        self._write_time = 0
         self._broken = ""  # why; set by the writer's thread
         self._condition = Condition(Health.STARTING, "not open")
         self._subscribers: list[Subscriber] = []
@@ -103,6 +108,17 @@ class Journal:
     def waiting(self) -> int:
         """Appends that are not durable yet."""
         return self._waiting
+
+    @property
+    def lag(self) -> int:
+        """For how long the oldest of them has waited, in ns; 0 where none does."""
+        oldest = next((one for one in self._unwritten if not one.done), None)
+        return 0 if oldest is None else max(self._clock.monotonic() - oldest.time, 0)
+
+    @property
+    def write_time(self) -> int:
+        """What the last transaction took, the disk's part included, in ns."""
+        return self._write_time
 
     @property
     def available(self) -> bool:
@@ -181,10 +197,11 @@ class Journal:
             raise _unavailable("the journal is closed")
         if self._waiting >= self._queue_limit or not (fact or self.available):
             raise _unavailable(self._broken or "the journal is too far behind the requests")
-        item = _Item(entries, fact, self._loop.create_future())
+        item = _Item(entries, fact, self._loop.create_future(), self._clock.monotonic())
         item.written.add_done_callback(_seen)
         self._waiting += 1
         self._gathered.append(item)
+        self._unwritten.append(item)
         if hurry and not self._telling:
             self._telling = True
             self._loop.call_soon(self._tell_writer)
@@ -297,7 +314,9 @@ class Journal:
                     rows.append(entry)
             item.sequence = sequence
         if rows:
+            started = self._clock.monotonic()
             self._store.write(rows)
+            self._write_time = self._clock.monotonic() - started
             events = [row for row in rows if isinstance(row, EventRow)]
         elif self._broken:
             self._store.probe()
@@ -341,8 +360,10 @@ class Journal:
     def _resolve(self, batch: Sequence[_Item], recovered: bool) -> None:
         self._waiting -= len(batch)
         for item in batch:
+            item.done = True
             if not item.written.done():
                 item.written.set_result(item.sequence)
+        self._drop_done()
         if recovered:
             self._condition = Condition(Health.READY, "", self._clock.now())
             _log.info("journal_recovered")
@@ -355,8 +376,14 @@ class Journal:
             _log.error("journal_broken", reason=reason)
         self._waiting -= sum(not item.fact for item in batch)
         for item in batch:
+            item.done = item.done or not item.fact
             if not item.written.done():
                 item.written.set_exception(_unavailable(reason))
+        self._drop_done()
+
+    def _drop_done(self) -> None:
+        while self._unwritten and self._unwritten[0].done:
+            self._unwritten.popleft()
 
 
 def _check(entry: Entry) -> None:

@@ -12,10 +12,28 @@ from daemon.journal import Journal
 from daemon.lifecycle import Lifecycle
 from daemon.observe.traces import Tracer
 from daemon.registry import Registry
+from daemon.risk.office import RiskOffice
 from daemon.rpc.dispatcher import Counts
+from daemon.streams.events import EventStream
+from daemon.streams.hub import Hub
 from daemon.trading import Desk
+from daemon.wallets import Wallets
 
 log = structlog.get_logger("observe")
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The parts that metrics are read from."""
+
+    journal: Journal
+    events: EventStream
+    hub: Hub
+    registry: Registry
+    wallets: Wallets
+    desk: Desk
+    risk: RiskOffice
+    lifecycle: Lifecycle
 
 
 @dataclass(slots=True)
@@ -27,30 +45,16 @@ class Watching:
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
 
-async def watch(
-    settings: ServerSettings,
-    journal: Journal,
-    registry: Registry,
-    desk: Desk,
-    lifecycle: Lifecycle,
-) -> Watching:
+async def watch(settings: ServerSettings, watched: Watched) -> Watching:
     """Begins what is switched on."""
     watching = Watching()
     if settings.metrics != "off":
+        from daemon.observe.collector import DaemonCollector
         from daemon.observe.endpoint import MetricsEndpoint
-        from daemon.observe.metrics import DaemonCollector, Metrics
+        from daemon.observe.metrics import Metrics
 
         watching.metrics = metrics = Metrics()
-        collector = DaemonCollector(
-            metrics,
-            journal,
-            registry,
-            desk,
-            lambda: lifecycle.status().state,
-            lambda: lifecycle.status().components,
-            SystemClock(),
-        )
-        metrics.registry.register(collector)
+        metrics.registry.register(DaemonCollector(metrics, watched, SystemClock()))
         endpoint = MetricsEndpoint(settings.metrics, metrics.registry)
         await endpoint.start()
         watching.closing.append(endpoint.stop)

@@ -13,6 +13,7 @@ import hashlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakSet
 
 from core.errors import CambistError, Reason, Refused
 from daemon.journal.events import varint
@@ -54,6 +55,7 @@ class EventStream:
         self._tail: deque[_Framed] = deque(maxlen=max_behind)
         self._changed = asyncio.Event()
         self._unsubscribe = journal.subscribe(self._committed)
+        self._readers: WeakSet[EventReader] = WeakSet()
         self.closed = False
 
     def close(self) -> None:
@@ -72,7 +74,15 @@ class EventStream:
             position = self._position(resume_token)
         elif from_start:
             position = 0
-        return EventReader(self, position, account)
+        reader = EventReader(self, position, account)
+        self._readers.add(reader)
+        return reader
+
+    @property
+    def behind(self) -> list[int]:
+        """How many events each reader has still to read."""
+        newest = self._journal.sequence
+        return [max(newest - one.position, 0) for one in self._readers]
 
     def token(self, sequence: int) -> str:
         """The resume token after an event."""

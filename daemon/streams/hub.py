@@ -1,6 +1,7 @@
 """Opens a venue's feed when the first subscriber comes, and closes it after the last has left."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -66,6 +67,14 @@ class Hub:
         async with self._subscribed(venue, channel, instrument, interval) as topic:
             async for message in topic.read(depth, self._heartbeat):
                 yield message
+
+    @property
+    def readers(self) -> dict[tuple[str, str], int]:
+        """How many read a venue's streams, by venue and channel."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for (venue, channel, _, _), stream in self._streams.items():
+            counts[venue, channel.name.lower()] += stream.readers
+        return counts
 
     async def close(self) -> None:
         """Ends every subscription and feed."""

@@ -60,6 +60,10 @@ class Holdings:
             ZERO,
         )
 
+    def balances(self) -> list[Balance]:
+        """All that are known."""
+        return [one for one in self._held.values() if isinstance(one, Balance)]
+
     def positions(self) -> list[Position]:
         """All that are not flat."""
         return [one for one in self._held.values() if isinstance(one, Position) and one.quantity]

@@ -1,7 +1,9 @@
 """What an operator sees: metrics that Prometheus reads, and spans of calls."""
 
 import asyncio
+import re
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +15,15 @@ from daemon.config import ConfigError
 from daemon.observe.endpoint import parse
 from daemon.observe.traces import OpenTelemetry
 from tests.support.daemon import running_daemon, sandbox_arguments
+
+GUIDE = Path(__file__).parents[3] / "docs/guides/operating.md"
+SCOPE = ("venue", "account", "instrument", "token_root", "asset")
+EMPTY_HERE = {
+    "cambist_rate_limit_used", "cambist_rate_limit_blocked_seconds", "cambist_rate_limit_waiting",
+    "cambist_clock_offset_seconds", "cambist_position", "cambist_position_notional",
+    "cambist_unrealized_profit", "cambist_transactions_pending", "cambist_market_data_readers",
+    "cambist_streams",
+}  # fmt: skip
 
 
 def free_port() -> int:
@@ -59,6 +70,28 @@ async def test_metrics_tell_of_calls_errors_orders_and_parts(tmp_path: Path) -> 
             assert found["cambist_component_health", (("id", "journal"), ("kind", "journal"))] == 3
             assert found["cambist_state", (("state", "READY"),)] == 1
             assert found["cambist_journal_sequence", ()] > 0
+            where = (("account", "paper"), ("venue", "paper"))
+            instrument = ("instrument", "ETH-USDC")
+            bought = (where[0], instrument, ("side", "buy"), where[1])
+            assert found["cambist_open_quantity", bought] == 0.1
+            assert found["cambist_balance", (where[0], ("asset", "USDC"), where[1])] > 0
+            assert found["cambist_journal_lag_seconds", ()] >= 0
+            assert found["cambist_journal_write_seconds", ()] > 0
+            limit = {"rule": "open_orders", **dict.fromkeys(SCOPE, "")}
+            await bot.risk.tighten_risk_limit("open_orders", 7)
+            await bot.risk.halt(scope=cambist.Scope(venue="paper_perpetual"))
+            async with bot.risk.lease(timedelta(seconds=60), ["paper"]):
+                found = await scraped(port)
+            assert found["cambist_risk_limit", tuple(sorted(limit.items()))] == 7
+            assert found["cambist_risk_limit_used", tuple(sorted(limit.items()))] == 1
+            assert (found["cambist_halts", ()], found["cambist_leases", ()]) == (1, 1)
+            names = {name for name, _ in found}
+            # What a stream, an exchange that meters, a position or a network would fill.
+            assert EMPTY_HERE.isdisjoint(names)
+            listed = set(re.findall(r"^\| `(cambist_\w+)`", GUIDE.read_text(), re.MULTILINE))
+            counted = {name for name in names if not name.endswith("_created")}
+            assert {re.sub("_(count|sum|bucket)$", "", name) for name in counted} <= listed
+            assert listed - names - {"cambist_rpc_seconds"} == EMPTY_HERE
 
 
 def test_metrics_are_for_this_machine_only() -> None:
