@@ -60,7 +60,7 @@ class Sending:
 
     @staticmethod
     def check(transaction: "Transaction") -> None:
-        """Ends the command with 1 if the transaction failed in its block or will never be in one."""
+        """Ends the command with 1 if the transaction failed in its block, or was dropped."""
         if transaction.succeeded is False or str(transaction.status) == "dropped":
             raise typer.Exit(1)
 
