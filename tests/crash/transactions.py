@@ -158,6 +158,7 @@ class Swap:
         self._id = f"swap-{number}"
         self._amount = Decimal("0.0001") + number * Decimal("0.000001")
         self._tries = 0
+        self._quote: cambist.Quote | None = None
 
     async def ask(self) -> str:
         sent = await answered(self._ask)
@@ -174,10 +175,12 @@ class Swap:
             )
         else:
             while True:
-                quote = await swaps.get_quote(VENUE, "ETH", "USDC", self._amount)
+                if self._quote is None:
+                    self._quote = await swaps.get_quote(VENUE, "ETH", "USDC", self._amount)
+                    self._tries += 1
                 try:
                     swapped = await swaps.swap(
-                        quote,
+                        self._quote,
                         wallet=WALLET,
                         request_id=f"{self._id}-{self._tries}",
                         timeout=200,
@@ -187,7 +190,7 @@ class Swap:
                     # It was quoted by a daemon that is no more, and nothing was sent.
                     if error.metadata["outcome"] != "NOT_SENT":
                         raise
-                    self._tries += 1
+                    self._quote = None
         assert swapped.transaction is not None
         return swapped.transaction
 
