@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import structlog
 
+from core.clock import SECOND
 from core.errors import CambistError
 from core.orders import OrderReport, OrderStatus
 from core.ports import Capability
@@ -59,9 +60,18 @@ class Resolver:
                     await self.ask(tracked)
                 except CambistError as error:
                     _log.info("could_not_ask", order=id, why=error.message)
+                delay = self._in_time(tracked, delay)
         finally:
             self._asked.discard(id)
             self._intake.release()
+
+    def _in_time(self, tracked: Tracked, delay: float) -> float:  # float: seconds for asyncio
+        """Not much later than when a "no such order" is proof: a bot waits for it."""
+        clock, settle = self._seat.journal.clock, self._seat.account.settle_time
+        left = (tracked.sent + settle - clock.monotonic()) / SECOND  # float: seconds for asyncio
+        if 0 < left < delay:
+            return max(left, self._seat.settings.resolve_delay)
+        return delay
 
     @property
     def _tells_fills(self) -> bool:
