@@ -140,7 +140,8 @@ def transaction(
     )
     info = infos.get(value.network) if infos else None
     if info and info.explorer:
-        message.explorer_url = f"{info.explorer.rstrip('/')}/tx/{value.hash}"
+        place, mark, cluster = info.explorer.partition("?")
+        message.explorer_url = f"{place.rstrip('/')}/tx/{value.hash}{mark}{cluster}"
     set_time(message.create_time, value.create_time)
     set_time(message.update_time, value.update_time)
     return message

@@ -95,7 +95,8 @@ def test_coins_belong_to_their_network(entry) -> None:  # type: ignore[no-untype
 def test_lists_are_well_formed(id: str) -> None:
     tokens = bundled(id)
     for token in tokens:
-        assert checksum(token.address) == token.address
+        if NETWORKS[id].info.family == "evm":
+            assert checksum(token.address) == token.address
         assert 0 < token.decimals <= 18
         assert token.network == id
         assert token.symbol == token.symbol.strip()
@@ -219,7 +220,7 @@ def test_only_tokens_of_the_network_are_added(registry: TokenRegistry) -> None:
 
 def test_base58_addresses_keep_their_case() -> None:
     info = NETWORKS["solana"].info
-    mint = Token("solana", "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v", "USDC", 6)
+    mint = Token("solana", "4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU", "NEW", 6)
     registry = TokenRegistry(info, [mint])
     assert registry.by_address(mint.address) == mint
     assert registry.by_address(mint.address.lower()) is None
