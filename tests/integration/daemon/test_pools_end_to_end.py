@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 import cambist
-from cambist import OrderStatus, OrderType, Side, TimeInForce, Transaction, TransactionStatus
+from cambist import (
+    ApprovalMethod,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+    Transaction,
+    TransactionStatus,
+)
 from tests.support.evm import installed
 from tests.support.sandbox import sandbox_daemon
 
@@ -60,6 +68,39 @@ async def use(address: str) -> None:
         await stream.aclose()
         with pytest.raises(cambist.UnsupportedByVenue):
             await client.market.get_order_book(ROUTER, "WETH-USDC", depth=5)
+
+        # A permit in the place of an approval: one transaction, and the log says what was signed.
+        asked = VENUE, "USDC", "WETH", "150"
+        permit = ApprovalMethod.EIP2612
+        quote = await client.swaps.get_quote(*asked, wallet="trader", approval=permit)
+        needed = quote.required_approval
+        assert needed is not None
+        assert (needed.method, needed.by_signature, needed.amount.amount) == (permit, True, 150)
+        assert "sign a permit of 150 USDC" in quote.plan
+        offers = {one.method: one for one in quote.approvals}
+        assert [method for method, one in offers.items() if one.offered] == [
+            ApprovalMethod.EXACT,
+            ApprovalMethod.UNLIMITED,
+            permit,
+        ]
+        assert "no router" in offers[ApprovalMethod.PERMIT2].reason
+        swapped = await client.swaps.swap(
+            quote, wallet="trader", approval=permit, request_id="permit"
+        )
+        assert swapped.transaction is not None
+        done = await in_a_block(client, swapped.transaction)
+        assert done.details["permit_units"] == "150000000"
+        about = []
+        for event in await client.events.list_events(account="trader"):
+            notice, change = event.account_notice, event.transaction
+            if notice is not None and notice.details.get("intent") == "permit":
+                about.append(notice.kind)
+            elif change is not None and change.intent.startswith("permit"):
+                about.append(change.purpose)
+        assert about[:2] == ["signature", "swap"]
+        assert set(about) == {"signature", "swap"}
+        with pytest.raises(cambist.UnsupportedByVenue, match="use the exact approval"):
+            await client.swaps.get_quote(*asked, wallet="trader", approval=ApprovalMethod.PERMIT2)
 
         # An order on the same pool, as on any book.
         book = await client.market.get_order_book(VENUE, POOL, depth=5)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from cambist.v1 import chains_pb2, sandbox_pb2, trading_pb2
+from cambist.v1 import chains_pb2, sandbox_pb2, swaps_pb2, trading_pb2
 from core.errors import Reason, Refused
 from daemon.cli.cambist import main
 from tests.support.fake_daemon import FakeDaemon
@@ -110,6 +110,10 @@ WRITES: dict[str, tuple[str, dict[str, Any]]] = {
     f"wallet approve {POOL_VENUE} USDC 6 --yes --wait": ("approve", {"amount": "6"}),
     f"wallet approve {POOL_VENUE} USDC 5": ("approve", {"wallet": "trader", "amount": "5"}),
     f"swap {POOL_VENUE} ETH USDC 1 --yes --wait": ("swap", {"wallet": "trader", "quote_id": "q1"}),
+    f"swap {POOL_VENUE} ETH USDC 1 --yes --approval eip2612": (
+        "swap",
+        {"approval": swaps_pb2.APPROVAL_METHOD_EIP2612},
+    ),
     "stop": ("shutdown", {}),
     "sandbox fault rate-limit --venue paper --times 2 --delay 0.25 --request-id f": (
         "add_fault",
