@@ -29,6 +29,7 @@ TEXTS = [
     "docs/guides/command-line.md",
     "docs/guides/python-client.md",
     "docs/guides/sandbox.md",
+    "docs/guides/swaps.md",
     "docs/guides/access.md",
     "docs/guides/operating.md",
     "docs/guides/risk.md",
