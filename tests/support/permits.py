@@ -189,7 +189,8 @@ def _published(path: str) -> str:
 
 
 def _artifact(path: str) -> bytes:
-    return unhex(json.loads(_published(path))["bytecode"].removeprefix("0x").join(("0x", "")))
+    bytecode: str = json.loads(_published(path))["bytecode"]
+    return bytes.fromhex(bytecode.removeprefix("0x"))
 
 
 async def create(node: Anvil, code: bytes, sender: str = CAROL) -> str:
@@ -215,17 +216,25 @@ async def deploy_permit2(node: Anvil) -> None:
     assert len(code) > 2
 
 
-async def deploy_universal_router(node: Anvil, contracts: Contracts) -> str:
-    v2, v3 = contracts.uniswap_v2, contracts.uniswap_v3
+def universal_router(
+    wrapped: str, factories: tuple[str, str], init_code_hashes: tuple[bytes, bytes]
+) -> bytes:
+    """Its creation code, for the pools of Uniswap V2 and V3."""
     nobody = address_word("0x" + "0" * 40)
     words = [
-        *map(address_word, (permit2.ADDRESS, v2.wrapped, v2.factory, v3.factory)),
-        unhex(v2.init_code_hash),
-        unhex(v3.init_code_hash),
+        *map(address_word, (permit2.ADDRESS, wrapped, *factories)),
+        *init_code_hashes,
         *(nobody,) * 4,  # Uniswap V4 and a bridge, where no test goes
     ]
     path = "@uniswap/universal-router/artifacts/contracts/UniversalRouter.sol/UniversalRouter.json"
-    return await create(node, _artifact(path) + b"".join(words))
+    return _artifact(path) + b"".join(words)
+
+
+async def deploy_universal_router(node: Anvil, contracts: Contracts) -> str:
+    v2, v3 = contracts.uniswap_v2, contracts.uniswap_v3
+    hashes = unhex(v2.init_code_hash), unhex(v3.init_code_hash)
+    code = universal_router(v2.wrapped, (v2.factory, v3.factory), hashes)
+    return await create(node, code)
 
 
 async def deploy_permit_token(node: Anvil) -> str:

@@ -23,8 +23,11 @@ from tests.support.permits import (
     V2,
     V3,
     PermitWorld,
+    deploy_permit2,
     permit_world,
+    universal_router,
 )
+from tests.support.public_chain import Builder, ethereum
 
 pytestmark = pytest.mark.evm
 
@@ -254,3 +257,28 @@ async def test_what_permit2_refuses_is_told_before_anything_is_sent() -> None:
         with pytest.raises(Refused, match="no price limit"):
             await venue.executor.send(plan, FEES, PERMIT2)
         assert LOCAL.chain_id == world.net.info.chain_id
+
+
+async def test_the_router_of_the_shipped_table_at_its_address() -> None:
+    """Chain id 1, Permit2 as it was deployed, the Universal Router where Uniswap has it."""
+    async with ethereum() as world:
+        ids = "uniswap_v2@ethereum", "uniswap_v3@ethereum"
+        v2, v3 = (world.venues[id].spec for id in ids)
+        there = v2.deployment.universal_router
+        assert there == v3.deployment.universal_router
+        factories = v2.deployment.factory, v3.deployment.factory
+        hashes = v2.init_code_hash, v3.init_code_hash
+        usdc, weth = world.tokens["USDC"], world.tokens["WETH"]
+        await deploy_permit2(world.node)
+        builder = Builder(world.node)
+        await builder.place(universal_router(weth.address, factories, hashes), there)
+        for id in ids:
+            venue = world.venues[id]
+            await world.synced(venue)
+            quote = await venue.quote(usdc, weth, 1_000 * USDC, True, SLIPPAGE)
+            before = (await world.net.balances(BOB, [weth]))[0].units or 0
+            sent = await venue.swap(quote, BOB, id, 0, FEES, PERMIT2)
+            assert sent.to == there
+            assert (await world.net.wait_included(sent.hash, 10)).succeeded
+            after = (await world.net.balances(BOB, [weth]))[0].units or 0
+            assert after - before == quote.units_out
