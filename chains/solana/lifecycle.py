@@ -57,6 +57,13 @@ def furthest(statuses: Sequence[Status | None]) -> Status | None:
     return max(known, key=lambda one: _RANK.get(one.confirmation_status or "", 0), default=None)
 
 
+def agreed(statuses: Sequence[Status | None], quorum: int) -> Status | None:
+    """The furthest that at least `quorum` nodes have seen; None if fewer know it."""
+    known = [status for status in statuses if status is not None]
+    known.sort(key=lambda one: _RANK.get(one.confirmation_status or "", 0), reverse=True)
+    return known[quorum - 1] if len(known) >= quorum else None
+
+
 def follow(
     transaction: Transaction, status: Status | None, context_slot: int, now: int
 ) -> Transaction:

@@ -7,6 +7,7 @@ https://solana.com/docs
 """
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.pubkey import Pubkey
@@ -46,7 +47,9 @@ _MAX_UNITS = (1 << 64) - 1
 class SolanaNetwork:
     """`urls` may hold http(s) and ws(s) addresses: the first answer questions, the others push
     slots and signatures. `tokens` are those known by a list: their symbols come from it. `poll`
-    (seconds) is how often pending transactions are asked for; by default every block."""
+    (seconds) is how often pending transactions are asked for; by default every block. `quorum`
+    nodes must say the same of balances and of how far a transaction is; `max_fee`, in coins, caps
+    what any one may cost; each node is sent `rate` requests a second at most, 0 for no limit."""
 
     def __init__(
         self,
@@ -58,13 +61,16 @@ class SolanaNetwork:
         tokens: Sequence[Token] = (),
         poll: float | None = None,  # float: seconds
         timeout: float = 10.0,  # float: seconds, of one request
+        quorum: int = 1,
+        max_fee: Decimal | None = None,
+        rate: int = 0,
     ) -> None:
         self._info = info
         self._clock = clock
         interval = poll or info.block_time / SECOND  # float: seconds for asyncio
         sockets = [url for url in urls if url.startswith("ws")]
         http = [url for url in urls if url.startswith("http")]
-        self._pool = RpcPool(http, clock, _GENESIS.get(info.id, ""), timeout)
+        self._pool = RpcPool(http, clock, _GENESIS.get(info.id, ""), timeout, quorum, rate)
         self._reader = Reader(info, self._pool, tokens)
         self._tracker = Tracker(info, self._pool, log, clock, interval)
         self._push = Push(
@@ -75,7 +81,9 @@ class SolanaNetwork:
             self._tracker.note_slot,
             self._tracker.note_signature,
         )
-        self._sender = TransactionSender(info, self._pool, self._tracker, signer, log, clock)
+        self._sender = TransactionSender(
+            info, self._pool, self._tracker, signer, log, clock, max_fee
+        )
 
     # --- core.ports.Network -------------------------------------------------------------------
 

@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
+from chains.budget import Budget
 from chains.nodes import THROTTLED, Node, NodeError, NodeTrouble, post
 from chains.racing import OFTEN_OUTRUN, patience, race
 from chains.solana import reasons
 from chains.solana.wire import EpochInfo, Valued
-from core.clock import Clock
+from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ Params = list[Any]
 
 MAX_LAG = 40  # slots behind the best node before a node is used last
 _IN_FLIGHT = 64
+_SEND = "sendTransaction"
 _PROBE_LIMIT = 3.0  # float: seconds
 # Errors that speak of the node and not of the request: another node may well answer.
 # https://github.com/anza-xyz/agave (rpc-client-api, custom_error.rs); 401 and 403 are how hosts of
@@ -65,8 +67,11 @@ class RpcPool:
         clock: Clock,
         genesis: str = "",
         timeout: float = 10.0,  # float: seconds for aiohttp
+        quorum: int = 1,
+        rate: int = 0,  # requests a second to each node; 0: no limit
     ) -> None:
         self.nodes = [Node(url) for url in urls]
+        self.quorum = quorum
         self.height = 0  # that the nodes agreed on when they were last probed
         self.slot = 0
         self.genesis = genesis
@@ -75,6 +80,16 @@ class RpcPool:
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._budgets = {id(node): Budget(rate, clock) for node in self.nodes}
+
+    @property
+    def strangers(self) -> list[str]:
+        """Nodes of other clusters, in words: their urls are mistakes."""
+        return [
+            f"{node.label} {node.stranger}: mend the network's urls in the configuration"
+            for node in self.nodes
+            if node.stranger
+        ]
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -115,6 +130,27 @@ class RpcPool:
             raise self._unavailable()
         return answers
 
+    async def agreed(self, conversation: Callable[[Asker], Awaitable[list[T]]]) -> list[T]:
+        """Where a quorum is asked for, what so many nodes say alike in each place of their lists;
+        else what one says. NODE_UNAVAILABLE where they do not agree, or too few answer."""
+        if self.quorum <= 1:
+            return await self.with_one(conversation)
+        rows = await self.with_all(conversation)
+        found: list[T] = []
+        for column in zip(*rows, strict=True):
+            votes = [sum(one == other for other in column) for one in column]
+            most = max(votes)
+            if most < self.quorum:
+                raise CambistError(
+                    Reason.NODE_UNAVAILABLE,
+                    f"at most {most} Solana nodes say the same, and {self.quorum} must; ask again,"
+                    " as one may lag for a moment",
+                    {"nodes": ", ".join(node.label for node in self.nodes)},
+                    retry_after=SECOND,
+                )
+            found.append(column[votes.index(most)])
+        return found
+
     async def probe(self) -> None:
         """Looks how far each node is: `height` and `slot` become what at least half of those that
         answer have reached, so that one that lies or races ahead is not believed."""
@@ -154,8 +190,9 @@ class RpcPool:
         if self.genesis and not node.verified:
             found = await self._post(node, "getGenesisHash", [])
             if found != self.genesis:
-                raise NodeTrouble(f"is of another cluster: its genesis hash is {found}"[:200])
-            node.verified = True
+                node.stranger = f"is of another cluster: its genesis hash is {found}"[:200]
+                raise NodeTrouble(node.stranger)
+            node.verified, node.stranger = True, ""
         asked = self._clock.monotonic()
         answer = await self._post(node, method, params)
         node.succeeded(self._clock.monotonic() - asked)
@@ -170,7 +207,7 @@ class RpcPool:
 
     async def _tell(self, node: Node, params: Params) -> str:
         try:
-            await self.ask(node, "sendTransaction", params)
+            await self.ask(node, _SEND, params)
         except NodeTrouble as trouble:
             node.failed(trouble, self._clock.monotonic())
             return f"{node.label}: {trouble}"
@@ -180,6 +217,7 @@ class RpcPool:
         return ""
 
     async def _post(self, node: Node, method: str, params: Params) -> Any:
+        await self._budgets[id(node)].spend(1, method == _SEND, self._timeout)
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=_IN_FLIGHT, keepalive_timeout=60)
             self._session = aiohttp.ClientSession(connector=connector)
@@ -199,9 +237,11 @@ class RpcPool:
         now = self._clock.monotonic()
         best = max((node.head for node in self.nodes), default=0)
 
-        def rank(node: Node) -> tuple[bool, bool, int]:
+        def rank(node: Node) -> tuple[bool, bool, bool, int]:
             slow = node.outrun if node.outrun >= OFTEN_OUTRUN else 0
-            return node.paused_until > now, best - node.head > MAX_LAG, node.failures + slow
+            spent = self._budgets[id(node)].is_spent
+            lags = best - node.head > MAX_LAG
+            return node.paused_until > now, lags, spent, node.failures + slow
 
         able = [n for n in self.nodes if not (n.throttled and n.paused_until > now)]
         return sorted(able, key=rank)

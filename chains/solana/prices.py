@@ -27,9 +27,10 @@ class Budget:
 
 
 class Prices:
-    """Priority prices of one network."""
+    """Priority prices of one network. `max_fee`, in coins, caps what any transaction may cost."""
 
-    def __init__(self, info: NetworkInfo, pool: RpcPool) -> None:
+    def __init__(self, info: NetworkInfo, pool: RpcPool, max_fee: Decimal | None) -> None:
+        self._max_fee = max_fee
         self._info = info
         self._pool = pool
 
@@ -84,14 +85,15 @@ class Prices:
         return Budget(units, price, fee)
 
     def checked(self, fee: int, options: FeeOptions) -> int:
-        """A fee in lamports that is under the cap; FEE_CAP_EXCEEDED."""
+        """A fee in lamports that is under the request's cap and the network's; FEE_CAP_EXCEEDED."""
         amount = from_units(fee, self._info.native.decimals)
-        if options.max_fee is not None and amount > options.max_fee:
+        caps = [cap for cap in (options.max_fee, self._max_fee) if cap is not None]
+        if caps and amount > min(caps):
             raise Refused(
                 Reason.FEE_CAP_EXCEEDED,
                 f"the fee would be {text(amount)} {self._info.native.symbol}, above the cap of"
-                f" {text(options.max_fee)}; raise the cap, or use a slower strategy",
-                {"fee": text(amount), "max_fee": text(options.max_fee)},
+                f" {text(min(caps))}; raise the cap, or use a slower strategy",
+                {"fee": text(amount), "max_fee": text(min(caps))},
             )
         return fee
 

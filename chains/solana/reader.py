@@ -46,10 +46,7 @@ class Reader:
         found: list[Account | None] = []
         for start in range(0, len(keys), _ACCOUNTS):
             texts = [str(key) for key in keys[start : start + _ACCOUNTS]]
-            answer: Valued[list[Account | None]] = await self._pool.call(
-                "getMultipleAccounts", [texts, _OPTIONS], Valued[list[Account | None]]
-            )
-            found += answer.value
+            found += await self._pool.agreed(lambda asker, texts=texts: _read(asker, texts))  # type: ignore[misc]
         return found
 
     async def lookup_table(self, address: Pubkey) -> AddressLookupTableAccount:
@@ -187,6 +184,13 @@ class Reader:
             units=units,
             update_time=now,
         )
+
+
+async def _read(asker: Asker, addresses: Sequence[str]) -> list[Account | None]:
+    answer: Valued[list[Account | None]] = await asker.call(
+        "getMultipleAccounts", [list(addresses), _OPTIONS], Valued[list[Account | None]]
+    )
+    return answer.value
 
 
 def _mint(account: Account | None) -> Mint | None:

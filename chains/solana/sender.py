@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 
 from solders.hash import Hash
 from solders.message import MessageV0, to_bytes_versioned
@@ -46,6 +47,7 @@ class TransactionSender:
         signer: Signer,
         log: TransactionLog,
         clock: Clock,
+        max_fee: Decimal | None = None,
     ) -> None:
         self._info = info
         self._pool = pool
@@ -53,7 +55,7 @@ class TransactionSender:
         self._signer = signer
         self._log = log
         self._clock = clock
-        self._prices = Prices(info, pool)
+        self._prices = Prices(info, pool, max_fee)
         self._variants = Variants()
         self._earlier: dict[str, set[str]] = {}  # address -> hashes of an earlier process
         self._intents: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}

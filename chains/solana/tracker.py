@@ -13,7 +13,7 @@ from chains.solana.blockhashes import FreshBlockhash
 from chains.solana.book import TransactionBook
 from chains.solana.lifecycle import Death
 from chains.solana.pool import Asker, RpcPool
-from chains.solana.wire import EpochInfo, Included, Meta, Status, Valued
+from chains.solana.wire import Context, EpochInfo, Included, Meta, Status, Valued
 from core.clock import SECOND, Clock
 from core.errors import CambistError
 from core.ports import Condition, Health, NetworkInfo, TransactionLog
@@ -120,6 +120,8 @@ class Tracker:
             else:
                 if self._clock.monotonic() - self._slot_time > _STALE:
                     self._note(Health.DEGRADED, "no new slot for long: the nodes stand still")
+                elif self._pool.strangers:
+                    self._note(Health.DEGRADED, "; ".join(self._pool.strangers))
                 else:
                     self._note(Health.READY, "")
 
@@ -135,7 +137,7 @@ class Tracker:
         height = self._pool.height
         search = any(self._is_old(transaction, height) for transaction in batch)
         hashes = [transaction.hash for transaction in batch]
-        answer = await self._pool.with_one(lambda asker: self._statuses(asker, hashes, search))
+        answer = await self._agreed_statuses(hashes, search)
         self.note_slot(answer.context.slot)
         for transaction, status in zip(batch, answer.value, strict=True):
             if status is not None:
@@ -150,11 +152,32 @@ class Tracker:
             if status is None and present is not None and lifecycle.is_waiting(present):
                 await self._send_again(present)
 
+    async def _agreed_statuses(
+        self, hashes: Sequence[str], search: bool
+    ) -> Valued[list[Status | None]]:
+        """What one node says, or as far as a quorum of them have come where one is asked for."""
+        quorum = self._pool.quorum
+        if quorum <= 1:
+            return await self._pool.with_one(lambda asker: self._statuses(asker, hashes, search))
+        answers = await self._pool.with_all(lambda asker: self._statuses(asker, hashes, search))
+        columns = zip(*(answer.value for answer in answers), strict=True)
+        slot = min(answer.context.slot for answer in answers)
+        return Valued(Context(slot), [lifecycle.agreed(column, quorum) for column in columns])
+
     async def _second_opinion(self, hash: str) -> None:
         """One node has forgotten a transaction that was in a block: what do the others say?"""
         answers = await self._pool.with_all(lambda asker: self._statuses(asker, [hash], True))
-        status = lifecycle.furthest([answer.value[0] for answer in answers])
-        await self._observe(hash, status, max(answer.context.slot for answer in answers))
+        said = [answer.value[0] for answer in answers]
+        if lifecycle.furthest(said) is None:
+            await self._observe(hash, None, max(answer.context.slot for answer in answers))
+        else:
+            await self._observe_agreed(hash, said)
+
+    async def _observe_agreed(self, hash: str, said: Sequence[Status | None]) -> None:
+        """Some know it: how far enough of them have come, if they are enough."""
+        status = lifecycle.agreed(said, self._pool.quorum)
+        if status is not None:
+            await self._observe(hash, status, status.slot)
 
     async def _observe(self, hash: str, status: Status | None, slot: int) -> None:
         now = self._clock.now()
@@ -205,7 +228,7 @@ class Tracker:
         now = self._clock.now()
         status = lifecycle.furthest([answer.value[0] for _, answer in found])
         if status is not None:
-            await self._observe(hash, status, max(answer.context.slot for _, answer in found))
+            await self._observe_agreed(hash, [answer.value[0] for _, answer in found])
             return
         trouble = self._troubles.get(hash, "")
 

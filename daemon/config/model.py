@@ -164,12 +164,12 @@ class NetworkSettings(Section):
         0,
         ge=0,
         le=100_000,
-        description="EVM: how many requests each node is sent in a second, whoever asks; "
+        description="How many requests each node is sent in a second, whoever asks; "
         "transactions never wait; 0: as many as there are.",
     )
     max_fee: DecimalText = Field(
         "0",
-        description="EVM: the most that one transaction may cost, in the native coin, also where "
+        description="The most that one transaction may cost, in the native coin, also where "
         "its request names no cap; 0: no cap but the request's.",
     )
     finality_depth: int = Field(

@@ -83,7 +83,16 @@ class Live:
             from chains.solana.network import SolanaNetwork
 
             await parts.add_network(
-                SolanaNetwork(entry.info, urls, parts.clock, signer, transactions)
+                SolanaNetwork(
+                    entry.info,
+                    urls,
+                    parts.clock,
+                    signer,
+                    transactions,
+                    quorum=settings.quorum,
+                    max_fee=Decimal(settings.max_fee) or None,
+                    rate=settings.requests_per_second,
+                )
             )
             return
         from chains.evm.network import EvmNetwork

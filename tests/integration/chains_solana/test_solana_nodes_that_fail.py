@@ -4,6 +4,7 @@ final states that are true."""
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -268,3 +269,86 @@ async def test_others_transactions_are_found_wherever_they_are_known(here: Lab) 
     here.blocks(40)
     found = await here.network(node.url, here.url).transaction(sent.hash)
     assert found.status is TransactionStatus.FINAL
+
+
+async def test_a_quorum_is_of_one_mind_about_balances_and_about_ends(here: Lab) -> None:
+    def rich(params: list[Any]) -> Any:
+        answer = liar.true("getMultipleAccounts", params)
+        for account in filter(None, answer["value"]):
+            account["lamports"] += 1
+        return answer
+
+    def hasty(params: list[Any]) -> Any:
+        slot = here.chain.slots.block().slot
+        status = {"slot": slot, "err": None, "confirmationStatus": "finalized"}
+        return {"context": {"slot": slot}, "value": [status] * len(params[0])}
+
+    liar, honest = await here.another(), await here.another()
+    liar.lies.update(getMultipleAccounts=rich, getSignatureStatuses=hasty)
+    network = here.network(liar.url, here.url, honest.url, quorum=2)
+    [balance] = await network.balances(here.address, [SOL])
+    assert balance.units == 100 * 10**9
+    to = somebody()
+    here.chain.lose = 1_000
+    sent = await network.transfer(here.address, to, SOL, 10**9, "i", FEES)
+    here.blocks(2)
+    await network.poll()
+    assert here.log.latest()[sent.hash].status is TransactionStatus.BROADCAST
+    here.blocks(200)
+    await network.poll()  # it is not known by two, and one of them says that it is there
+    assert here.log.latest()[sent.hash].status is TransactionStatus.BROADCAST
+    here.chain.lose = 0
+    liar.lies.pop("getSignatureStatuses")
+    await network.poll()
+    assert here.log.latest()[sent.hash].status is TransactionStatus.DROPPED
+    honest.lies["getMultipleAccounts"] = lambda params: {
+        "context": {"slot": 1},
+        "value": [None] * len(params[0]),
+    }
+    with pytest.raises(CambistError, match="at most 1 Solana nodes say the same") as failed:
+        await network.balances(here.address, [SOL])
+    assert failed.value.reason is Reason.NODE_UNAVAILABLE
+
+
+async def test_a_node_is_sent_no_more_than_its_budget_and_transactions_do_not_wait(
+    here: Lab,
+) -> None:
+    node = await here.another()
+    network = here.network(node.url, rate=10, timeout=0.5)
+
+    async def ask(times: int) -> None:
+        for _ in range(times):
+            await network.balances(here.address, [SOL])
+
+    await ask(10)
+    with pytest.raises(CambistError, match="budget") as failed:
+        await ask(20)
+    assert failed.value.reason is Reason.NODE_UNAVAILABLE
+    asked = len(node.asked)
+    assert asked < 20
+    await network._pool.broadcast(b"nonsense")
+    assert node.asked[asked:] == ["sendTransaction"]
+    here.clock.advance(3 * 10**9)
+    await network.balances(here.address, [SOL])
+
+
+async def test_a_url_of_another_cluster_is_told(here: Lab) -> None:
+    stranger = await here.another(getGenesisHash=lambda params: "5" * 43)
+    network = here.network(stranger.url, here.url)
+    network._pool.genesis = str(here.chain.genesis)
+    await network.poll()
+    assert network.condition.health is Health.DEGRADED
+    assert "another cluster" in network.condition.reason
+    assert "mend the network's urls" in network.condition.reason
+    [balance] = await network.balances(here.address, [SOL])
+    assert balance.units == 100 * 10**9
+
+
+async def test_the_networks_own_cap_holds_where_a_request_names_none(here: Lab) -> None:
+    network = here.network(max_fee=Decimal("0.000005"))
+    await network.transfer(here.address, somebody(), SOL, 10**9, "i", FEES)
+    dear = FeeOptions(unit_price=Decimal("0.000000001"), max_fee=Decimal(1))
+    with pytest.raises(Refused) as refused:
+        await network.transfer(here.address, somebody(), SOL, 10**9, "j", dear)
+    assert refused.value.reason is Reason.FEE_CAP_EXCEEDED
+    assert refused.value.metadata["max_fee"] == "0.000005"
