@@ -1,6 +1,7 @@
 """The daemon: puts its parts together, runs until it is told to stop, and stops in order."""
 
 import asyncio
+import os
 import resource
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -52,6 +53,7 @@ from daemon.config.model import home
 from daemon.earlier import sent_before
 from daemon.explained import explained
 from daemon.journal import Journal, SqliteStore
+from daemon.journal.heads import Heads
 from daemon.journal.retention import forget_old
 from daemon.lifecycle import Component, Lifecycle
 from daemon.listeners import Listeners
@@ -123,6 +125,9 @@ def run(options: RunOptions) -> None:
     settings = _settings(options)
     # Keys are in memory: what a crash leaves behind must not have them.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.umask(
+        0o077
+    )  # sockets and databases too are for the daemon's own user, from the first moment
     configure(settings.log.level, settings.log.format)
     data_dir = (options.data_dir or home() / options.profile).expanduser().absolute()
     with explained(data_dir):
@@ -179,6 +184,7 @@ class Daemon:
         self._registry = Registry()
         store = SqliteStore(data_dir / "journal.sqlite", settings.journal.synchronous)
         self._journal = Journal(store, clock)
+        self._heads = Heads(data_dir / "journal.sqlite", self._journal, clock)
         self._events = EventStream(self._journal)
         self._desk = Desk(self._journal, self._registry, clock)
         self._risk = RiskOffice(
@@ -250,6 +256,7 @@ class Daemon:
             await self._shut_down()
 
     async def _start(self) -> None:
+        await self._heads.begin()
         await self._desk.start()
         await self._risk.start()
         services = self._services()
@@ -282,6 +289,7 @@ class Daemon:
         await self._roster.unlock()  # what needs no keys, and the rest if they are open already
         self._parts.spawn(self._lifecycle.run(), "lifecycle")
         self._parts.spawn(self._risk.run(), "risk")
+        self._parts.spawn(self._heads.run(), "heads")
         if days := self._settings.journal.keep_days:
             self._parts.spawn(forget_old(self._journal, self._parts.clock, days), "retention")
         self._lifecycle.begin()
@@ -304,14 +312,15 @@ class Daemon:
             self._listeners.stop,
             self._parts.stop,
             self._bring_up.stop,
+            partial(asyncio.to_thread, self._keyring.roots.save),
+            self._heads.note,
             self._journal.close,
         )
-        self._keyring.roots.save()
         for step in steps:
             try:
                 await step()
             except Exception:  # whatever fails, the journal is closed
-                log.exception("stopping failed", step=step.__qualname__)
+                log.exception("stopping failed", step=getattr(step, "__qualname__", str(step)))
         log.info("stopped")
 
     def _services(self) -> Mapping[ServiceDescriptor, object | None]:

@@ -39,6 +39,7 @@ class Roots:
         self._path = path
         self._clock = clock
         self._roots: dict[int, Root] = {}
+        self._unsaved: dict[str, Root] = {}  # revoked, which the disk did not keep yet
         if path.exists():
             self._roots = {root.id: root for root in _read(path)}
 
@@ -63,12 +64,18 @@ class Roots:
             pair = KeyPair()
             public, private = str(pair.public_key), str(pair.private_key)
             root = self._roots[id] = Root(id, name, public, private, self._clock.now())
-            self.save()
+            try:
+                self.save()
+            except OSError as error:
+                del self._roots[id]
+                raise self._full(error, "no token was made") from error
         return root
 
     def revoke(self, name: str) -> Root:
-        """Forgets a root's key. TOKEN_ROOT_NOT_FOUND where no root in force has the name."""
-        root = self.named(name)
+        """Forgets a root's key. TOKEN_ROOT_NOT_FOUND where no root in force has the name;
+        JOURNAL_UNAVAILABLE where the disk does not keep it: then it is revoked for now only, and
+        may be revoked again."""
+        root = self.named(name) or self._unsaved.get(name)
         if root is None:
             raise Refused(
                 Reason.TOKEN_ROOT_NOT_FOUND,
@@ -76,8 +83,20 @@ class Roots:
                 {"root": name},
             )
         self._roots[root.id] = replace(root, private_key="")
-        self.save()
+        try:
+            self.save()
+        except OSError as error:
+            self._unsaved[name] = self._roots[root.id]
+            words = f"the tokens of {name} are worthless until the daemon restarts: revoke again"
+            raise self._full(error, words) from error
+        self._unsaved.pop(name, None)
         return self._roots[root.id]
+
+    def _full(self, error: OSError, words: str) -> Refused:
+        return Refused(
+            Reason.JOURNAL_UNAVAILABLE,
+            f"{self._path} cannot be written ({error.strerror or error}): {words}",
+        )
 
     def used(self, id: int) -> None:
         """Notes that a token of a root was used; kept in memory until the next `save`."""

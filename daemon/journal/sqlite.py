@@ -16,7 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from daemon.journal.chain import KEYS, Chain, Entry
+from daemon.journal.chain import GENESIS, KEYS, Chain, Entry
 from daemon.journal.schema import MIGRATIONS, TABLES, WRITES, columns
 from daemon.journal.store import (
     Cursor,
@@ -248,6 +248,10 @@ class SqliteStore:
 
     def last_sequence(self) -> int:
         return int(self._query("SELECT COALESCE(MAX(sequence), 0) FROM events")[0][0])
+
+    def head(self) -> tuple[int, bytes]:
+        found = self._query("SELECT number, hash FROM entries ORDER BY number DESC LIMIT 1")
+        return (int(found[0][0]), bytes(found[0][1])) if found else (0, GENESIS)
 
     def first_sequence(self) -> int:
         return int(self._query("SELECT COALESCE(MIN(sequence), 0) FROM events")[0][0])

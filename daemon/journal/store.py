@@ -194,6 +194,10 @@ class Store(Protocol):
         """Of the newest event, zero without any."""
         ...
 
+    def head(self) -> tuple[int, bytes]:
+        """The number and the hash of the chain's last link."""
+        ...
+
     def first_sequence(self) -> int:
         """Of the oldest event that is kept, zero without any."""
         ...

@@ -5,11 +5,14 @@ memory: what belongs together is joined by the database, in a temporary table.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from core.clock import SECOND
 from daemon.journal.chain import GENESIS, KEYS, digest_of, hash_of
+from daemon.journal.heads import NAME, Head, read
 from daemon.journal.schema import KEPT_FIRST, TABLES, columns
 from daemon.journal.store import EventsBefore, IntentGone, IntentRow, IntentsBefore, StoreError
 
@@ -30,14 +33,15 @@ class Verified:
 
 def verify(path: Path, expected: bytes | None = None) -> Verified:
     """Reads all of a journal. `expected`: a hash that was noted earlier, which must be in the
-    chain. StoreError where it cannot be read."""
+    chain, as must be what the daemon noted beside it. StoreError where it cannot be read."""
     if not path.exists():
         raise StoreError(f"there is no journal {path}")
     try:
+        noted = read(path.with_name(NAME))  # first, for the journal goes on
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
         try:
             db.execute("BEGIN")  # one moment of a journal that is being written
-            return _verify(db, expected)
+            return _verify(db, expected, noted)
         finally:
             db.close()
     except sqlite3.Error as error:
@@ -45,8 +49,9 @@ def verify(path: Path, expected: bytes | None = None) -> Verified:
         raise StoreError(f"the journal {path} cannot be read: {words}") from error
 
 
-def _verify(db: sqlite3.Connection, expected: bytes | None) -> Verified:
+def _verify(db: sqlite3.Connection, expected: bytes | None, noted: Sequence[Head]) -> Verified:
     faults: list[str] = []
+    heads = {one.number: one for one in noted}
     head, entries, seen = GENESIS, 0, expected is None
     for number, kind, name, digest, hash in db.execute(
         "SELECT number, kind, name, digest, hash FROM entries ORDER BY number"
@@ -57,8 +62,16 @@ def _verify(db: sqlite3.Connection, expected: bytes | None) -> Verified:
             entries = number
         if hash_of(head, number, kind, name, digest) != hash and len(faults) < MOST:
             faults.append(f"entry {number} ({kind} {name}) does not follow from the one before")
+        if (one := heads.get(number)) is not None and one.hash != hash and len(faults) < MOST:
+            faults.append(f"entry {number} is another than was noted at {_moment(one.time)}")
         head = hash
         seen = seen or hash == expected
+    if noted and noted[-1].number > entries:
+        last = noted[-1]
+        faults.append(
+            f"it ends at entry {entries}, but entry {last.number} was noted at "
+            f"{_moment(last.time)}: its end was cut off, or an older copy was put in its place"
+        )
     if not seen:
         faults.append("the hash that was noted is not in the chain: what came before it changed")
     rows = 0
@@ -70,6 +83,10 @@ def _verify(db: sqlite3.Connection, expected: bytes | None) -> Verified:
                 faults.append(fault)
     events = db.execute("SELECT COUNT(*) FROM events").fetchone()[0]
     return Verified(entries, rows, events, head, tuple(faults))
+
+
+def _moment(time: int) -> str:
+    return f"{datetime.fromtimestamp(time // SECOND, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _table(db: sqlite3.Connection, kind: type) -> Iterator[str | None]:

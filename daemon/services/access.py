@@ -84,7 +84,13 @@ class AccessService:
         self, request: pb.RevokeTokenRootRequest
     ) -> pb.RevokeTokenRootResponse:
         """From now on no token of the root is accepted, and its streams end."""
-        self._guard.end(self._keyring.roots.revoke(request.root))
+        roots = self._keyring.roots
+        before = roots.named(request.root)
+        try:
+            roots.revoke(request.root)
+        finally:  # they are worthless even where the disk does not keep it
+            if before is not None:
+                self._guard.end(before)
         return pb.RevokeTokenRootResponse()
 
     async def list_permissions(
