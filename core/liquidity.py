@@ -15,12 +15,14 @@ PriceRange = tuple[Decimal, Decimal]  # lower and upper, quote a base unit
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """Units of a pool's two tokens, in the contract's order."""
+    """Units of a pool's two tokens, in the contract's order; `inverted` where the market's base is
+    token1."""
 
     token0: Token
     token1: Token
     units0: int
     units1: int
+    inverted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class Pool:
     fee: Decimal  # a fraction: 0.003 is 0.3 %
     block: int
     instrument: str  # our id of its market, BASE-QUOTE
+    inverted: bool = False  # whether the market's base is token1
 
 
 class ApprovalMethod(Enum):

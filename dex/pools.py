@@ -88,6 +88,7 @@ class PoolState:
             fee=market.fee.fraction,
             block=self.block,
             instrument=market.instrument.id,
+            inverted=not market.base_is_0,
         )
 
 

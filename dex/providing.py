@@ -212,7 +212,7 @@ def check_method(method: ApprovalMethod, token: Token, by_permit: bool) -> None:
 
 def pair(market: PoolMarket, units: tuple[int, int]) -> TokenPair:
     """Units of a market's tokens."""
-    return TokenPair(market.token0, market.token1, *units)
+    return TokenPair(market.token0, market.token1, *units, inverted=not market.base_is_0)
 
 
 def in_order(market: PoolMarket, base: int, quote: int) -> tuple[int, int]:

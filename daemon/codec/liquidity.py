@@ -26,5 +26,6 @@ def position(value: liquidity.LiquidityPosition) -> pb.LiquidityPosition:
 
 
 def amounts(value: liquidity.TokenPair) -> list[chains_pb2.TokenAmount]:
-    """Both tokens' amounts."""
-    return [token_amount(value.token0, value.units0), token_amount(value.token1, value.units1)]
+    """Both tokens' amounts, the base of the pool's market first, as everywhere else."""
+    both = [token_amount(value.token0, value.units0), token_amount(value.token1, value.units1)]
+    return both[::-1] if value.inverted else both

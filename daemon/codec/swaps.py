@@ -13,14 +13,15 @@ from daemon.rpc.rules import invalid
 
 
 def pool(value: swaps.Pool) -> pb.Pool:
-    """A pool and what it holds."""
+    """A pool and what it holds, its market's base first, as everywhere else."""
+    reserves = [
+        token_amount(value.token0, value.reserve0),
+        token_amount(value.token1, value.reserve1),
+    ]
     return pb.Pool(
         venue=value.venue,
         address=value.address,
-        reserves=[
-            token_amount(value.token0, value.reserve0),
-            token_amount(value.token1, value.reserve1),
-        ],
+        reserves=reserves[::-1] if value.inverted else reserves,
         fee=text(value.fee),
         block=value.block,
         instrument=value.instrument,

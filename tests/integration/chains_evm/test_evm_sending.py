@@ -321,6 +321,22 @@ async def test_waiting_ends_with_unconfirmed_and_never_with_a_rejection() -> Non
         assert unknown.value.reason is Reason.TRANSACTION_NOT_FOUND
 
 
+async def test_nothing_runs_on_for_a_transaction_that_has_ended(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with anvil() as node, network([node.url]) as net:
+        await until(lambda: net.head)
+        before = len(asyncio.all_tasks())
+        sent = await net.transfer(ALICE, BOB, net.info.native, 1, "i", FeeOptions())
+        await net.wait_included(sent.hash, 10)
+        await until(lambda: not net.pending(ALICE))
+        await until(lambda: len(asyncio.all_tasks()) <= before)
+        assert net._watcher._callbacks == []  # who waited has gone
+        await node.mine(5)
+        await until(lambda: net.height == 6)
+        assert [record for record in caplog.records if sent.hash in record.getMessage()] == []
+
+
 async def test_transactions_of_others_are_told_from_the_chain() -> None:
     async with anvil() as node, network([node.url]) as net:
         wire = {"from": CAROL, "to": BOB, "value": "0x1"}

@@ -1,5 +1,6 @@
 """The wallet store: states, names, files that are damaged, and what must never be seen."""
 
+import asyncio
 import json
 import stat
 from collections.abc import Iterator
@@ -40,6 +41,24 @@ def _names(directory: Path) -> list[str]:
 
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_nothing_is_decrypted_for_a_signature(
+    store: WalletStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deriving a key takes a second and much memory: once at unlock, never for a request."""
+    wallets = [await store.create(f"w{n}", family) for n, family in enumerate(("evm", "solana"))]
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a key was derived")
+
+    for name in ("scrypt", "pbkdf2", "argon2id"):
+        monkeypatch.setattr(f"chains.wallets.kdf.{name}", never)
+    monkeypatch.setattr(asyncio, "to_thread", never)
+    for wallet in wallets:
+        for _ in range(16):
+            assert await store.sign(wallet.family, wallet.address, b"\x01" * 32)
+        store.list(), store.get(wallet.name), store.default(wallet.family)
 
 
 def test_nothing_is_touched_before_there_is_a_store(directory: Path) -> None:

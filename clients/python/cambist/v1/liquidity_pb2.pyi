@@ -75,11 +75,11 @@ class LiquidityPosition(_message.Message):
     """Whether the price is in its range."""
     @_builtins.property
     def amounts(self) -> _containers.RepeatedCompositeFieldContainer[_chains_pb2.TokenAmount]:
-        """What it would give now, a token each."""
+        """What it would give now, a token each, the market's base first."""
 
     @_builtins.property
     def uncollected_fees(self) -> _containers.RepeatedCompositeFieldContainer[_chains_pb2.TokenAmount]:
-        """Fees that can be collected, a token each."""
+        """Fees that can be collected, a token each, the market's base first."""
 
     @_builtins.property
     def range(self) -> Global___PriceRange:
@@ -305,7 +305,7 @@ class QuoteAddLiquidityResponse(_message.Message):
     """The block that this is of."""
     @_builtins.property
     def amounts(self) -> _containers.RepeatedCompositeFieldContainer[_chains_pb2.TokenAmount]:
-        """What would be taken, a token each."""
+        """What would be taken, a token each, the market's base first."""
 
     def __init__(
         self,
@@ -368,7 +368,7 @@ class QuoteRemoveLiquidityResponse(_message.Message):
     """The block that this is of."""
     @_builtins.property
     def amounts(self) -> _containers.RepeatedCompositeFieldContainer[_chains_pb2.TokenAmount]:
-        """What would be given, a token each."""
+        """What would be given, a token each, the market's base first."""
 
     def __init__(
         self,
