@@ -1,10 +1,12 @@
 """What a request has sent already: looked for before a request that was begun once is begun again.
 
-A transaction is in the journal before any node has it, so what is not there was not sent.
+A transaction is in the journal before any node has it, so what is not there was not sent. It is
+looked for on every network that there is, and not only on those that are up by now.
 """
 
 from cambist.v1 import chains_pb2
 from chains.evm.rivals import REQUEST, standing
+from chains.networks import NETWORKS
 from core.transactions import TransactionStatus
 from daemon.codec import chains as codec
 from daemon.journal.transactions import Transactions
@@ -21,14 +23,14 @@ async def sent_before(
     asks for. Raises JOURNAL_UNAVAILABLE."""
     found = [
         one
-        for network in log.infos
+        for network in NETWORKS
         for one in await log.by_intent(network, request_id)
         if one.status not in _NOTHING and (approves or one.purpose != _APPROVE)
     ]
     # What takes the place of another has the intent of that one.
     found += [
         one
-        for network in log.infos
+        for network in NETWORKS
         for one in await log.pending(network)
         if one.details.get(REQUEST) == request_id
     ]
