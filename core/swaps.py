@@ -83,6 +83,18 @@ class Leg:
 
 
 @dataclass(frozen=True, slots=True)
+class SwapLimit:
+    """The worst price that a unit of a swap may have: whole tokens out for one in, fees included.
+
+    `partial`: what can be had within it is traded, and told as the part that it is; else all of the
+    amount is, or nothing.
+    """
+
+    price: Decimal
+    partial: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """What a swap would give at a block.
 
@@ -93,6 +105,10 @@ class Quote:
     `legs` are the parts, executed by one transaction to the router of the venue `executor`, which
     is the contract `spender`. `gas` is an estimate of what the swap takes, `gas_cost` its worth in
     units of the token that is not fixed (out for exact in); None where that is not known.
+
+    A quote within a `limit` is one pool's. Where the limit lets a part be traded, `units_in` and
+    `units_out` are what it lets through now, `asked` is what was asked for of the exact side, and
+    `price_limit`, where it is not 0, the pool's own measure of the limit, at which it stops.
     """
 
     id: str
@@ -116,6 +132,9 @@ class Quote:
     spender: str = ""
     gas: int = 0
     gas_cost: int | None = None
+    limit: SwapLimit | None = None
+    asked: int = 0
+    price_limit: int = 0
 
 
 class SwapVenue(Venue, Protocol):
@@ -133,9 +152,16 @@ class SwapVenue(Venue, Protocol):
         ...
 
     async def quote(
-        self, token_in: Token, token_out: Token, units: int, exact_in: bool, slippage: Decimal
+        self,
+        token_in: Token,
+        token_out: Token,
+        units: int,
+        exact_in: bool,
+        slippage: Decimal,
+        limit: SwapLimit | None = None,
     ) -> Quote:
-        """From pool state in memory. `units` is the exact side's amount."""
+        """From pool state in memory. `units` is the exact side's amount. With a limit it is by one
+        pool of the two tokens; Refused with SLIPPAGE_EXCEEDED where that cannot be kept."""
         ...
 
     async def required_approval(

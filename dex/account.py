@@ -248,9 +248,9 @@ class PoolAccount:
             fees=(market.fee.pips,),
             price_limit=terms.price_limit,
             intent=request.client_order_id,
-            deadline=self._venue.deadline(),
-            measured=not self._venue.is_trusted(market),
-            details=self._venue.details(market, token_in, token_out)
+            deadline=self._venue.swapper.deadline(),
+            measured=not self._venue.swapper.is_trusted(market),
+            details=self._venue.swapper.details(market, token_in, token_out)
             | order_details(request, terms, state),
         )
 

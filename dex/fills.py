@@ -148,6 +148,7 @@ def fill(
             **_promised(transaction.details, side, market),
             "realised_price": text(_price(notional, quantity, market)),
             "notional": text(notional),
+            **_asked(transaction.details, real, token_in, token_out),
             "units_in": str(real.units_in),
             "units_out": str(real.units_out),
             "gas_fee": text(gas),
@@ -158,6 +159,23 @@ def fill(
             "transaction": transaction.hash,
         },
     )
+
+
+def _asked(
+    details: Mapping[str, str], real: Realised, token_in: Token, token_out: Token
+) -> dict[str, str]:
+    """Of a swap within a limit: what was asked for, and whether less than that was traded. Orders
+    tell that themselves."""
+    if "asked" not in details:
+        return {}
+    asked = int(details["asked"])
+    exact_in = details["exact_in"] == "1"
+    token, traded = (token_in, real.units_in) if exact_in else (token_out, real.units_out)
+    return {
+        "limit_price": details["limit_price"],
+        "asked": text(from_units(asked, token.decimals)),
+        "partial": "true" if traded < asked else "false",
+    }
 
 
 def _pools(route: str, market: PoolMarket) -> dict[str, str]:

@@ -82,12 +82,23 @@ class Reach:
                 legs = parts
         if legs is None:
             raise failures.refusal()
+        return self._routed(legs, worth, block)
+
+    def routed(self, legs: Sequence[Leg], asked: Asked) -> Routed:
+        """Legs that somebody else has chosen, with what their gas is worth."""
+        live = self._live()
+        block = min(source.states.block for source in live)
+        token = asked.token_out if asked.exact_in else asked.token_in
+        return self._routed(legs, self._worth(token, [one.graph for one in live], block), block)
+
+    def _routed(self, legs: Sequence[Leg], worth: gas.Worth | None, block: int) -> Routed:
+        taken = gas.units(legs)
         return Routed(
             legs=tuple(legs),
             executor=self._spec.id,
             spender=self._spec.deployment.router,
-            gas=gas.units(legs),
-            gas_cost=None if worth is None else cost(legs),
+            gas=taken,
+            gas_cost=None if worth is None else worth.of(taken),
             block=block,
         )
 

@@ -26,14 +26,15 @@ from core.ports import (
     VenueInfo,
     VenueKind,
 )
-from core.swaps import Approval, ApprovalMethod, ApprovalOffer, Pool, Quote
+from core.swaps import Approval, ApprovalMethod, ApprovalOffer, Pool, Quote, SwapLimit
 from core.tokens import Token
 from core.transactions import Transaction
+from dex.limits import Limited
 from dex.network import PoolNetwork, Unsubscribe
 from dex.quoting import QuoteRequest, check_request
 from dex.reach import Reach
 from dex.refusals import of_venue
-from dex.routing.quotes import Routed
+from dex.routing.quotes import Routed, limited_quote
 from dex.routing.quotes import quote as quote_route
 from dex.spec import FamilyName
 from dex.venue import PoolVenue
@@ -60,16 +61,18 @@ class RouterVenue:
         )
 
     def _reach(self, venue: PoolVenue) -> Reach:
-        pair_factory = venue.spec.deployment.pair_factory
+        quoter, pair_factory = venue.quoter, venue.spec.deployment.pair_factory
         beside = [
-            other
+            other.quoter
             for other in self._venues.values()
             if pair_factory
             and other.spec.protocol.family is FamilyName.CONSTANT_PRODUCT
             and other.spec.deployment.factory == pair_factory
         ]
         return (
-            venue.reach if not beside else Reach([venue, *beside], venue.wrapped, venue.gas_price)
+            quoter.reach
+            if not beside
+            else Reach([quoter, *beside], quoter.wrapped, quoter.gas_price)
         )
 
     # -- core.ports.Venue
@@ -143,22 +146,45 @@ class RouterVenue:
         return await self._any().find_token(text)
 
     async def quote(
-        self, token_in: Token, token_out: Token, units: int, exact_in: bool, slippage: Decimal
+        self,
+        token_in: Token,
+        token_out: Token,
+        units: int,
+        exact_in: bool,
+        slippage: Decimal,
+        limit: SwapLimit | None = None,
     ) -> Quote:
         request = QuoteRequest(token_in, token_out, units, exact_in, slippage)
         check_request(request)
+        now, block_time = self._clock.now(), self.network.info.block_time
         errors: list[CambistError] = []
+        if limit is not None:
+            routed, done = await self._within(request, limit, errors)
+            return limited_quote(self._info.id, routed, done, request, limit, now, block_time)
         best = await self._best(request, errors, again=False)
         if best is None and any(one.reason is Reason.POOL_NOT_FOUND for one in errors):
             errors.clear()
             best = await self._best(request, errors, again=True)
         if best is None:
-            # Of several refusals the one that says most: that there is no pool says least.
-            raise next(
-                (one for one in errors if one.reason is not Reason.POOL_NOT_FOUND), errors[0]
-            )
-        now, block_time = self._clock.now(), self.network.info.block_time
+            raise _most_telling(errors)
         return quote_route(self._info.id, best, request, now, block_time)
+
+    async def _within(
+        self, request: QuoteRequest, limit: SwapLimit, errors: list[CambistError]
+    ) -> tuple[Routed, Limited]:
+        """The one pool of all venues that does most within a limit."""
+        best: tuple[Routed, Limited] | None = None
+        for venue in self._venues.values():
+            try:
+                found = await venue.quoter.within(request, limit)
+            except CambistError as error:
+                errors.append(error)
+                continue
+            if best is None or found[1].better_than(best[1], request.exact_in):
+                best = found
+        if best is None:
+            raise _most_telling(errors)
+        return best
 
     async def _best(
         self, request: QuoteRequest, errors: list[CambistError], again: bool
@@ -170,7 +196,7 @@ class RouterVenue:
             if id in searched:
                 continue
             try:
-                asked = await self._venues[id].asked(request, again)
+                asked = await self._venues[id].quoter.asked(request, again)
                 if best is not None:
                     ideal = reach.ideal(asked)
                     if ideal is None or ideal <= score:
@@ -241,3 +267,8 @@ class RouterVenue:
             f"{self._info.id} finds routes and swaps; for anything else name a venue: {known}",
             {"venue": self._info.id, "capability": capability},
         )
+
+
+def _most_telling(errors: Sequence[CambistError]) -> CambistError:
+    """Of several refusals the one that says most: that there is no pool says least."""
+    return next((one for one in errors if one.reason is not Reason.POOL_NOT_FOUND), errors[0])

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
-from chains.evm import permit2
 from core.clock import Clock
-from core.errors import CambistError, Reason, Refused
+from core.errors import Reason, Refused
 from core.instruments import Instrument
 from core.market import BookSnapshot, Candle, Funding, Ticker, Trade
 from core.ports import (
@@ -19,7 +18,7 @@ from core.ports import (
     VenueInfo,
     VenueKind,
 )
-from core.swaps import Approval, ApprovalMethod, ApprovalOffer, Pool, Quote
+from core.swaps import Approval, ApprovalMethod, ApprovalOffer, Pool, Quote, SwapLimit
 from core.tokens import Token
 from core.transactions import Transaction
 from dex.allowances import Allowances
@@ -27,23 +26,16 @@ from dex.discovery import PoolFinder
 from dex.execution import Executor
 from dex.family import family_of
 from dex.feeds import PoolViews, StateFeed, TradeFeed
-from dex.gas_price import GasPrice
 from dex.lookup import TokenLookup
 from dex.network import PoolNetwork, Unsubscribe
 from dex.pool_state import PoolStates
-from dex.pools import PoolDirectory, PoolMarket
+from dex.pools import PoolDirectory
 from dex.providing import Providing
-from dex.quoting import QuoteRequest, check_ends, check_fresh, check_request
-from dex.reach import MAX_HUBS, Reach
-from dex.refusals import invalid, of_venue
-from dex.routing.edges import Edges
-from dex.routing.gas import HOP
-from dex.routing.graph import Graph
-from dex.routing.plans import route_details, swap_plan
-from dex.routing.quotes import quote as quote_route
-from dex.routing.search import Asked
+from dex.quoter import Quoter
+from dex.refusals import invalid
 from dex.spec import PoolVenueSpec
 from dex.swap_events import SwapEvents
+from dex.swapper import Swapper
 
 CAPABILITIES = frozenset(
     {
@@ -89,17 +81,16 @@ class PoolVenue:
         self.finder = PoolFinder(
             spec, self.family, network, self.directory, self.lookup, self.states
         )
-        hop = HOP[spec.protocol.family]
-        edges = Edges(spec.id, self.directory, self.states.known, hop)
-        self.graph = Graph([edges], lambda: self.states.version)
-        self.gas_price = GasPrice(network, self.states, clock)
-        self._reach: Reach | None = None
+        self.quoter = Quoter(
+            spec, network, self.directory, self.states, self.finder, self.lookup, clock
+        )
+        self.swapper = Swapper(spec, self.executor, self.directory, self.states, self.lookup, clock)
         spender = self.family.liquidity_spender(spec)
         self._liquidity_allowances = (
             self.allowances if spender == spec.deployment.router else Allowances(network, spender)
         )
         parts = Providing(
-            spec, self.family, network, self.directory, self.finder, self.lookup, self._now
+            spec, self.family, network, self.directory, self.finder, self.lookup, self.swapper.now
         )
         self.liquidity = self.family.liquidity(parts, self._liquidity_allowances)
         self._info = VenueInfo(
@@ -145,7 +136,7 @@ class PoolVenue:
         self.finder.start()
 
     async def stop(self) -> None:
-        await self.gas_price.stop()
+        await self.quoter.gas_price.stop()
         await self.finder.stop()
         await self.swaps.stop()
         await self.states.stop()
@@ -202,74 +193,32 @@ class PoolVenue:
         return await self.lookup.find(text)
 
     async def quote(
-        self, token_in: Token, token_out: Token, units: int, exact_in: bool, slippage: Decimal
+        self,
+        token_in: Token,
+        token_out: Token,
+        units: int,
+        exact_in: bool,
+        slippage: Decimal,
+        limit: SwapLimit | None = None,
     ) -> Quote:
-        """The best way through the venue's own pools: over several where that is better, and by
-        several at once where its router can do that."""
-        request = QuoteRequest(token_in, token_out, units, exact_in, slippage)
-        check_request(request)
-        asked = await self.asked(request)
-        if self.reach.ideal(asked) is None:
-            asked = await self.asked(request, again=True)
-        with of_venue(self.spec.id):
-            routed = self.reach.best(asked)
-        now, block_time = self.clock.now(), self.network.info.block_time
-        return quote_route(self.spec.id, routed, request, now, block_time)
-
-    async def asked(self, request: QuoteRequest, again: bool = False) -> Asked:
-        """What is asked of the pools, once those are known that may be a part of a route; `again`
-        asks the chain about those that were not there, once a block. Refused with BOOK_NOT_LIVE, or
-        when nothing is known and the chain cannot be asked."""
-        first, second = self.lookup.erc20(request.token_in), self.lookup.erc20(request.token_out)
-        check_ends(first, second)
-        self.reach.check_live()
-        try:
-            await self.finder.scout(first, second, self._hubs, again)
-        except CambistError:
-            if not self.graph.ways(first.address, second.address):
-                raise
-        return Asked(first.address, second.address, request.units, request.exact_in)
-
-    def _hubs(self) -> list[str]:
-        return self.graph.hubs(MAX_HUBS)
-
-    @property
-    def reach(self) -> Reach:
-        """What the router makes of the venue's own pools."""
-        if self._reach is None:
-            self._reach = Reach([self], self.wrapped, self.gas_price)
-        return self._reach
-
-    @property
-    def wrapped(self) -> str:
-        """The token that stands for the native coin in pools; "" where none is known."""
-        try:
-            return self.lookup.erc20(self.network.info.native).address
-        except Refused:
-            return ""
+        return await self.quoter.quote(token_in, token_out, units, exact_in, slippage, limit)
 
     def on_pools(self, callback: Callable[[], None]) -> Unsubscribe:
         return self.states.subscribe(lambda refresh: callback())
 
     @property
     def spenders(self) -> Sequence[str]:
-        """The contracts that take tokens for the venue: the router, who provides liquidity, and
-        Permit2 where the exchange has a router that goes by it."""
-        found = [self.allowances.spender, self._liquidity_allowances.spender]
-        if self.spec.deployment.universal_router:
-            found.append(permit2.ADDRESS)
+        """The contracts that take tokens for the venue: for swaps, and who provides liquidity."""
+        found = [*self.swapper.spenders, self._liquidity_allowances.spender]
         return list(dict.fromkeys(found))
 
     async def required_approval(
         self, quote: Quote, owner: str, method: ApprovalMethod = ApprovalMethod.EXACT
     ) -> Approval | None:
-        units = quote.units_in if quote.exact_in else quote.guaranteed
-        owner = self.lookup.address(owner, "owner")
-        return await self.executor.approving.required(quote.token_in, units, owner, method)
+        return await self.swapper.required_approval(quote, owner, method)
 
     async def approval_offers(self, quote: Quote, owner: str) -> Sequence[ApprovalOffer]:
-        owner = self.lookup.address(owner, "owner")
-        return await self.executor.approving.offers(quote.token_in, owner)
+        return await self.swapper.approval_offers(quote, owner)
 
     async def approve(
         self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
@@ -290,56 +239,7 @@ class PoolVenue:
         approval: ApprovalMethod = ApprovalMethod.EXACT,
     ) -> Transaction:
         """`deadline` in ns; 0 for the venue's default."""
-        if quote.executor != self.spec.id:
-            raise Refused(
-                Reason.QUOTE_NOT_FOUND,
-                f"the quote is for the router of {quote.executor or quote.venue}, not of "
-                f"{self.spec.id}",
-                {"quote": quote.id},
-            )
-        check_fresh(quote, self.clock.now())
-        tokens = quote.legs[0].hops[0].token_in, quote.legs[0].hops[-1].token_out
-        market = self.directory.between(*tokens, [hop for leg in quote.legs for hop in leg.hops])
-        plan = swap_plan(
-            quote,
-            self.spec,
-            sender=self.lookup.address(owner, "owner"),
-            intent=intent,
-            deadline=deadline or self.deadline(),
-            measured=not all(
-                self.directory.listed_at(token.address)
-                for leg in quote.legs
-                for hop in leg.hops
-                for token in (hop.token_in, hop.token_out)
-            ),
-            details=self.details(market, quote.token_in, quote.token_out) | route_details(quote),
-        )
-        return await self.executor.send(plan, fees, approval)
-
-    # -- for the account
-
-    def deadline(self) -> int:
-        """When a swap that is sent now stops being valid, in ns; by the chain's clock or ours,
-        whichever is ahead."""
-        return self._now() + self.spec.deployment.lifetime
-
-    def _now(self) -> int:
-        return max(self.clock.now(), self.states.chain_time)
-
-    def is_trusted(self, market: PoolMarket) -> bool:
-        """Whether both tokens are of the list; others may keep a part of each transfer."""
-        tokens = market.token0, market.token1
-        return all(self.directory.listed_at(token.address) for token in tokens)
-
-    def details(self, market: PoolMarket, token_in: Token, token_out: Token) -> dict[str, str]:
-        """What a swap's transaction must remember for its fill to be read after a restart."""
-        return {
-            "venue": self.spec.id,
-            "instrument": market.instrument.id,
-            "pool": market.address,
-            "token_in": token_in.address,
-            "token_out": token_out.address,
-        }
+        return await self.swapper.swap(quote, owner, intent, deadline, fees, approval)
 
     def _unsupported(self, capability: str, message: str) -> Refused:
         metadata = {"venue": self.spec.id, "capability": capability}

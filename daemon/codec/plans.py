@@ -1,7 +1,7 @@
 """A swap's plan in words, for people and for logs."""
 
 from core.money import text, units_text
-from core.swaps import Approval, ApprovalMethod, Hop, Leg, Quote
+from core.swaps import Approval, ApprovalMethod, Hop, Leg, Quote, SwapLimit
 
 _PERCENT = 100
 
@@ -23,6 +23,8 @@ def words(value: Quote, approval: Approval | None) -> str:
         steps.append(f"at least {units_text(value.guaranteed, got.decimals)} {got.symbol} out")
     else:
         steps.append(f"at most {units_text(value.guaranteed, given.decimals)} {given.symbol} in")
+    if value.limit is not None:
+        steps.append(_limited(value, value.limit))
     if value.gas:
         worth = ""
         if value.gas_cost is not None:
@@ -30,6 +32,18 @@ def words(value: Quote, approval: Approval | None) -> str:
             worth = f", worth {units_text(value.gas_cost, token.decimals)} {token.symbol}"
         steps.append(f"about {value.gas} gas{worth}")
     return "; ".join(steps)
+
+
+def _limited(value: Quote, limit: SwapLimit) -> str:
+    given, got = value.token_in, value.token_out
+    price = f"no unit below {text(limit.price)} {got.symbol} for one {given.symbol}"
+    if not limit.partial:
+        return f"{price}, the whole or nothing"
+    fixed, units = (given, value.units_in) if value.exact_in else (got, value.units_out)
+    if units == value.asked:
+        return f"{price}, a part where the price moves before that"
+    asked = f"{units_text(value.asked, fixed.decimals)} {fixed.symbol}"
+    return f"{price}: so much of the {asked} that were asked for"
 
 
 def _approved(approval: Approval) -> str:

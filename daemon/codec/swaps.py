@@ -93,6 +93,11 @@ def quote(
                 by_signature=approval.by_signature,
             )
         )
+    if value.limit is not None:
+        message.limit_price = text(value.limit.price)
+        message.partial = value.limit.partial
+        fixed = value.token_in if exact_in else value.token_out
+        message.asked_amount.CopyFrom(token_amount(fixed, value.asked))
     for offer in offers:
         message.approvals.add(
             method=_METHODS[offer.method], offered=not offer.why_not, reason=offer.why_not

@@ -9,7 +9,7 @@ from cambist.v1 import swaps_pb2 as pb
 from core.clock import SECOND, Clock
 from core.errors import CambistError, Reason, Refused
 from core.money import from_units, parse
-from core.swaps import Quote, SwapVenue
+from core.swaps import Quote, SwapLimit, SwapVenue
 from core.tokens import Token
 from daemon.codec import chains as chains_codec
 from daemon.codec import swaps as codec
@@ -167,7 +167,7 @@ class SwapService:
         slippage = parse(spec.slippage) if spec.slippage else DEFAULT_SLIPPAGE
         if slippage >= 1:
             raise invalid("slippage", "must be below 1: at 1 anything would be accepted")
-        return await venue.quote(token_in, token_out, units, exact_in, slippage)
+        return await venue.quote(token_in, token_out, units, exact_in, slippage, _limit(spec))
 
     def _keep(self, quote: Quote) -> None:
         self._quotes[quote.id] = quote
@@ -188,6 +188,14 @@ class SwapService:
                 {"quote": id_},
             )
         return quote
+
+
+def _limit(spec: pb.SwapSpec) -> SwapLimit | None:
+    if spec.limit_price:
+        return SwapLimit(parse(spec.limit_price), spec.partial)
+    if spec.partial:
+        raise invalid("partial", "is for a swap with a limit_price: name one, or leave it out")
+    return None
 
 
 async def _admission(account: str, quote: Quote, venue: SwapVenue) -> Swap:
@@ -212,8 +220,18 @@ async def _admission(account: str, quote: Quote, venue: SwapVenue) -> Swap:
         quote=found.quote if found else "",
         quantity=amounts[found.base] if found else None,
         notional=amounts[found.quote] if found else None,
-        slippage=quote.slippage,
+        slippage=_slippage(quote),
     )
+
+
+def _slippage(quote: Quote) -> Decimal:
+    """How far a swap may fall behind its quote; one that may be a part has its limit price alone
+    to hold it."""
+    if quote.limit is None or not quote.limit.partial:
+        return quote.slippage
+    if quote.exact_in:
+        return 1 - Decimal(quote.guaranteed) / Decimal(quote.units_out)
+    return Decimal(quote.guaranteed) / Decimal(quote.units_in) - 1
 
 
 async def _is_listed(venue: SwapVenue, token: Token) -> bool:

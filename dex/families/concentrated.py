@@ -199,8 +199,10 @@ class ConcentratedCurve:
         return max(self._until(limit, True).units_in - 1, 0) if limit else 0
 
     def most_out(self, worst: Ratio) -> int:
+        """One less than comes out up to the limit: with all of it the contract would go as far as
+        the limit itself, and take what a part of a unit costs besides."""
         limit = self.limit((worst[1], worst[0]))
-        return self._until(limit, False).units_out if limit else 0
+        return max(self._until(limit, False).units_out - 1, 0) if limit else 0
 
     def limit(self, worst: Ratio) -> int:
         """The sqrt price up to which every unit, fee included, gives at least `worst` out a unit

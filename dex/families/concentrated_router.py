@@ -42,7 +42,7 @@ def router_call(plan: SwapPlan, kind: RouterKind, first: Sequence[bytes] = ()) -
     if native_out:
         words = uint_word(0 if partial else least) + address_word(plan.sender)
         calls.append(selector("unwrapWETH9(uint256,address)") + words)
-    if native_in and (partial or not plan.exact_in):
+    if native_in:  # also for exact in: where a pool's liquidity ends, something is left
         calls.append(selector("refundETH()"))
     value = plan.most_in if native_in else 0
     if kind is RouterKind.SWAP_ROUTER_02:

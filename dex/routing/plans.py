@@ -2,6 +2,7 @@
 
 from itertools import groupby
 
+from core.money import text
 from core.swaps import Hop, Leg, Quote
 from dex.plans import PlanLeg, Segment, SwapPlan
 from dex.spec import PoolVenueSpec
@@ -38,6 +39,7 @@ def swap_plan(
         deadline=deadline,
         measured=measured,
         details=details,
+        price_limit=quote.price_limit,
     )
 
 
@@ -51,6 +53,10 @@ def route_details(quote: Quote) -> dict[str, str]:
         "exact_in": "1" if quote.exact_in else "0",
         "quoted_block": str(quote.block),
     }
+    if quote.limit is not None:
+        details["limit_price"] = text(quote.limit.price)
+        details["asked"] = str(quote.asked)
+        details["price_limit"] = str(quote.price_limit)
     if len(quote.pools) > 1 or quote.legs[0].hops[0].venue != quote.executor:
         details["way"] = _NEXT_LEG.join(
             _NEXT_POOL.join(f"{hop.pool}{_TOKEN}{_zero_in(hop)}" for hop in leg.hops)

@@ -1,14 +1,15 @@
 """A route as a quote. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import count
 from secrets import token_hex
 
 from core import swaps
-from core.swaps import Quote
+from core.swaps import Quote, SwapLimit
 from dex.families.curve import largest_in, least_out, price_impact
+from dex.limits import Limited
 from dex.quoting import QuoteRequest, price, validity
 from dex.routing.search import Leg
 
@@ -65,6 +66,28 @@ def quote(venue: str, routed: Routed, request: QuoteRequest, now: int, block_tim
         spender=routed.spender,
         gas=routed.gas,
         gas_cost=routed.gas_cost,
+    )
+
+
+def limited_quote(
+    venue: str,
+    routed: Routed,
+    done: Limited,
+    request: QuoteRequest,
+    limit: SwapLimit,
+    now: int,
+    block_time: int,
+) -> Quote:
+    """The quote of what one pool does within a limit, which is its guarantee."""
+    found = quote(venue, routed, request, now, block_time)
+    legs = (replace(found.legs[0], guaranteed=done.guaranteed),)
+    return replace(
+        found,
+        guaranteed=done.guaranteed,
+        legs=legs,
+        limit=limit,
+        asked=request.units,
+        price_limit=done.price_limit,
     )
 
 

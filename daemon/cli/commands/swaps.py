@@ -31,7 +31,17 @@ Slippage = Annotated[
     str,
     typer.Option(metavar="FRACTION", help="0.005 is 0.5 %.", show_default="0.005"),
 ]
-
+LimitPrice = Annotated[
+    str,
+    typer.Option(
+        metavar="PRICE",
+        help="The worst price of a unit: TOKEN_OUT for one TOKEN_IN, fees included.",
+    ),
+]
+Partial = Annotated[
+    bool,
+    typer.Option("--partial", help="With --limit-price: what can be had within it, else nothing."),
+]
 
 PANEL = "Trading"
 
@@ -63,6 +73,8 @@ async def quote(
     amount: Amount,
     exact_out: ExactOut = False,
     slippage: Slippage = "",
+    limit_price: LimitPrice = "",
+    partial: Partial = False,
     wallet: Wallet = "",
     approval: Approval = ApprovalName.EXACT,
     watch: Watch = False,
@@ -72,7 +84,14 @@ async def quote(
     mode = _mode(exact_out)
     if watch:
         stream = swaps.quotes(
-            venue, token_in, token_out, amount, mode=mode, slippage=slippage or None
+            venue,
+            token_in,
+            token_out,
+            amount,
+            mode=mode,
+            slippage=slippage or None,
+            limit_price=limit_price or None,
+            partial=partial,
         )
         await session.follow(stream, _drawn)
         return
@@ -80,6 +99,8 @@ async def quote(
         *(venue, token_in, token_out, amount),
         mode=mode,
         slippage=slippage or None,
+        limit_price=limit_price or None,
+        partial=partial,
         wallet=wallet,
         approval=approval_method(approval),
     )
@@ -97,6 +118,8 @@ async def swap(
     amount: Amount,
     exact_out: ExactOut = False,
     slippage: Slippage = "",
+    limit_price: LimitPrice = "",
+    partial: Partial = False,
     wallet: Wallet = "",
     approval: Approval = ApprovalName.EXACT,
     dry_run: DryRun = False,
@@ -112,6 +135,8 @@ async def swap(
         amount,
         mode=_mode(exact_out),
         slippage=slippage or None,
+        limit_price=limit_price or None,
+        partial=partial,
         wallet=owner,
         approval=approval_method(approval),
     )
@@ -156,12 +181,14 @@ def _drawn(found: "Quote") -> "RenderableType":
         if one.offered and approval is not None and one.method != approval.method
     ]
     pairs = [
+        ("asked", found.asked_amount if found.partial else None),
         ("in", found.amount_in),
         ("out", found.amount_out),
         (least, found.guaranteed),
         ("price", found.price),
         ("price impact", found.price_impact),
         ("slippage", found.slippage),
+        ("limit price", found.limit_price),
         ("block", found.block),
         ("until", found.expire_time),
         ("signs a permit of" if permit else "approves first", approval and approval.amount),

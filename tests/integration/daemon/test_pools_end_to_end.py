@@ -69,6 +69,37 @@ async def use(address: str) -> None:
         with pytest.raises(cambist.UnsupportedByVenue):
             await client.market.get_order_book(ROUTER, "WETH-USDC", depth=5)
 
+        # Within a limit price: nothing, a part of it from a quote, and a part directly.
+        sold = VENUE, "ETH", "USDC", "500"
+        with pytest.raises(cambist.SlippageExceeded, match="let a part be traded"):
+            await client.swaps.get_quote(*sold, limit_price="2990")
+        with pytest.raises(cambist.FieldInvalid, match="limit_price"):
+            await client.swaps.get_quote(*sold, partial=True)
+        part = await client.swaps.get_quote(*sold, limit_price="2998.3", partial=True)
+        assert part.asked_amount is not None
+        assert 0 < part.amount_in.amount < part.asked_amount.amount == 500
+        assert (part.limit_price, part.partial) == (Decimal("2998.3"), True)
+        assert "of the 500 ETH that were asked for" in part.plan
+        swapped = await client.swaps.swap(part, wallet="trader", request_id="part")
+        assert swapped.transaction is not None
+        await in_a_block(client, swapped.transaction)
+        swapped = await client.swaps.swap_now(
+            *sold, wallet="trader", limit_price="2997.9", partial=True, request_id="now"
+        )
+        assert swapped.transaction is not None
+        await in_a_block(client, swapped.transaction)
+        wanted = {"part": part, "now": swapped.quote}
+        async with asyncio.timeout(60):
+            while wanted:
+                for fill in [one async for one in client.trading.list_fills(account="trader")]:
+                    quoted = wanted.pop(fill.client_order_id, None)
+                    if quoted is not None:
+                        assert fill.quantity == quoted.amount_in.amount
+                        assert fill.details["partial"] == "true"
+                        assert fill.details["asked"] == "500"
+                        assert fill.details["quoted_price"] == fill.details["realised_price"]
+                await asyncio.sleep(0.02)
+
         # A permit in the place of an approval: one transaction, and the log says what was signed.
         asked = VENUE, "USDC", "WETH", "150"
         permit = ApprovalMethod.EIP2612

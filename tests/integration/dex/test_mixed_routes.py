@@ -117,7 +117,7 @@ async def test_it_goes_by_permit2_as_well() -> None:
     async with permit_world() as world:
         told = Told()
         token, dai = world.token(PERMIT_TOKEN), world.token("DAI")
-        # The token is sold well at V3 for USDC, bought well at V2 for WETH, and V2 has it for WAVAX.
+        # The token is dear at V3, for USDC, and cheap at V2, for WETH; V2 has it for WAVAX too.
         await world.uniswap.quote(token, world.token("WETH"), ETHER, True, PERCENT)
         await world.create_pair(PERMIT_TOKEN, 10_000 * ETHER, "WAVAX", 667 * ETHER)
         wavax = world.token("WAVAX")

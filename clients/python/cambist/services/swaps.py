@@ -51,15 +51,18 @@ class Swaps(Service):
         *,
         mode: SwapMode = SwapMode.EXACT_IN,
         slippage: Amount | None = None,
+        limit_price: Amount | None = None,
+        partial: bool = False,
         wallet: str = "",
         approval: ApprovalMethod = ApprovalMethod.EXACT,
         timeout: float | None = None,
     ) -> Quote:
         """What a swap would give now. Tokens by address or symbol; `amount` in whole tokens, of
         what goes in (EXACT_IN) or comes out (EXACT_OUT). With a wallet, also what it must approve,
-        if it does so in this way, and which ways there are.
+        if it does so in this way, and which ways there are. `limit_price` is the worst price that a
+        unit may have, out for one in; `partial` takes what can be had within it.
         """
-        swap = _spec(venue, token_in, token_out, amount, mode, slippage)
+        swap = _spec(venue, token_in, token_out, amount, mode, slippage, limit_price, partial)
         request = v1.GetQuoteRequest(swap=swap, wallet=wallet, approval=wire_method(approval))
         return decode(Quote, (await self._rpc.call(self._stub.GetQuote, request, timeout)).quote)
 
@@ -72,10 +75,12 @@ class Swaps(Service):
         *,
         mode: SwapMode = SwapMode.EXACT_IN,
         slippage: Amount | None = None,
+        limit_price: Amount | None = None,
+        partial: bool = False,
     ) -> Values[v1.StreamQuotesResponse, Quote]:
         """A quote at each block."""
         request = v1.StreamQuotesRequest(
-            swap=_spec(venue, token_in, token_out, amount, mode, slippage)
+            swap=_spec(venue, token_in, token_out, amount, mode, slippage, limit_price, partial)
         )
         source = Reconnecting(self._rpc, self._stub.StreamQuotes, lambda: request)
         return Values(source, _quote)
@@ -118,6 +123,8 @@ class Swaps(Service):
         wallet: str,
         mode: SwapMode = SwapMode.EXACT_IN,
         slippage: Amount | None = None,
+        limit_price: Amount | None = None,
+        partial: bool = False,
         strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         deadline_seconds: int = 0,
@@ -126,11 +133,12 @@ class Swaps(Service):
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Swapped:
-        """Quotes and swaps in one call; the price may move by `slippage`, 0.005 when left out."""
+        """Quotes and swaps in one call; the price may move by `slippage`, 0.005 when left out.
+        `limit_price` and `partial` as in `get_quote`: in part, the fill tells what was traded."""
         request = v1.SwapRequest(
             request_id=new_request_id(request_id),
             wallet=wallet,
-            swap=_spec(venue, token_in, token_out, amount, mode, slippage),
+            swap=_spec(venue, token_in, token_out, amount, mode, slippage, limit_price, partial),
             fees=fee_options(strategy, max_fee),
             deadline_seconds=deadline_seconds,
             approval=wire_method(approval),
@@ -158,6 +166,8 @@ def _spec(
     amount: Amount,
     mode: SwapMode,
     slippage: Amount | None,
+    limit_price: Amount | None,
+    partial: bool,
 ) -> v1.SwapSpec:
     return v1.SwapSpec(
         venue=venue,
@@ -166,6 +176,8 @@ def _spec(
         mode=v1.SwapMode.ValueType(mode.value),
         amount=text(amount),
         slippage=optional_text(slippage),
+        limit_price=optional_text(limit_price),
+        partial=partial,
     )
 
 

@@ -110,3 +110,9 @@ class Quote:
     gas_cost: TokenAmount | None
     # The ways to allow the token that goes in; empty for the native coin, and without a wallet.
     approvals: tuple[ApprovalOffer, ...]
+    # The worst price that a unit may have, out for one in; none where none was asked for.
+    limit_price: Decimal | None
+    partial: bool  # Whether a part may be traded where the limit price leaves no more.
+    # The fixed amount that was asked for; `amount_in` and `amount_out` are less where the limit
+    # price lets only a part through now. None without a limit price.
+    asked_amount: TokenAmount | None

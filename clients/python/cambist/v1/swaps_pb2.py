@@ -27,7 +27,7 @@ from cambist.v1 import options_pb2 as cambist_dot_v1_dot_options__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63\x61mbist/v1/swaps.proto\x12\ncambist.v1\x1a\x17\x63\x61mbist/v1/chains.proto\x1a\x18\x63\x61mbist/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x01\n\x04Pool\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12)\n\x08reserves\x18\x03 \x03(\x0b\x32\x17.cambist.v1.TokenAmount\x12\x0b\n\x03\x66\x65\x65\x18\x04 \x01(\t\x12\r\n\x05\x62lock\x18\x05 \x01(\x04\x12\x12\n\ninstrument\x18\x06 \x01(\t\"\\\n\rApprovalOffer\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.cambist.v1.ApprovalMethod\x12\x0f\n\x07offered\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x8e\x01\n\x10RequiredApproval\x12\x0f\n\x07spender\x18\x01 \x01(\t\x12\'\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12*\n\x06method\x18\x03 \x01(\x0e\x32\x1a.cambist.v1.ApprovalMethod\x12\x14\n\x0c\x62y_signature\x18\x04 \x01(\x08\"X\n\x07SwapHop\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12\x10\n\x08token_in\x18\x03 \x01(\t\x12\x11\n\ttoken_out\x18\x04 \x01(\t\x12\x0b\n\x03\x66\x65\x65\x18\x05 \x01(\t\"\xc1\x01\n\x07SwapLeg\x12\r\n\x05share\x18\x01 \x01(\t\x12*\n\tamount_in\x18\x02 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12+\n\namount_out\x18\x03 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12+\n\nguaranteed\x18\x04 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12!\n\x04hops\x18\x05 \x03(\x0b\x32\x13.cambist.v1.SwapHop\"\xe5\x04\n\x05Quote\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05venue\x18\x02 \x01(\t\x12\"\n\x04mode\x18\x03 \x01(\x0e\x32\x14.cambist.v1.SwapMode\x12*\n\tamount_in\x18\x04 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12+\n\namount_out\x18\x05 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12+\n\nguaranteed\x18\x06 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12\x10\n\x08slippage\x18\x07 \x01(\t\x12\r\n\x05price\x18\x08 \x01(\t\x12\x14\n\x0cprice_impact\x18\t \x01(\t\x12\r\n\x05pools\x18\n \x03(\t\x12\r\n\x05\x62lock\x18\x0b \x01(\x04\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x11required_approval\x18\x0e \x01(\x0b\x32\x1c.cambist.v1.RequiredApproval\x12\x0c\n\x04plan\x18\x0f \x01(\t\x12!\n\x04legs\x18\x10 \x03(\x0b\x32\x13.cambist.v1.SwapLeg\x12\x10\n\x08\x65xecutor\x18\x11 \x01(\t\x12\x0b\n\x03gas\x18\x12 \x01(\x04\x12)\n\x08gas_cost\x18\x13 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12,\n\tapprovals\x18\x14 \x03(\x0b\x32\x19.cambist.v1.ApprovalOffer\"\xb6\x01\n\x08SwapSpec\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x08token_in\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x19\n\ttoken_out\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12*\n\x04mode\x18\x04 \x01(\x0e\x32\x14.cambist.v1.SwapModeB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x06\x61mount\x18\x05 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x03\x12\x18\n\x08slippage\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x05\"P\n\x10ListPoolsRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"M\n\x11ListPoolsResponse\x12\x1f\n\x05pools\x18\x01 \x03(\x0b\x32\x10.cambist.v1.Pool\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x0eGetPoolRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x14\n\x04pool\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\"1\n\x0fGetPoolResponse\x12\x1e\n\x04pool\x18\x01 \x01(\x0b\x32\x10.cambist.v1.Pool\"{\n\x0fGetQuoteRequest\x12*\n\x04swap\x18\x01 \x01(\x0b\x32\x14.cambist.v1.SwapSpecB\x06\xa2\xbb\x18\x02\x08\x01\x12\x0e\n\x06wallet\x18\x02 \x01(\t\x12,\n\x08\x61pproval\x18\x03 \x01(\x0e\x32\x1a.cambist.v1.ApprovalMethod\"4\n\x10GetQuoteResponse\x12 \n\x05quote\x18\x01 \x01(\x0b\x32\x11.cambist.v1.Quote\"A\n\x13StreamQuotesRequest\x12*\n\x04swap\x18\x01 \x01(\x0b\x32\x14.cambist.v1.SwapSpecB\x06\xa2\xbb\x18\x02\x08\x01\"8\n\x14StreamQuotesResponse\x12 \n\x05quote\x18\x01 \x01(\x0b\x32\x11.cambist.v1.Quote\"\x84\x02\n\x0bSwapRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x06wallet\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x12\n\x08quote_id\x18\x03 \x01(\tH\x00\x12$\n\x04swap\x18\x04 \x01(\x0b\x32\x14.cambist.v1.SwapSpecH\x00\x12$\n\x04\x66\x65\x65s\x18\x05 \x01(\x0b\x32\x16.cambist.v1.FeeOptions\x12\x18\n\x10\x64\x65\x61\x64line_seconds\x18\x06 \x01(\r\x12\x0f\n\x07\x64ry_run\x18\x07 \x01(\x08\x12,\n\x08\x61pproval\x18\x08 \x01(\x0e\x32\x1a.cambist.v1.ApprovalMethodB\x08\n\x06source\"^\n\x0cSwapResponse\x12,\n\x0btransaction\x18\x01 \x01(\x0b\x32\x17.cambist.v1.Transaction\x12 \n\x05quote\x18\x02 \x01(\x0b\x32\x11.cambist.v1.Quote*V\n\x08SwapMode\x12\x19\n\x15SWAP_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12SWAP_MODE_EXACT_IN\x10\x01\x12\x17\n\x13SWAP_MODE_EXACT_OUT\x10\x02*\xcc\x01\n\x0e\x41pprovalMethod\x12\x1f\n\x1b\x41PPROVAL_METHOD_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41PPROVAL_METHOD_EXACT\x10\x01\x12\x1d\n\x19\x41PPROVAL_METHOD_UNLIMITED\x10\x02\x12\x1b\n\x17\x41PPROVAL_METHOD_EIP2612\x10\x03\x12\x1b\n\x17\x41PPROVAL_METHOD_PERMIT2\x10\x04\x12%\n!APPROVAL_METHOD_PERMIT2_UNLIMITED\x10\x05\x32\x8b\x04\n\x0bSwapService\x12\x62\n\tListPools\x12\x1c.cambist.v1.ListPoolsRequest\x1a\x1d.cambist.v1.ListPoolsResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12\\\n\x07GetPool\x12\x1a.cambist.v1.GetPoolRequest\x1a\x1b.cambist.v1.GetPoolResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12_\n\x08GetQuote\x12\x1b.cambist.v1.GetQuoteRequest\x1a\x1c.cambist.v1.GetQuoteResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12m\n\x0cStreamQuotes\x12\x1f.cambist.v1.StreamQuotesRequest\x1a .cambist.v1.StreamQuotesResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue0\x01\x12j\n\x04Swap\x12\x17.cambist.v1.SwapRequest\x1a\x18.cambist.v1.SwapResponse\"/\xa2\xbb\x18+\n\x0bswaps:write\x10\x01\"\x05venue\"\x07\x61\x63\x63ount\"\ninstrumentb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63\x61mbist/v1/swaps.proto\x12\ncambist.v1\x1a\x17\x63\x61mbist/v1/chains.proto\x1a\x18\x63\x61mbist/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x01\n\x04Pool\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12)\n\x08reserves\x18\x03 \x03(\x0b\x32\x17.cambist.v1.TokenAmount\x12\x0b\n\x03\x66\x65\x65\x18\x04 \x01(\t\x12\r\n\x05\x62lock\x18\x05 \x01(\x04\x12\x12\n\ninstrument\x18\x06 \x01(\t\"\\\n\rApprovalOffer\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.cambist.v1.ApprovalMethod\x12\x0f\n\x07offered\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x8e\x01\n\x10RequiredApproval\x12\x0f\n\x07spender\x18\x01 \x01(\t\x12\'\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12*\n\x06method\x18\x03 \x01(\x0e\x32\x1a.cambist.v1.ApprovalMethod\x12\x14\n\x0c\x62y_signature\x18\x04 \x01(\x08\"X\n\x07SwapHop\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12\x10\n\x08token_in\x18\x03 \x01(\t\x12\x11\n\ttoken_out\x18\x04 \x01(\t\x12\x0b\n\x03\x66\x65\x65\x18\x05 \x01(\t\"\xc1\x01\n\x07SwapLeg\x12\r\n\x05share\x18\x01 \x01(\t\x12*\n\tamount_in\x18\x02 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12+\n\namount_out\x18\x03 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12+\n\nguaranteed\x18\x04 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12!\n\x04hops\x18\x05 \x03(\x0b\x32\x13.cambist.v1.SwapHop\"\xba\x05\n\x05Quote\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05venue\x18\x02 \x01(\t\x12\"\n\x04mode\x18\x03 \x01(\x0e\x32\x14.cambist.v1.SwapMode\x12*\n\tamount_in\x18\x04 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12+\n\namount_out\x18\x05 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12+\n\nguaranteed\x18\x06 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12\x10\n\x08slippage\x18\x07 \x01(\t\x12\r\n\x05price\x18\x08 \x01(\t\x12\x14\n\x0cprice_impact\x18\t \x01(\t\x12\r\n\x05pools\x18\n \x03(\t\x12\r\n\x05\x62lock\x18\x0b \x01(\x04\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x11required_approval\x18\x0e \x01(\x0b\x32\x1c.cambist.v1.RequiredApproval\x12\x0c\n\x04plan\x18\x0f \x01(\t\x12!\n\x04legs\x18\x10 \x03(\x0b\x32\x13.cambist.v1.SwapLeg\x12\x10\n\x08\x65xecutor\x18\x11 \x01(\t\x12\x0b\n\x03gas\x18\x12 \x01(\x04\x12)\n\x08gas_cost\x18\x13 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\x12,\n\tapprovals\x18\x14 \x03(\x0b\x32\x19.cambist.v1.ApprovalOffer\x12\x13\n\x0blimit_price\x18\x15 \x01(\t\x12\x0f\n\x07partial\x18\x16 \x01(\x08\x12-\n\x0c\x61sked_amount\x18\x17 \x01(\x0b\x32\x17.cambist.v1.TokenAmount\"\xe4\x01\n\x08SwapSpec\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x08token_in\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x19\n\ttoken_out\x18\x03 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12*\n\x04mode\x18\x04 \x01(\x0e\x32\x14.cambist.v1.SwapModeB\x06\xa2\xbb\x18\x02\x08\x01\x12\x18\n\x06\x61mount\x18\x05 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01\x10\x03\x12\x18\n\x08slippage\x18\x06 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x05\x12\x1b\n\x0blimit_price\x18\x07 \x01(\tB\x06\xa2\xbb\x18\x02\x10\x03\x12\x0f\n\x07partial\x18\x08 \x01(\x08\"P\n\x10ListPoolsRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"M\n\x11ListPoolsResponse\x12\x1f\n\x05pools\x18\x01 \x03(\x0b\x32\x10.cambist.v1.Pool\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x0eGetPoolRequest\x12\x15\n\x05venue\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x14\n\x04pool\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\"1\n\x0fGetPoolResponse\x12\x1e\n\x04pool\x18\x01 \x01(\x0b\x32\x10.cambist.v1.Pool\"{\n\x0fGetQuoteRequest\x12*\n\x04swap\x18\x01 \x01(\x0b\x32\x14.cambist.v1.SwapSpecB\x06\xa2\xbb\x18\x02\x08\x01\x12\x0e\n\x06wallet\x18\x02 \x01(\t\x12,\n\x08\x61pproval\x18\x03 \x01(\x0e\x32\x1a.cambist.v1.ApprovalMethod\"4\n\x10GetQuoteResponse\x12 \n\x05quote\x18\x01 \x01(\x0b\x32\x11.cambist.v1.Quote\"A\n\x13StreamQuotesRequest\x12*\n\x04swap\x18\x01 \x01(\x0b\x32\x14.cambist.v1.SwapSpecB\x06\xa2\xbb\x18\x02\x08\x01\"8\n\x14StreamQuotesResponse\x12 \n\x05quote\x18\x01 \x01(\x0b\x32\x11.cambist.v1.Quote\"\x84\x02\n\x0bSwapRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x16\n\x06wallet\x18\x02 \x01(\tB\x06\xa2\xbb\x18\x02\x08\x01\x12\x12\n\x08quote_id\x18\x03 \x01(\tH\x00\x12$\n\x04swap\x18\x04 \x01(\x0b\x32\x14.cambist.v1.SwapSpecH\x00\x12$\n\x04\x66\x65\x65s\x18\x05 \x01(\x0b\x32\x16.cambist.v1.FeeOptions\x12\x18\n\x10\x64\x65\x61\x64line_seconds\x18\x06 \x01(\r\x12\x0f\n\x07\x64ry_run\x18\x07 \x01(\x08\x12,\n\x08\x61pproval\x18\x08 \x01(\x0e\x32\x1a.cambist.v1.ApprovalMethodB\x08\n\x06source\"^\n\x0cSwapResponse\x12,\n\x0btransaction\x18\x01 \x01(\x0b\x32\x17.cambist.v1.Transaction\x12 \n\x05quote\x18\x02 \x01(\x0b\x32\x11.cambist.v1.Quote*V\n\x08SwapMode\x12\x19\n\x15SWAP_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12SWAP_MODE_EXACT_IN\x10\x01\x12\x17\n\x13SWAP_MODE_EXACT_OUT\x10\x02*\xcc\x01\n\x0e\x41pprovalMethod\x12\x1f\n\x1b\x41PPROVAL_METHOD_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41PPROVAL_METHOD_EXACT\x10\x01\x12\x1d\n\x19\x41PPROVAL_METHOD_UNLIMITED\x10\x02\x12\x1b\n\x17\x41PPROVAL_METHOD_EIP2612\x10\x03\x12\x1b\n\x17\x41PPROVAL_METHOD_PERMIT2\x10\x04\x12%\n!APPROVAL_METHOD_PERMIT2_UNLIMITED\x10\x05\x32\x8b\x04\n\x0bSwapService\x12\x62\n\tListPools\x12\x1c.cambist.v1.ListPoolsRequest\x1a\x1d.cambist.v1.ListPoolsResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12\\\n\x07GetPool\x12\x1a.cambist.v1.GetPoolRequest\x1a\x1b.cambist.v1.GetPoolResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12_\n\x08GetQuote\x12\x1b.cambist.v1.GetQuoteRequest\x1a\x1c.cambist.v1.GetQuoteResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue\x12m\n\x0cStreamQuotes\x12\x1f.cambist.v1.StreamQuotesRequest\x1a .cambist.v1.StreamQuotesResponse\"\x18\xa2\xbb\x18\x14\n\x0bmarket:read\"\x05venue0\x01\x12j\n\x04Swap\x12\x17.cambist.v1.SwapRequest\x1a\x18.cambist.v1.SwapResponse\"/\xa2\xbb\x18+\n\x0bswaps:write\x10\x01\"\x05venue\"\x07\x61\x63\x63ount\"\ninstrumentb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SWAPSPEC'].fields_by_name['amount']._serialized_options = b'\242\273\030\004\010\001\020\003'
   _globals['_SWAPSPEC'].fields_by_name['slippage']._loaded_options = None
   _globals['_SWAPSPEC'].fields_by_name['slippage']._serialized_options = b'\242\273\030\002\020\005'
+  _globals['_SWAPSPEC'].fields_by_name['limit_price']._loaded_options = None
+  _globals['_SWAPSPEC'].fields_by_name['limit_price']._serialized_options = b'\242\273\030\002\020\003'
   _globals['_LISTPOOLSREQUEST'].fields_by_name['venue']._loaded_options = None
   _globals['_LISTPOOLSREQUEST'].fields_by_name['venue']._serialized_options = b'\242\273\030\002\010\001'
   _globals['_GETPOOLREQUEST'].fields_by_name['venue']._loaded_options = None
@@ -70,10 +72,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SWAPSERVICE'].methods_by_name['StreamQuotes']._serialized_options = b'\242\273\030\024\n\013market:read\"\005venue'
   _globals['_SWAPSERVICE'].methods_by_name['Swap']._loaded_options = None
   _globals['_SWAPSERVICE'].methods_by_name['Swap']._serialized_options = b'\242\273\030+\n\013swaps:write\020\001\"\005venue\"\007account\"\ninstrument'
-  _globals['_SWAPMODE']._serialized_start=2518
-  _globals['_SWAPMODE']._serialized_end=2604
-  _globals['_APPROVALMETHOD']._serialized_start=2607
-  _globals['_APPROVALMETHOD']._serialized_end=2811
+  _globals['_SWAPMODE']._serialized_start=2649
+  _globals['_SWAPMODE']._serialized_end=2735
+  _globals['_APPROVALMETHOD']._serialized_start=2738
+  _globals['_APPROVALMETHOD']._serialized_end=2942
   _globals['_POOL']._serialized_start=123
   _globals['_POOL']._serialized_end=252
   _globals['_APPROVALOFFER']._serialized_start=254
@@ -85,29 +87,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SWAPLEG']._serialized_start=584
   _globals['_SWAPLEG']._serialized_end=777
   _globals['_QUOTE']._serialized_start=780
-  _globals['_QUOTE']._serialized_end=1393
-  _globals['_SWAPSPEC']._serialized_start=1396
-  _globals['_SWAPSPEC']._serialized_end=1578
-  _globals['_LISTPOOLSREQUEST']._serialized_start=1580
-  _globals['_LISTPOOLSREQUEST']._serialized_end=1660
-  _globals['_LISTPOOLSRESPONSE']._serialized_start=1662
-  _globals['_LISTPOOLSRESPONSE']._serialized_end=1739
-  _globals['_GETPOOLREQUEST']._serialized_start=1741
-  _globals['_GETPOOLREQUEST']._serialized_end=1802
-  _globals['_GETPOOLRESPONSE']._serialized_start=1804
-  _globals['_GETPOOLRESPONSE']._serialized_end=1853
-  _globals['_GETQUOTEREQUEST']._serialized_start=1855
-  _globals['_GETQUOTEREQUEST']._serialized_end=1978
-  _globals['_GETQUOTERESPONSE']._serialized_start=1980
-  _globals['_GETQUOTERESPONSE']._serialized_end=2032
-  _globals['_STREAMQUOTESREQUEST']._serialized_start=2034
-  _globals['_STREAMQUOTESREQUEST']._serialized_end=2099
-  _globals['_STREAMQUOTESRESPONSE']._serialized_start=2101
-  _globals['_STREAMQUOTESRESPONSE']._serialized_end=2157
-  _globals['_SWAPREQUEST']._serialized_start=2160
-  _globals['_SWAPREQUEST']._serialized_end=2420
-  _globals['_SWAPRESPONSE']._serialized_start=2422
-  _globals['_SWAPRESPONSE']._serialized_end=2516
-  _globals['_SWAPSERVICE']._serialized_start=2814
-  _globals['_SWAPSERVICE']._serialized_end=3337
+  _globals['_QUOTE']._serialized_end=1478
+  _globals['_SWAPSPEC']._serialized_start=1481
+  _globals['_SWAPSPEC']._serialized_end=1709
+  _globals['_LISTPOOLSREQUEST']._serialized_start=1711
+  _globals['_LISTPOOLSREQUEST']._serialized_end=1791
+  _globals['_LISTPOOLSRESPONSE']._serialized_start=1793
+  _globals['_LISTPOOLSRESPONSE']._serialized_end=1870
+  _globals['_GETPOOLREQUEST']._serialized_start=1872
+  _globals['_GETPOOLREQUEST']._serialized_end=1933
+  _globals['_GETPOOLRESPONSE']._serialized_start=1935
+  _globals['_GETPOOLRESPONSE']._serialized_end=1984
+  _globals['_GETQUOTEREQUEST']._serialized_start=1986
+  _globals['_GETQUOTEREQUEST']._serialized_end=2109
+  _globals['_GETQUOTERESPONSE']._serialized_start=2111
+  _globals['_GETQUOTERESPONSE']._serialized_end=2163
+  _globals['_STREAMQUOTESREQUEST']._serialized_start=2165
+  _globals['_STREAMQUOTESREQUEST']._serialized_end=2230
+  _globals['_STREAMQUOTESRESPONSE']._serialized_start=2232
+  _globals['_STREAMQUOTESRESPONSE']._serialized_end=2288
+  _globals['_SWAPREQUEST']._serialized_start=2291
+  _globals['_SWAPREQUEST']._serialized_end=2551
+  _globals['_SWAPRESPONSE']._serialized_start=2553
+  _globals['_SWAPRESPONSE']._serialized_end=2647
+  _globals['_SWAPSERVICE']._serialized_start=2945
+  _globals['_SWAPSERVICE']._serialized_end=3468
 # @@protoc_insertion_point(module_scope)

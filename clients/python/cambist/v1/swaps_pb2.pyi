@@ -117,7 +117,7 @@ class Pool(_message.Message):
     """Our id of its market."""
     @_builtins.property
     def reserves(self) -> _containers.RepeatedCompositeFieldContainer[_chains_pb2.TokenAmount]:
-        """What it holds of each token."""
+        """What it holds of each token, the base of `instrument` first."""
 
     def __init__(
         self,
@@ -313,6 +313,9 @@ class Quote(_message.Message):
     GAS_FIELD_NUMBER: _builtins.int
     GAS_COST_FIELD_NUMBER: _builtins.int
     APPROVALS_FIELD_NUMBER: _builtins.int
+    LIMIT_PRICE_FIELD_NUMBER: _builtins.int
+    PARTIAL_FIELD_NUMBER: _builtins.int
+    ASKED_AMOUNT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
     venue: _builtins.str
@@ -333,6 +336,10 @@ class Quote(_message.Message):
     """The venue whose router executes it."""
     gas: _builtins.int
     """An estimate of the gas that it takes."""
+    limit_price: _builtins.str
+    """The worst price that a unit may have, out for one in; empty where none was asked for."""
+    partial: _builtins.bool
+    """Whether a part may be traded where the limit price leaves no more."""
     @_builtins.property
     def amount_in(self) -> _chains_pb2.TokenAmount:
         """What goes in."""
@@ -377,6 +384,12 @@ class Quote(_message.Message):
         named.
         """
 
+    @_builtins.property
+    def asked_amount(self) -> _chains_pb2.TokenAmount:
+        """The fixed amount that was asked for; `amount_in` and `amount_out` are less where the limit price
+        lets only a part through now. Absent without a limit price.
+        """
+
     def __init__(
         self,
         *,
@@ -400,10 +413,13 @@ class Quote(_message.Message):
         gas: _builtins.int = ...,
         gas_cost: _chains_pb2.TokenAmount | None = ...,
         approvals: _abc.Iterable[Global___ApprovalOffer] | None = ...,
+        limit_price: _builtins.str = ...,
+        partial: _builtins.bool = ...,
+        asked_amount: _chains_pb2.TokenAmount | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "create_time", b"create_time", "expire_time", b"expire_time", "gas_cost", b"gas_cost", "guaranteed", b"guaranteed", "required_approval", b"required_approval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "asked_amount", b"asked_amount", "create_time", b"create_time", "expire_time", b"expire_time", "gas_cost", b"gas_cost", "guaranteed", b"guaranteed", "required_approval", b"required_approval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "approvals", b"approvals", "block", b"block", "create_time", b"create_time", "executor", b"executor", "expire_time", b"expire_time", "gas", b"gas", "gas_cost", b"gas_cost", "guaranteed", b"guaranteed", "id", b"id", "legs", b"legs", "mode", b"mode", "plan", b"plan", "pools", b"pools", "price", b"price", "price_impact", b"price_impact", "required_approval", b"required_approval", "slippage", b"slippage", "venue", b"venue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_in", b"amount_in", "amount_out", b"amount_out", "approvals", b"approvals", "asked_amount", b"asked_amount", "block", b"block", "create_time", b"create_time", "executor", b"executor", "expire_time", b"expire_time", "gas", b"gas", "gas_cost", b"gas_cost", "guaranteed", b"guaranteed", "id", b"id", "legs", b"legs", "limit_price", b"limit_price", "mode", b"mode", "partial", b"partial", "plan", b"plan", "pools", b"pools", "price", b"price", "price_impact", b"price_impact", "required_approval", b"required_approval", "slippage", b"slippage", "venue", b"venue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -421,6 +437,8 @@ class SwapSpec(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     SLIPPAGE_FIELD_NUMBER: _builtins.int
+    LIMIT_PRICE_FIELD_NUMBER: _builtins.int
+    PARTIAL_FIELD_NUMBER: _builtins.int
     venue: _builtins.str
     """The venue."""
     token_in: _builtins.str
@@ -433,6 +451,16 @@ class SwapSpec(_message.Message):
     """The fixed amount, in whole tokens."""
     slippage: _builtins.str
     """How far the price may move, as a fraction; 0.005 when empty."""
+    limit_price: _builtins.str
+    """The worst price that a unit may have: whole tokens out for one in, fees included; none when
+    empty. With it the swap goes by one pool of the two tokens, the one that does most within it.
+    SLIPPAGE_EXCEEDED where it cannot be kept.
+    """
+    partial: _builtins.bool
+    """With a limit price: what can be had within it is swapped, and told as the part that it is, also
+    where the price moves before the swap is in a block and the pool can stop half-way
+    (concentrated liquidity). Not set: all of the amount, or nothing.
+    """
     def __init__(
         self,
         *,
@@ -442,10 +470,12 @@ class SwapSpec(_message.Message):
         mode: Global___SwapMode.ValueType = ...,
         amount: _builtins.str = ...,
         slippage: _builtins.str = ...,
+        limit_price: _builtins.str = ...,
+        partial: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "mode", b"mode", "slippage", b"slippage", "token_in", b"token_in", "token_out", b"token_out", "venue", b"venue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "limit_price", b"limit_price", "mode", b"mode", "partial", b"partial", "slippage", b"slippage", "token_in", b"token_in", "token_out", b"token_out", "venue", b"venue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
