@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from core.errors import Reason, Refused
 from core.instruments import Instrument
@@ -96,7 +96,10 @@ class Registry:
         )
 
     def account_venues(self, account: str) -> list[str]:
-        """The venues of an account, sorted; raises ACCOUNT_NOT_FOUND or SECRETS_LOCKED."""
+        """The venues of an account, sorted; raises ACCOUNT_NOT_FOUND or SECRETS_LOCKED, and
+        STARTING_UP while not all of them are here."""
+        if account in self.absent:
+            self._refuse_absent(account, "account")
         venues = sorted(venue for one, venue in self.accounts if one == account)
         if not venues and account in self.locked:
             raise Refused(
@@ -131,8 +134,11 @@ class Registry:
         if found is not None:
             return found
         if word in self.absent:
-            why, message = self.absent[word]
-            retry = 1_000_000_000 if why is Reason.STARTING_UP else None
-            raise Refused(why, message, {what: word}, retry)
+            self._refuse_absent(word, what)
         message = f"no {what} {word!r}{suggestion(word, items)}"
         raise Refused(reason, message, {what: word, "known": ",".join(sorted(items))[:500]})
+
+    def _refuse_absent(self, word: str, what: str) -> NoReturn:
+        why, message = self.absent[word]
+        retry = 1_000_000_000 if why is Reason.STARTING_UP else None
+        raise Refused(why, message, {what: word}, retry)

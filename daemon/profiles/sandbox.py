@@ -64,7 +64,7 @@ class Sandbox:
         """Paper exchange now; wallets and chains in the background."""
         settings = self._parts.settings.sandbox
         await self._start_paper()
-        for id_ in (EVM_NETWORK, *EVM_VENUES):
+        for id_ in (EVM_NETWORK, *EVM_VENUES, *self._traders()):
             self._await(id_, "the local EVM chain is starting")
         self._await(SOLANA_NETWORK, "the local Solana chain is starting")
         self._say(EVM_NETWORK, Health.STARTING, "starting")
@@ -130,6 +130,11 @@ class Sandbox:
             if name not in names:
                 await store.create(name, family)
 
+    def _traders(self) -> set[str]:
+        """The wallets that are accounts once the EVM chain is there, also while they are locked."""
+        wallets = self._parts.wallets.store.list()
+        return {EVM_WALLET, *(one.name for one in wallets if one.family == "evm")}
+
     def _address(self, wallet: str) -> str:
         address = self._parts.wallets.address(wallet)
         if not address:
@@ -159,6 +164,8 @@ class Sandbox:
         self._here(EVM_NETWORK)
         await self._add_pools(network, found)
         await parts.wallets.refresh(parts.registry)
+        for wallet in self._traders():
+            self._here(wallet)
         self._say(EVM_NETWORK, Health.READY, "")
 
     async def _add_pools(self, network: "EvmNetwork", found: Deployment) -> None:
@@ -209,6 +216,9 @@ class Sandbox:
 
     def _leave_out(self, id_: str, why: str, *venues: str) -> None:
         log.warning("left out", part=id_, reason=why)
+        if id_ == EVM_NETWORK:
+            for wallet in self._traders():
+                self._here(wallet)  # they trade nowhere: there are no such accounts
         # Left out for a stated reason is as it should be: the daemon is not degraded by it.
         self._say(id_, Health.READY, f"left out: {why}")
         for one in (id_, *venues):
