@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -10,11 +11,15 @@ import cambist
 from tests.crash.audit import audit
 from tests.crash.chain import Chain
 from tests.crash.paper import PaperMarket
+from tests.crash.pool_orders import pool_order
 from tests.crash.solana import SolanaLedger
 from tests.crash.transactions import NETWORK, VENUE, WALLET, Ledger
 from tests.crash.trial import Intent
 from tests.crash.victims import Nursery, Victim
 from tests.support.daemon import sandbox_arguments
+
+
+Kinds = dict[str, Callable[[], Awaitable[Intent]]]
 
 
 class SandboxScene:
@@ -28,7 +33,7 @@ class SandboxScene:
         name: str,
         victim: Victim,
         client: cambist.Client,
-        kinds: dict[str, Callable[[], Awaitable[Intent]]],
+        kinds: Kinds,
         check: Callable[[], Awaitable[None]],
     ) -> None:
         self.name = name
@@ -68,8 +73,9 @@ async def evm(nursery: Nursery, directory: Path) -> AsyncIterator[SandboxScene]:
             ledger = Ledger(client, chain, wallets[WALLET])
             while not await _live(client):  # noqa: ASYNC110 - the pools are being read
                 await asyncio.sleep(0.05)
-            # Something to swap back, as a token.
+            # Something to swap back, as tokens.
             await client.swaps.swap_now(VENUE, "ETH", "USDC", 1, wallet=WALLET)
+            await client.wallets.wrap(NETWORK, 5, wallet=WALLET)
             first = await chain.number("eth_getTransactionCount", ledger.address, "latest")
 
             async def check() -> None:
@@ -81,7 +87,8 @@ async def evm(nursery: Nursery, directory: Path) -> AsyncIterator[SandboxScene]:
                         known.add(one.nonce)
                 assert set(range(first, used)) <= known, "a transaction that the daemon forgot"
 
-            yield SandboxScene("evm", victim, client, dict(ledger.kinds), check)
+            kinds: Kinds = {**ledger.kinds, "order on a pool": partial(pool_order, ledger)}
+            yield SandboxScene("evm", victim, client, kinds, check)
         finally:
             await chain.close()
 

@@ -36,6 +36,7 @@ SCENES = {
             "swap",
             "swap (quoted before)",
             "swap (of a token)",
+            "order on a pool",
             "speed-up",
             "cancel of a transfer",
         ),

@@ -15,6 +15,7 @@ from tests.crash.trial import DONE, REJECTED, Intent
 NETWORK, VENUE = "ethereum_local", "uniswap_v2@ethereum_local"
 WALLET = "trader"
 AMOUNT = Decimal("0.001")
+APPROVE = "0x095ea7b3"  # approve(address,uint256)
 AGAIN = {"OUTCOME_UNKNOWN", "BOOK_NOT_LIVE", "NODE_UNAVAILABLE", "STARTING_UP", "WALLETS_LOCKED"}
 WAITING = {
     TransactionStatus.PLANNED, TransactionStatus.SIMULATED, TransactionStatus.SIGNED,
@@ -72,6 +73,13 @@ class Ledger:
             await asyncio.sleep(0.02)
             sent = await self.client.chains.get_transaction(NETWORK, sent.hash)
         return sent
+
+    async def swaps(self, since: int, approvals: int) -> list[dict[str, Any]]:
+        """What is in the blocks after one and is no approval; of those there may be so many."""
+        sent = await self.chain.sent(self.address, since)
+        swaps = [one for one in sent if not one["input"].startswith(APPROVE)]
+        assert len(sent) - len(swaps) <= approvals, "approved too often"
+        return swaps
 
     async def intended(self, intent: str) -> list[Transaction]:
         """What the daemon has signed for an intent lately, newest first."""
@@ -203,10 +211,7 @@ class Swap:
 
     async def effects(self) -> int:
         """Swaps in the blocks since; an approval goes to the token and is none."""
-        sent = await self._ledger.chain.sent(self._ledger.address, self._block)
-        swaps = [one for one in sent if not one["input"].startswith("0x095ea7b3")]
-        assert len(sent) - len(swaps) <= (self._how == "token"), "approved more than once"
-        return len(swaps)
+        return len(await self._ledger.swaps(self._block, approvals=self._how == "token"))
 
     async def meanwhile(self, random: Random) -> None:
         return None

@@ -29,6 +29,7 @@ class Nursery:
     async def start(self, arguments: Sequence[str], log: Path, **environment: str) -> str:
         """A new daemon's id."""
         await asyncio.wait_for(self._ready.wait(), START_SECONDS)
+        assert not self._reading.done(), "the nursery has ended: see its traceback"
         id_ = str(next(self._ids))
         self._gone[id_] = asyncio.get_running_loop().create_future()
         self.say(start=id_, arguments=list(arguments), log=str(log), environment=environment)
@@ -58,6 +59,7 @@ class Nursery:
                 self._ready.set()
             else:
                 self._gone[told["gone"]].set_result(told["code"])
+        self._ready.set()  # if it never was, whoever waits hears of it
         for one in self._gone.values():
             if not one.done():
                 one.set_result(-signal.SIGKILL)
