@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import math
 import sys
 import tempfile
 import time
@@ -14,7 +15,7 @@ from random import Random
 
 from rich.console import Console
 
-from tests.crash.plan import Plan, at_random, every_step
+from tests.crash.plan import Plan, at_random, every_step, until
 from tests.crash.report import show
 from tests.crash.run import Opening, run
 from tests.crash.scenes import SCENES
@@ -43,6 +44,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
         " 16 s of the venue itself",
     )
     parser.add_argument("--out", type=Path, help="where each trial is written, as JSON lines")
+    parser.add_argument("--minutes", type=float, default=0, help="ends then, if not before")
     parser.add_argument("--keep", type=Path, help="where the data directories are kept")
     return parser.parse_args(arguments)
 
@@ -70,9 +72,14 @@ async def scene(
     opening: Opening = lambda path: setting.open(children, path, given.settle)  # noqa: E731
     try:
         for plan in plans:
+            if time.monotonic() > given.end:
+                break
             where = directory / f"{name}-{copy}-{len(plans)}-{id(plan)}"
-            async for record in run(opening, where, plan, random):
+            async for record in run(opening, where, until(plan, given.end), random):
                 records.append(record)
+                if given.out:
+                    with given.out.open("a") as file:
+                        file.write(json.dumps(asdict(record)) + "\n")
                 if record.problem:
                     print(f"broken: {name}, {record.kind}: {record.problem}", flush=True)
     except Exception as error:  # noqa: BLE001 - the other scenes go on
@@ -85,6 +92,7 @@ async def main(given: argparse.Namespace, directory: Path) -> int:
     """Runs it all; the number of broken promises."""
     console, records, began = Console(width=160), list[Record](), time.monotonic()
     given.seed = Random().randrange(10**6) if given.seed is None else given.seed
+    given.end = began + 60 * given.minutes if given.minutes else math.inf
     console.print(f"seed {given.seed}, data in {directory}")
     async with nursery() as children:
         work = asyncio.gather(
@@ -108,8 +116,6 @@ async def main(given: argparse.Namespace, directory: Path) -> int:
     show(records, console)
     for one in wrong:
         console.print(f"[red]{one}")
-    if given.out:
-        given.out.write_text("".join(json.dumps(asdict(one)) + "\n" for one in records))
     return sum(bool(one.problem) for one in records) + len(wrong)
 
 

@@ -3,6 +3,7 @@
 A plan is a generator: it is told (`send`) whether the intent got through without dying.
 """
 
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -56,3 +57,14 @@ def at_random(kinds: Sequence[str], in_flight: bool, random: Random, rounds: int
                 at: Death = At(random.randint(1, _RECOVERY_STEPS))
                 deaths.append(random.choice([early, at]))
             yield Planned(kind, deaths, silent=random.random() < 0.4)
+
+
+def until(plan: Plan, end: float) -> Plan:
+    """The same, but nothing more after a time (monotonic, s)."""
+    planned: Planned | None = next(plan, None)
+    while planned is not None and time.monotonic() < end:
+        survived = yield planned
+        try:
+            planned = plan.send(survived)
+        except StopIteration:
+            return

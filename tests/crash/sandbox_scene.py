@@ -18,7 +18,6 @@ from tests.crash.trial import Intent
 from tests.crash.victims import Nursery, Victim
 from tests.support.daemon import sandbox_arguments
 
-
 Kinds = dict[str, Callable[[], Awaitable[Intent]]]
 
 
