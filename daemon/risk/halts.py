@@ -37,7 +37,7 @@ class Halts:
         """In force when it returns, and after a restart. One that is the same already stays."""
         for one in self._halts.values():
             if (one.scope, one.reduce) == (scope, reduce):
-                self._keep()  # the first time it may have failed
+                self._keep_in_force(one)  # the first time it may have failed
                 return one
         if len(self._halts) >= MOST and CALLER.get().root != OWNER:
             raise Refused(
@@ -47,8 +47,15 @@ class Halts:
             )
         halt = Halt(self._name("h"), scope, reduce, reason, self._clock.now())
         self._halts[halt.id] = halt
-        self._keep()  # in force even if this fails: its caller learns that it may not outlive us
+        self._keep_in_force(halt)
         return halt
+
+    def _keep_in_force(self, halt: Halt) -> None:
+        try:
+            self._keep()
+        except Refused as error:
+            words = f"{halt.id} is in force, but not kept for after a restart yet: {error.message}"
+            raise Refused(error.reason, words, {"halt": halt.id}) from error
 
     def end(self, id: str) -> Halt:
         """Raises HALT_NOT_FOUND."""

@@ -41,20 +41,23 @@ def candidates(address: str | None = None, profile: str | None = None) -> list[s
 @dataclass(frozen=True, slots=True)
 class Address:
     """A connect string, read. `target` is what grpc connects to; `key` the fingerprint of the
-    daemon's public key, "" for plaintext; `token` what the daemon asks for, "" for none."""
+    daemon's public key, "" for plaintext; `token` what the daemon asks for, "" for none;
+    `certificate` a PEM file with our own certificate and its key, where the daemon asks for one."""
 
     target: str
     key: str = ""
     token: str = field(default="", repr=False)
+    certificate: str = ""
 
 
 def read(address: str) -> Address:
     """`unix:///path/cambist.sock`, `cambist://127.0.0.1:7177`, or what `cambist pair` prints:
-    `cambist://host:port?key=FINGERPRINT&token=TOKEN`. A socket may have a token, too."""
+    `cambist://host:port?key=FINGERPRINT&token=TOKEN`. A socket may have a token, too; for mutual
+    TLS there is `&certificate=FILE`, or `$CAMBIST_CERTIFICATE`."""
     parts = urlsplit(address)
     query = dict(parse_qsl(parts.query))
-    if unknown := sorted(query.keys() - {"key", "token"}):
-        raise BadAddress(f"a connect string has no {unknown[0]!r}: only key and token")
+    if unknown := sorted(query.keys() - {"key", "token", "certificate"}):
+        raise BadAddress(f"a connect string has no {unknown[0]!r}: only key, token and certificate")
     key, token = query.get("key", ""), query.get("token", "")
     if parts.scheme == "unix":
         path = parts.netloc + parts.path
@@ -69,7 +72,8 @@ def read(address: str) -> Address:
             )
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         try:
-            return Address(f"{host}:{parts.port or DEFAULT_PORT}", key, token)
+            own = query.get("certificate") or os.environ.get("CAMBIST_CERTIFICATE", "")
+            return Address(f"{host}:{parts.port or DEFAULT_PORT}", key, token, own)
         except ValueError as error:
             raise BadAddress(str(error)) from None
     raise BadAddress(
@@ -89,6 +93,8 @@ def no_daemon(addresses: list[str]) -> NoDaemon:
     words = "start one with `cambistd run --profile sandbox`"
     if any(one.startswith("cambist://") and "key=" not in one for one in addresses):
         words += ", or, if it speaks TLS, use the whole string that 'cambist pair' prints"
+    elif any("key=" in one and "certificate=" not in one for one in addresses):
+        words += ", or, if it asks for client certificates, name yours: &certificate=FILE"
     return NoDaemon(
         f"no daemon answers at {' or '.join(shown)}: {words}",
         metadata={"address": " ".join(shown)},

@@ -11,12 +11,15 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import re
 import socket
 import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 
+from cambist.address import BadAddress
 from cambist.errors import Unauthentic
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 _NAME = "localhost"  # always in a daemon's certificate; who it is, is proved by its key
 _TIMEOUT = 5.0
+_PEM = re.compile(rb"(-----BEGIN ([A-Z ]+)-----.*?-----END \2-----)", re.DOTALL)
 
 Options = tuple[tuple[str, int | str], ...]
 
@@ -32,14 +36,15 @@ async def open_channel(address: Address, options: Options) -> grpc.aio.Channel:
     """A channel to a daemon; `Unauthentic` when another than the paired one answers, OSError when
     nobody does."""
     if address.key:
-        certificate = await asyncio.to_thread(_certificate, address.target)
+        own = _own(address.certificate) if address.certificate else None
+        certificate = await asyncio.to_thread(_certificate, address.target, address.certificate)
         found = fingerprint(ssl.PEM_cert_to_DER_cert(certificate))
         if not hmac.compare_digest(found, address.key):
             raise Unauthentic(
                 f"who answers at {address.target} is not the daemon that made this connect string, "
                 "or its key was made anew: make a new one there with 'cambist pair'"
             )
-        credentials = grpc.ssl_channel_credentials(root_certificates=certificate.encode())
+        credentials = grpc.ssl_channel_credentials(certificate.encode(), *(own or ()))
         options = (*options, ("grpc.ssl_target_name_override", _NAME))
     elif address.token:
         credentials = grpc.local_channel_credentials(grpc.LocalConnectionType.UDS)
@@ -75,12 +80,27 @@ def _element(data: bytes, at: int) -> tuple[int, int, int]:
     return tag, start, start + length
 
 
-def _certificate(target: str) -> str:
+def _own(path: str) -> tuple[bytes, bytes]:
+    """The key and the certificates of a PEM file; BadAddress where it has not both."""
+    try:
+        found = _PEM.findall(Path(path).expanduser().read_bytes())
+    except OSError as error:
+        raise BadAddress(f"the certificate {path} cannot be read: {error.strerror}") from None
+    keys = [block for block, kind in found if kind.endswith(b"PRIVATE KEY")]
+    chain = [block for block, kind in found if kind == b"CERTIFICATE"]
+    if len(keys) != 1 or not chain:
+        raise BadAddress(f"{path} must hold your certificate and its private key, both as PEM")
+    return keys[0], b"\n".join(chain)
+
+
+def _certificate(target: str, own: str) -> str:
     host, _, port = target.rpartition(":")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # its key is held against the fingerprint afterwards
     context.set_alpn_protocols(["h2"])
+    if own:
+        context.load_cert_chain(Path(own).expanduser())
     with socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT) as plain:
         with context.wrap_socket(plain) as secure:
             certificate = secure.getpeercert(binary_form=True)

@@ -21,6 +21,7 @@ from daemon.access.tokens import attenuate
 from daemon.app import CONTRACT
 from daemon.codec.access import grant as read_grant
 from daemon.rpc.method import Method
+from tests.support.access import client_certificate
 from tests.support.daemon import RunningDaemon, running_daemon, sandbox_arguments
 
 METHODS = [
@@ -152,6 +153,30 @@ async def test_tcp_asks_for_tls_and_a_token(tmp_path: Path) -> None:
         context = ssl.create_default_context(cafile=str(daemon.data_dir / "access" / "tls.cert"))
         _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
         writer.close()
+
+
+async def test_mutual_tls_asks_for_a_certificate_as_well(tmp_path: Path) -> None:
+    authority, own = client_certificate(tmp_path, "bot")
+    _, foreign = client_certificate(tmp_path, "stranger")
+    arguments = [*sandbox_arguments(tmp_path, security="tls")[:-1], "127.0.0.1:0"]
+    config = tmp_path / "cambist.toml"
+    config.write_text(config.read_text() + f'client_certificates = "{authority}"\n')
+    async with running_daemon(tmp_path, *arguments) as daemon:
+        async with cambist.connect(daemon.connect) as owner:
+            made = await owner.access.bake_token("bot", cambist.Grant())
+        async with cambist.connect(f"{made.connect_string}&certificate={own}") as bot:
+            await bot.system.get_status()
+        for certificate in ("", f"&certificate={foreign}"):
+            with pytest.raises(cambist.errors.Error) as refused:
+                await cambist.connect(made.connect_string + certificate)
+            assert ("&certificate=FILE" in refused.value.message) is (not certificate)
+        for missing in (authority, tmp_path / "none.pem"):
+            with pytest.raises(cambist.errors.Error, match="certificate"):
+                await cambist.connect(f"{made.connect_string}&certificate={missing}")
+        # The certificate alone is not enough.
+        bare = made.connect_string.partition("&token")[0]
+        with pytest.raises(cambist.Unauthenticated):
+            await cambist.connect(f"{bare}&certificate={own}")
 
 
 async def test_a_malformed_hello_and_idle_connections_do_no_harm(tmp_path: Path) -> None:

@@ -165,6 +165,17 @@ async def test_a_bot_has_so_many_leases_and_leaves_room_for_others(desk: Desk) -
     desk.leases.open(5 * SECOND, ("a",))
 
 
+async def test_a_halt_on_a_full_disk_is_in_force_and_says_so(desk: Desk) -> None:
+    halts = Halts((), desk.clock, desk.keep, desk.name)
+    desk.full = True
+    for _ in range(2):
+        with pytest.raises(Refused, match="h-1 is in force, but not kept for after a restart yet"):
+            halts.add(Scope(), False, "")
+    with pytest.raises(Refused) as error:
+        halts.check(False, "v", "a", "i", "bot")
+    assert error.value.reason is Reason.HALTED
+
+
 async def test_bots_make_so_many_halts_and_the_owner_any(desk: Desk) -> None:
     halts = Halts((), desk.clock, desk.keep, desk.name)
     CALLER.set(Caller("bot"))
