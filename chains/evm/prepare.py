@@ -6,7 +6,7 @@ from typing import Any
 
 from chains.evm.codec import hexadecimal, integer, quantity, unhex
 from chains.evm.data_fee import at_most
-from chains.evm.fees import Fees, under_cap, with_margin
+from chains.evm.fees import TRANSFER_GAS, Fees, under_cap, with_margin
 from chains.evm.model import Block, TransactionPlan
 from chains.evm.nonces import Counts, NonceLedger, agreed
 from chains.evm.prices import GasPrices
@@ -102,7 +102,11 @@ async def prepare(
     call, balance, latest, pending, *estimate = answers[: len(questions)]
     for answer in (call, *estimate):
         if isinstance(answer, NodeError):
-            raise refusal(answer, info.id) from answer
+            failed = refusal(answer, info.id)
+            if failed.reason is Reason.INSUFFICIENT_BALANCE:  # say by how much, where that is clear
+                least = plan.value + fees.price * (plan.gas_limit or TRANSFER_GAS)
+                afford(number(balance), least, info)
+            raise failed from answer
     gas_limit = plan.gas_limit
     if gas_limit is None:
         gas_limit = with_margin(number(estimate[0])) + plan.gas_reserve

@@ -268,6 +268,8 @@ async def test_coins_that_are_not_there_are_refused() -> None:
         with pytest.raises(Refused) as caught:
             await send_coin(net, "much", 20_000 * ETHER)
         assert caught.value.reason is Reason.INSUFFICIENT_BALANCE
+        assert caught.value.metadata["available"] == "10000"
+        assert "the wallet has 10000 ETH and may need 20000." in caught.value.message
         with pytest.raises(Refused) as caught:
             await send_coin(net, "nearly all", 10_000 * ETHER - 1)
         assert caught.value.reason is Reason.INSUFFICIENT_BALANCE
