@@ -1,55 +1,24 @@
-"""One call of a client: what a handler sees of it, and its messages on their way in and out.
-
-https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
-"""
+"""One call of a client: what a handler sees of it, and who handles it."""
 
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from daemon.wire.connection import Connection
+from daemon.wire.status import CallFailed, Status, Trailers
 
-PREFIX_BYTES = 5  # of a message: whether it is compressed, and its length
-_GZIP = 31  # zlib's word for a gzip header and the largest window
-Trailers = Sequence[tuple[str, str | bytes]]
-
-
-class Status(IntEnum):
-    """https://grpc.io/docs/guides/status-codes/"""
-
-    OK = 0
-    CANCELLED = 1
-    UNKNOWN = 2
-    INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
-    NOT_FOUND = 5
-    ALREADY_EXISTS = 6
-    PERMISSION_DENIED = 7
-    RESOURCE_EXHAUSTED = 8
-    FAILED_PRECONDITION = 9
-    ABORTED = 10
-    OUT_OF_RANGE = 11
-    UNIMPLEMENTED = 12
-    INTERNAL = 13
-    UNAVAILABLE = 14
-    DATA_LOSS = 15
-    UNAUTHENTICATED = 16
-
-
-class CallFailed(Exception):
-    """Raised by a handler: how its call ends."""
-
-    def __init__(self, status: int, message: str, trailers: Trailers = ()) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.trailers = trailers
+__all__ = [
+    "Call",
+    "CallFailed",
+    "Dialogue",
+    "Endpoint",
+    "Status",
+    "Stream",
+    "Trailers",
+    "Unary",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,113 +48,118 @@ class Dialogue:
 Endpoint = Unary | Stream | Dialogue
 
 
+class Way(Protocol):
+    """What a call's connection does for it."""
+
+    peer: str
+    source: str
+
+    async def send(self, call: Call, message: bytes) -> None: ...
+
+    def next_message(self, call: Call) -> bytes | None:
+        """Of a dialogue; None while there is none."""
+        ...
+
+
 class Call:
     """`metadata` has the headers; `peer` names the connection, `source` the caller's address, or is
     "unix". `path` is /service/method."""
 
     __slots__ = (
-        "blocked",
-        "connection",
+        "_way",
+        "allowed",
+        "begun",
+        "deaf",
+        "encoding",
         "endpoint",
-        "inbox",
+        "got",
+        "held",
+        "length",
         "metadata",
+        "news",
         "number",
         "out",
+        "owed",
         "path",
         "received",
+        "refusal",
         "room",
+        "rounds",
         "started",
         "task",
         "timer",
         "trailers",
+        "waiting",
+        "wanted",
         "whole",
     )
 
     def __init__(
         self,
-        connection: Connection,
+        way: Way,
         number: int,
         path: str,
         metadata: Mapping[str, str],
         endpoint: Endpoint,
         room: int,
+        allowed: int,
     ) -> None:
-        self.connection = connection
+        self._way = way
         self.number = number  # of its stream
         self.path = path
         self.metadata = metadata
         self.endpoint = endpoint
-        self.received = bytearray()
-        self.inbox: asyncio.Queue[bytes | None] | None = None  # of a dialogue
-        self.whole = False  # the client has said everything
+        # What the client says.
+        self.whole = False  # everything is said
+        self.deaf = False  # nobody listens to it
+        self.refusal = 0  # what HTTP says to what is no call of gRPC
+        self.encoding = "identity"
+        self.received = bytearray()  # messages that nobody has taken yet
+        self.wanted = 0  # bytes of the only message and its prefix, when they are known
+        self.length: int | None = None  # bytes, as the client announced them
+        self.got = 0  # bytes, without padding
+        self.held = 0  # bytes that count as the client's
+        self.allowed = allowed  # bytes that it may still send
+        self.owed = 0  # bytes that were taken and that it has not been told it may send again
+        self.news: asyncio.Future[None] | None = None  # a dialogue waits for more
+        self.rounds = 0  # of the server, since it began to say something
+        # What it is told.
         self.room = room  # bytes that the client takes of this stream now; may be below zero
         self.started = False  # the response's headers are sent
         self.out = bytearray()  # what waits for room
-        self.trailers: bytes | None = None  # what follows it
-        self.blocked: asyncio.Future[None] | None = None  # who waits until it is out
+        self.trailers: bytes | None = None  # what follows it; the call is over when there are some
+        self.waiting: list[asyncio.Future[None]] = []  # who waits until there is room
+        # Who handles it.
+        self.begun = False
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
 
     @property
     def peer(self) -> str:
-        return self.connection.peer
+        return self._way.peer
 
     @property
     def source(self) -> str:
-        return self.connection.source
+        return self._way.source
 
     async def send(self, message: bytes) -> None:
         """Returns when the message is on its way: when the client, and what lies between, took it
-        or have room for it."""
-        self.connection.send_message(self, message)
-        while self.out or self.connection.full:
-            await self.connection.wait_for_room(self)
+        or have room for it. Raises CallFailed when the call is over."""
+        await self._way.send(self, message)
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """What the client says in a dialogue."""
-        assert self.inbox is not None
-        while (message := await self.inbox.get()) is not None:
-            yield message
-
-
-def message_in(received: bytearray, largest: int) -> bytes | None:
-    """Takes the first message out of what came; None while it is not whole. `largest` is in bytes.
-    Raises TooLarge and CallFailed."""
-    if len(received) < PREFIX_BYTES:
-        return None
-    size = int.from_bytes(received[1:PREFIX_BYTES], "big")
-    if size > largest:
-        raise TooLarge(size)
-    end = PREFIX_BYTES + size
-    if len(received) < end:
-        return None
-    message = bytes(received[PREFIX_BYTES:end])
-    compressed = received[0]
-    del received[:end]
-    return _inflated(message, largest) if compressed else message
-
-
-class TooLarge(Exception):
-    """A message that is not read to its end."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(f"{size} bytes")
-        self.size = size
-
-
-def _inflated(message: bytes, largest: int) -> bytes:
-    engine = zlib.decompressobj(_GZIP)
-    try:
-        plain = engine.decompress(message, largest)
-    except zlib.error:
-        raise CallFailed(Status.INTERNAL, "the request is not what its compression says") from None
-    if engine.unconsumed_tail:
-        raise TooLarge(len(plain) + len(engine.unconsumed_tail))
-    if not engine.eof:
-        raise CallFailed(Status.INTERNAL, "the compressed request is not whole")
-    return plain
-
-
-def framed(message: bytes) -> bytes:
-    """A message with its prefix."""
-    return b"\x00" + len(message).to_bytes(4, "big") + message
+        """What the client says in a dialogue. Raises CallFailed for what is no message."""
+        while True:
+            message = self._way.next_message(self)
+            if message is not None:
+                yield message
+            elif self.whole:
+                if self.received:
+                    raise CallFailed(Status.INVALID_ARGUMENT, "the last message is not whole")
+                return
+            else:
+                self.news = asyncio.get_running_loop().create_future()
+                try:
+                    await self.news
+                finally:
+                    self.news = None

@@ -29,6 +29,7 @@ FRAME_BYTES = 16_384  # the largest frame that needs no setting
 LARGEST_FRAME_BYTES = (1 << 24) - 1
 WINDOW = 65_535  # of a new connection and, without a setting, of a new stream
 LARGEST_WINDOW = (1 << 31) - 1
+PRIORITY_BYTES = 5
 
 
 class Code(IntEnum):
@@ -48,6 +49,14 @@ class Code(IntEnum):
     ENHANCE_YOUR_CALM = 11
     INADEQUATE_SECURITY = 12
     HTTP_1_1_REQUIRED = 13
+
+
+class Broken(Exception):
+    """The client does not speak the protocol, or does so to do harm: its connection ends."""
+
+    def __init__(self, code: Code, words: str) -> None:
+        super().__init__(words)
+        self.code = code
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -81,7 +90,35 @@ def goaway(last: int, code: Code, words: str) -> bytes:
     return frame(GOAWAY, 0, 0, _GOAWAY.pack(last, code) + words.encode())
 
 
-def number(payload: bytes) -> int:
-    """The 32 bits of a RST_STREAM or a WINDOW_UPDATE."""
-    found: int = _FOUR.unpack_from(payload)[0]
-    return found
+def number(payload: bytes, name: str) -> int:
+    """The 31 bits of a RST_STREAM or a WINDOW_UPDATE. Raises Broken."""
+    if len(payload) != _FOUR.size:
+        raise Broken(Code.FRAME_SIZE_ERROR, f"{name} has four bytes")
+    found: int = _FOUR.unpack(payload)[0]
+    return found & LARGEST_WINDOW
+
+
+def unpadded(flags: int, payload: bytes) -> bytes:
+    """What a DATA or HEADERS frame has but for its padding. Raises Broken."""
+    if not flags & PADDED:
+        return payload
+    if not payload or payload[0] >= len(payload):
+        raise Broken(Code.PROTOCOL_ERROR, "more padding than frame")
+    return payload[1 : len(payload) - payload[0]]
+
+
+def unprioritised(flags: int, stream: int, payload: bytes) -> bytes:
+    """What a HEADERS frame has but for its priority, which is not used. Raises Broken."""
+    if not flags & PRIORITISED:
+        return payload
+    if len(payload) < PRIORITY_BYTES:
+        raise Broken(Code.FRAME_SIZE_ERROR, "a priority has five bytes")
+    if depends_on(payload) == stream:
+        raise Broken(Code.PROTOCOL_ERROR, "a stream cannot depend on itself")
+    return payload[PRIORITY_BYTES:]
+
+
+def depends_on(priority: bytes) -> int:
+    """The stream that a priority names."""
+    found: int = _FOUR.unpack_from(priority)[0]
+    return found & LARGEST_WINDOW

@@ -9,7 +9,9 @@ https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -20,10 +22,16 @@ from daemon.wire.frames import Code
 
 TABLE_BYTES = 4_096  # what both sides may keep, without a setting
 LIST_BYTES = 16_384  # of all headers of a call, as the protocol counts them
-_REMEMBERED = 256  # blocks a connection
+_PAIR_BYTES = 32  # what the protocol counts a pair for, beside its signs
+_REMEMBERED_BYTES = 65_536  # a connection
+_MESSAGE_BYTES = 2_048  # of a grpc-message
+_ENDING_BYTES = 8_000  # of trailers, as the protocol counts them: clients take 8 KiB
 _UNITS = {"H": 3_600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}  # float: seconds
 _DIGITS = 8  # of a timeout
 _SIZE_MASK, _SIZE = 0xE0, 0x20  # how a block begins that changes the table's size
+
+
+Pairs = Sequence[tuple[bytes, bytes]]
 
 
 class Unreadable(Exception):
@@ -43,7 +51,8 @@ class Malformed(Exception):
 
 
 class Request(NamedTuple):
-    """The headers of a call. `timeout` is in seconds, None for as long as it takes."""
+    """The headers of a call. `timeout` is in seconds, None for as long as it takes; `length` is
+    what content-length says; `fault` what is wrong with the call, if anything."""
 
     path: str
     method: str
@@ -51,6 +60,8 @@ class Request(NamedTuple):
     metadata: Mapping[str, str]
     timeout: float | None  # float: seconds
     encoding: str
+    length: int | None
+    fault: str
 
 
 class _Table(HeaderTable):
@@ -72,6 +83,7 @@ class Reader:
         self._decoder.header_table = self._table
         self._decoder.max_allowed_table_size = TABLE_BYTES
         self._known: dict[bytes, Request] = {}  # as long as the table stays as it is
+        self._known_bytes = 0
 
     def request(self, block: bytes) -> Request:
         """Raises Unreadable or Malformed."""
@@ -79,70 +91,101 @@ class Reader:
         if known is not None:
             return known
         added = self._table.added
-        request = _request(self._decode(block))
+        pairs = self._decode(block)
+        request = _request(pairs)
         if self._table.added == added and block[0] & _SIZE_MASK != _SIZE:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[block] = request
+            self._remember(block, request, pairs)
         return request
 
     def trailers(self, block: bytes) -> None:
-        """Reads what ends a request, for the table's sake. Raises Unreadable."""
-        self._decode(block)
+        """Reads what ends a request, for the table's sake. Raises Unreadable or Malformed."""
+        pseudo, _ = _sorted(self._decode(block))
+        if pseudo:
+            raise Malformed("trailers are no request")
 
-    def _decode(self, block: bytes) -> Iterable[tuple[bytes, bytes]]:
+    def _remember(self, block: bytes, request: Request, pairs: Pairs) -> None:
+        """A client's words could be long behind a few bytes: all that is kept is bounded."""
+        size = len(block) + sum(len(name) + len(value) + _PAIR_BYTES for name, value in pairs)
+        if self._known_bytes + size > _REMEMBERED_BYTES:
+            self._forget()
+        if size <= _REMEMBERED_BYTES:
+            self._known[block] = request
+            self._known_bytes += size
+
+    def _forget(self) -> None:
+        self._known.clear()
+        self._known_bytes = 0
+
+    def _decode(self, block: bytes) -> Pairs:
         added = self._table.added
         try:
-            return self._decoder.decode(block, raw=True)
+            return list(self._decoder.decode(block, raw=True))
         except OversizedHeaderListError as error:
             raise TooLong("too many headers") from error
         except (HPACKError, UnicodeError, IndexError, ValueError) as error:
             raise Unreadable("headers cannot be read") from error
         finally:
             if self._table.added != added or (block[:1] and block[0] & _SIZE_MASK == _SIZE):
-                self._known.clear()
+                self._forget()
 
 
-def _request(pairs: Iterable[tuple[bytes, bytes]]) -> Request:
-    pseudo: dict[str, str] = {}
-    metadata: dict[str, str] = {}
-    for raw_name, raw_value in pairs:
-        try:
-            name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
-        except UnicodeDecodeError:
-            raise Malformed("a header's name is not ASCII") from None
-        if name.startswith(":"):
-            if metadata or name in pseudo or name not in _PSEUDO:
-                raise Malformed(f"{name} is not where it may be")
-            pseudo[name] = value
-        elif name != name.lower() or name in _HOP_BY_HOP or (name == "te" and value != "trailers"):
-            raise Malformed(f"{name} is not allowed")
-        else:
-            metadata[name] = f"{metadata[name]},{value}" if name in metadata else value
+def _request(pairs: Pairs) -> Request:
+    pseudo, metadata = _sorted(pairs)
     if not all(pseudo.get(name) for name in (":method", ":scheme", ":path")):
         raise Malformed("no method, scheme or path")
+    length = metadata.get("content-length")
+    if length is not None and not (length.isascii() and length.isdigit() and len(length) < 20):
+        raise Malformed("content-length is no number")
+    timeout, fault = metadata.get("grpc-timeout"), ""
+    seconds = _timeout(timeout) if timeout is not None else None
+    if timeout is not None and seconds is None:
+        fault = f"grpc-timeout {timeout[:20]!r} cannot be read"
     return Request(
         pseudo[":path"],
         pseudo[":method"],
         metadata.get("content-type", ""),
-        metadata,
-        _timeout(metadata.get("grpc-timeout")),
+        MappingProxyType(metadata),
+        seconds,
         metadata.get("grpc-encoding", "identity"),
+        None if length is None else int(length),
+        fault,
     )
 
 
+def _sorted(pairs: Pairs) -> tuple[dict[str, str], dict[str, str]]:
+    """What begins with a colon, and the rest. Raises Malformed.
+
+    https://www.rfc-editor.org/rfc/rfc9113#section-8.2 and #section-8.3
+    """
+    pseudo: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = bytes(raw_name).decode("latin-1"), bytes(raw_value).decode("latin-1")
+        if not _NAME(name) or not _VALUE(value):
+            raise Malformed("a header has signs that it may not have")
+        if name.startswith(":"):
+            if metadata or name in pseudo or name not in _PSEUDO:
+                raise Malformed(f"{name} is not where it may be")
+            pseudo[name] = value
+        elif name in _HOP_BY_HOP or (name == "te" and value != "trailers"):
+            raise Malformed(f"{name} is not allowed")
+        else:
+            metadata[name] = f"{metadata[name]},{value}" if name in metadata else value
+    return pseudo, metadata
+
+
+_NAME = re.compile(r":?[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch  # a token without capitals
+_VALUE = re.compile(r"(?![ \t])[^\x00\r\n]*(?<![ \t])").fullmatch
 _PSEUDO = frozenset({":method", ":scheme", ":path", ":authority"})
 _HOP_BY_HOP = frozenset({
     "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade",
 })  # fmt: skip
 
 
-def _timeout(text: str | None) -> float | None:  # float: seconds
-    if text is None:
-        return None
+def _timeout(text: str) -> float | None:  # float: seconds
     digits, unit = text[:-1], text[-1:]
     if unit not in _UNITS or not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS):
-        raise Malformed(f"grpc-timeout {text!r} cannot be read")
+        return None
     return int(digits) * _UNITS[unit]
 
 
@@ -176,18 +219,26 @@ GOOD = block([("grpc-status", "0")])
 
 
 def ending(code: int, message: str, trailers: Iterable[tuple[str, str | bytes]] = ()) -> bytes:
-    """How a call ended; values of names that end in `-bin` are bytes."""
+    """How a call ended; values of names that end in `-bin` are bytes. What no client would take, as
+    it is or in so many bytes, is left out."""
     pairs = [("grpc-status", str(int(code)))]
     if message:
-        pairs.append(("grpc-message", quote(message, safe=_PRINTABLE)))
+        raw = message.encode("utf-8", "replace")[:_MESSAGE_BYTES]
+        pairs.append(("grpc-message", quote(raw.decode("utf-8", "ignore"), safe=_PRINTABLE)))
+    left = _ENDING_BYTES - sum(len(name) + len(value) + _PAIR_BYTES for name, value in pairs)
     for name, value in trailers:
         text = value if isinstance(value, str) else base64.b64encode(value).decode()
-        pairs.append((name, text))
+        left -= len(name) + len(text) + _PAIR_BYTES
+        if left < 0:
+            break
+        if _NAME(name) and not name.startswith(":") and _TRAILER(text):
+            pairs.append((name, text))
     return block(pairs)
 
 
 # What a message may have as it is: printable ASCII but for the percent sign.
 _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+_TRAILER = re.compile(r"(?! )[ -~]*(?<! )").fullmatch
 
 
 def binary(value: str) -> bytes:
@@ -198,6 +249,10 @@ def binary(value: str) -> bytes:
         raise ValueError("not base64") from error
 
 
-def refused_by_http(status: int) -> bytes:
-    """For who does not speak gRPC."""
-    return block([(":status", str(status))])
+def refused_by_http(status: int, size: int) -> bytes:
+    """For who does not speak gRPC; a text of so many bytes follows."""
+    return block([
+        (":status", str(status)),
+        ("content-type", "text/plain; charset=utf-8"),
+        ("content-length", str(size)),
+    ])  # fmt: skip

@@ -1,33 +1,42 @@
-"""The server: listens, keeps its connections, and stops in order."""
+"""The server: listens, keeps its connections, gives their calls turns, and stops in order."""
 
 import asyncio
 import contextlib
 import itertools
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 
-from daemon.wire.call import CallFailed, Endpoint
+from daemon.wire import peers
+from daemon.wire.call import CallFailed, Endpoint, Status
 from daemon.wire.connection import Connection
+from daemon.wire.door import Door
+from daemon.wire.running import Running
+from daemon.wire.tls import tls_context
 
-MAX_CONNECTIONS = 2_000
+__all__ = ["Server", "tls_context"]
+
 MOST_HELD = 64 << 20  # bytes
-HANDSHAKE_SECONDS = 10.0  # float: seconds; of TLS, and of HTTP/2's first words
-_IDLE_SECONDS = 30.0  # float: seconds; then a client is asked whether it is there
+MOST_UNSENT = 128 << 20  # bytes
+_UNSENT = 64 << 20  # bytes, of one connection
 _ROUND_SECONDS = 5.0  # float: seconds; between looks at all connections
-_BACKLOG = 1_024
+_LAST_SECONDS = 1.0  # float: seconds, for what was cancelled to end, and for closing
+_LOOK_SECONDS = 0.005  # float: seconds
 _CALLS_A_TURN = 16  # of the loop, of all connections
+_SMALL = 16_384  # bytes of a request that goes through where large ones do not
 
 log = structlog.get_logger("wire")
 
 
 class Server:
     """`endpoints` by their paths, `unknown` for all others. `largest` is a message's bytes,
-    `too_large` what is said of more; `most_held` bounds those of all messages that are not whole
-    yet."""
+    `too_large` what is said of more; `most_held` bounds those of all requests that are being said
+    or handled."""
 
     def __init__(
         self,
@@ -36,134 +45,161 @@ class Server:
         largest: int,
         too_large: Callable[[int], CallFailed],
         most_held: int = MOST_HELD,
+        most_unsent: int = MOST_UNSENT,
     ) -> None:
         self._endpoints = endpoints
         self._unknown = unknown
         self.largest = largest
         self.too_large = too_large
         self.most_held = most_held
+        self._most_unsent = most_unsent
         self.held = 0
-        self._in_line: deque[Connection] = deque()  # have calls to begin
+        self.unsent = 0
+        self._in_line: deque[Running] = deque()  # have calls to begin
         self._connections: set[Connection] = set()
-        self._listening: list[asyncio.Server] = []
+        self._left = asyncio.Event()  # a connection did
+        self._doors: list[Door] = []
         self._numbers = itertools.count(1)
         self._rounds: asyncio.Task[None] | None = None
 
     async def listen_unix(self, path: Path) -> None:
         """Raises OSError."""
-        loop = asyncio.get_running_loop()
-        self._listen(await loop.create_unix_server(self._connection, str(path), backlog=_BACKLOG))
+        listening = socket.socket(socket.AF_UNIX)
+        try:
+            listening.bind(str(path))
+        except OSError:
+            listening.close()
+            raise
+        self._listen(listening, None, lambda address: peers.unix(next(self._numbers)))
 
     async def listen_tcp(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """The port, also where any was asked for by 0. Raises OSError."""
         loop = asyncio.get_running_loop()
-        timeout = None if tls is None else HANDSHAKE_SECONDS
-        server = await loop.create_server(
-            self._connection,
-            host,
-            port,
-            ssl=tls,
-            ssl_handshake_timeout=timeout,
-            backlog=_BACKLOG,
-        )
-        self._listen(server)
-        bound: int = server.sockets[0].getsockname()[1]
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+        except OSError:
+            listening.close()
+            raise
+        self._listen(listening, tls, peers.internet)
+        bound: int = listening.getsockname()[1]
         return bound
 
     async def stop(self, grace: float) -> None:  # float: seconds
-        """Lets calls end that run, for so long; then they are cancelled."""
+        """Takes no more calls, and lets those end that are there, for so long; then they fail."""
+        loop = asyncio.get_running_loop()
         if self._rounds is not None:
             self._rounds.cancel()
-        for server in self._listening:
-            server.close()
-        for connection in self._connections:
+        for door in self._doors:
+            door.close()
+        for connection in list(self._connections):
             connection.leave()
-        running = [task for connection in self._connections for task in connection.tasks()]
-        if running:
-            _, late = await asyncio.wait(running, timeout=grace)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=grace)
+        until = loop.time() + grace
+        while self._busy() and (left := until - loop.time()) > 0:
+            running = self._tasks()
+            if running:
+                await asyncio.wait(running, timeout=left)
+            else:
+                await asyncio.sleep(_LOOK_SECONDS)
+        for connection in list(self._connections):
+            for call in list(connection.running.open.values()):
+                connection.running.fail(call, Status.UNAVAILABLE, "the daemon stops")
+        late = self._tasks()
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=_LAST_SECONDS)
         for connection in list(self._connections):
             connection.close()
-        await asyncio.sleep(0)  # so that what was written last is sent
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                while self._connections:
+                    self._left.clear()
+                    await self._left.wait()
+        for connection in list(self._connections):
+            connection.abort()
+        await asyncio.sleep(0)
 
-    def _listen(self, server: asyncio.Server) -> None:
-        self._listening.append(server)
+    def _busy(self) -> bool:
+        return any(one.running.count for one in self._connections)
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [task for one in self._connections for task in one.running.tasks()]
+
+    def _listen(
+        self,
+        listening: socket.socket,
+        tls: ssl.SSLContext | None,
+        named: Callable[[Any], peers.Peer],
+    ) -> None:
+        def made(address: Any, unwelcome: str) -> Connection:
+            return Connection(self, self, named(address), unwelcome)
+
+        self._doors.append(Door(listening, tls, made))
         if self._rounds is None:
             self._rounds = asyncio.create_task(self._look_around())
 
-    def _connection(self) -> Connection:
-        return Connection(self, next(self._numbers))
-
     async def _look_around(self) -> None:
-        """Who said nothing for long is asked, and let go when there is no answer."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_ROUND_SECONDS)
-            now = loop.time()
             for connection in list(self._connections):
-                silent = now - connection.heard
-                if connection.greeted:
-                    if connection.pinged and silent > 2 * _IDLE_SECONDS:
-                        connection.abort()
-                    elif not connection.pinged and silent > _IDLE_SECONDS:
-                        connection.ping()
-                elif silent > HANDSHAKE_SECONDS:
-                    connection.abort()
+                connection.look_around()
 
     # -- daemon.wire.connection.Host
 
-    def endpoint(self, path: str) -> Endpoint:
-        return self._endpoints.get(path) or self._unknown(path)
+    def endpoint(self, path: str) -> Endpoint | None:
+        return self._endpoints.get(path)
 
-    def opened(self, connection: Connection) -> bool:
-        if len(self._connections) >= MAX_CONNECTIONS:
-            log.warning("too many connections: one is refused", most=MAX_CONNECTIONS)
-            return False
+    def unknown(self, path: str) -> Endpoint:
+        return self._unknown(path)
+
+    def opened(self, connection: Connection) -> None:
         self._connections.add(connection)
-        return True
 
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
+        self._left.set()
+        for door in self._doors:
+            door.left(connection)
 
-    def enlist(self, connection: Connection) -> None:
+    def held_too_much(self) -> None:
+        while self.held > self.most_held:
+            ranked = sorted(self._connections, key=lambda one: one.running.held, reverse=True)
+            for one in ranked:
+                largest = one.running.largest_to_begin()
+                if largest is not None:
+                    break
+            else:
+                return
+            if largest.held <= _SMALL and self.held <= 2 * self.most_held:
+                return
+            words = "too much is being said at once: try again"
+            one.running.fail(largest, Status.RESOURCE_EXHAUSTED, words)
+
+    def unsent_more(self) -> None:
+        while self.unsent > _UNSENT:
+            worst = max(self._connections, key=lambda one: one.unsent)
+            if worst.unsent <= _UNSENT and self.unsent <= self._most_unsent:
+                return
+            log.warning("a client does not read: its connection is closed", peer=worst.peer)
+            worst.abort()
+
+    # -- daemon.wire.running.Line
+
+    def enlist(self, running: Running) -> None:
         if not self._in_line:
             asyncio.get_running_loop().call_soon(self._turn)
-        self._in_line.append(connection)
+        self._in_line.append(running)
 
     def _turn(self) -> None:
         """Begins a few calls, one of each connection by turns: whoever asks without end delays
         itself, and what else the loop has to do is done in between."""
         for _ in range(min(len(self._in_line), _CALLS_A_TURN)):
-            connection = self._in_line.popleft()
-            if connection.begin_next():
-                self._in_line.append(connection)
+            running = self._in_line.popleft()
+            if running.begin_next():
+                self._in_line.append(running)
         if self._in_line:
             asyncio.get_running_loop().call_soon(self._turn)
-
-
-def tls_context(load: Callable[[ssl.SSLContext], None], due: Callable[[], bool]) -> ssl.SSLContext:
-    """For TLS with HTTP/2. `load` puts certificate and key into a context; when they are `due`, the
-    next handshake gets a new one."""
-
-    def made() -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["h2"])
-        load(context)
-        return context
-
-    current = made()
-
-    def chosen(encrypted: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
-        nonlocal current
-        if due():
-            with contextlib.suppress(OSError, ssl.SSLError):  # the old one is good for a while
-                current = made()
-        encrypted.context = current
-
-    first = current
-    first.sni_callback = chosen  # called for clients that name nobody as well
-    return first
