@@ -199,7 +199,7 @@ class HeadTracker:
             if parent is None:  # the node is changing its mind, or making the block up
                 self._orphans += polled
                 if self._orphans >= _PATIENCE:
-                    self._rpc.doubt(block.number)
+                    self._rpc.ranking.doubt(block.number)
                     self._orphans = 0
                 return []
             branch.insert(0, _parse(parent))

@@ -97,7 +97,7 @@ class EvmNetwork:
             return Condition(Health.STARTING, "no block seen yet", self._started)
         if self._is_stale():
             return Condition(Health.DEGRADED, "no new block for long", self._head_time)
-        notices = "; ".join([*self.rpc.strangers, *self._watcher.notices])
+        notices = "; ".join([*self.rpc.ranking.strangers, *self._watcher.notices])
         if notices:
             return Condition(Health.DEGRADED, notices, self._head_time)
         return Condition(Health.READY, "", self._head_time)

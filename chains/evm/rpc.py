@@ -15,17 +15,15 @@ from chains.budget import Budget
 from chains.evm.broadcast import Outcome, Verdict, outcome, verdict
 from chains.evm.codec import hexadecimal, integer
 from chains.evm.quorum import elect
+from chains.evm.ranking import Ranking
 from chains.nodes import THROTTLED, Answer, Node, NodeError, NodeTrouble, post
-from chains.racing import OFTEN_OUTRUN, patience, race
+from chains.racing import patience, race
 from core.clock import Clock
-from core.errors import CambistError, Reason
+from core.errors import CambistError
 
 BATCH_LIMIT = 100  # public endpoints commonly refuse more in one request
-MAX_LAG = 3  # blocks behind the best node before a node is used last
-MAX_LEAD = 128  # blocks before most nodes: whoever tells of more is not believed
 _IN_FLIGHT = 64
 _SEND = "eth_sendRawTransaction"
-_CANNOT_SHOW = "it tells of a block whose parents it cannot show"
 _PROBE_TIMEOUT = 3.0  # float: seconds
 _BLOCK_HEADS = {"eth_blockNumber", "eth_getBlockByNumber"}
 
@@ -55,18 +53,10 @@ class RpcPool:
         self._clock = clock
         self._timeout = timeout
         self._budgets = {id(one): Budget(rate, clock) for one in (*self.nodes, *self.private)}
+        self.ranking = Ranking(self.nodes, self._budgets, clock)
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
         self._stragglers: set[asyncio.Task[Answer | NodeTrouble]] = set()
-
-    @property
-    def strangers(self) -> list[str]:
-        """Nodes of other chains, in words: their urls are mistakes."""
-        return [
-            f"{node.label} {node.stranger}: mend the network's urls in the configuration"
-            for node in self.nodes
-            if node.stranger
-        ]
 
     async def close(self) -> None:
         for task in self._stragglers:
@@ -109,9 +99,7 @@ class RpcPool:
     ) -> list[list[Answer]]:
         """The answers of every node that gives them in time, or of those that have not failed of
         late where there are any; NODE_UNAVAILABLE if none does."""
-        nodes, now = self._order(), self._clock.monotonic()
-        if only_well:
-            nodes = [node for node in nodes if node.paused_until <= now] or nodes
+        nodes = self.ranking.well() if only_well else self.ranking.order()
         results = await asyncio.gather(
             *(self._ask(node, list(calls), timeout) for node in nodes),
             return_exceptions=True,
@@ -125,27 +113,14 @@ class RpcPool:
         return answers
 
     async def is_plausible(self, number: int) -> bool:
-        """Whether a head may be as high as `number`: not far beyond what most nodes tell. Of two
-        the higher is believed: a node that stands still is more common than one that lies."""
-        if number <= self._usual_head() + MAX_LEAD or len(self.nodes) < 2:
+        """Whether a head may be as high as `number`."""
+        if number <= self.ranking.highest or len(self.nodes) < 2:
             return True
         try:
             await self.ask_all([("eth_blockNumber", [])], _PROBE_TIMEOUT)
         except CambistError:
             return False
-        return number <= self._usual_head() + MAX_LEAD
-
-    def doubt(self, number: int) -> None:
-        """A block was told of, and could not be shown: whoever tells of so many is asked last."""
-        for node in self.nodes:
-            if node.head >= number:
-                node.head = 0
-                node.failed(NodeTrouble(_CANNOT_SHOW), self._clock.monotonic())
-
-    def _usual_head(self) -> int:
-        """What most nodes told of their height; 0 while nobody did."""
-        heads = sorted(node.head for node in self.nodes if node.head)
-        return heads[len(heads) // 2] if heads else 0
+        return number <= self.ranking.highest
 
     async def broadcast(self, raw: bytes, private: bool = False) -> Outcome:
         """Sends a raw transaction to every node, whatever is thought of it, or to every private one
@@ -183,7 +158,7 @@ class RpcPool:
     async def _anywhere(self, calls: list[Request]) -> list[Answer]:
         """From the best node that answers; a second one is asked as well when it takes long."""
         return await race(
-            self._order(),
+            self.ranking.order(),
             lambda node: self._ask(node, calls, None),
             self._good,
             lambda node: patience(node, self._timeout) if self.hedging else None,
@@ -260,34 +235,8 @@ class RpcPool:
                     node.takes_batches = False
             return [(await post(self._session, node, [call], limit))[0] for call in calls]
 
-    def _order(self) -> list[Node]:
-        """Nodes to try, best first. Throttled ones are left out until their time has come; nodes
-        that merely failed are tried last, since there may be no better."""
-        now = self._clock.monotonic()
-        highest = self._usual_head() + MAX_LEAD
-        best = max((node.head for node in self.nodes if node.head <= highest), default=0)
-
-        def rank(node: Node) -> tuple[bool, bool, bool, int]:
-            slow = node.outrun if node.outrun >= OFTEN_OUTRUN else 0
-            odd = not best - MAX_LAG <= node.head <= highest
-            spent = self._budgets[id(node)].is_spent
-            return node.paused_until > now, odd, spent, node.failures + slow
-
-        return sorted(
-            (n for n in self.nodes if not (n.throttled and n.paused_until > now)), key=rank
-        )
-
     def _unavailable(self) -> CambistError:
-        troubles = "; ".join(f"{node.label}: {node.trouble}" for node in self.nodes if node.trouble)
-        now = self._clock.monotonic()
-        waits = [node.paused_until - now for node in self.nodes if node.paused_until > now]
-        return CambistError(
-            Reason.NODE_UNAVAILABLE,
-            f"no RPC node of {self.network} answers ({troubles[:500] or 'none is configured'}); "
-            "check the network's urls in the configuration",
-            {"network": self.network, "nodes": troubles[:1000]},
-            retry_after=min(waits) if waits else None,
-        )
+        return self.ranking.unavailable(self.network)
 
 
 def _send(raw: bytes) -> Request:

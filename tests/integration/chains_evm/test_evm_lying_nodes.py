@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chains.evm.rpc import MAX_LEAD
+from chains.evm.ranking import MAX_LEAD
 from core.ports import FeeOptions
 from core.transactions import TransactionStatus
 from tests.support.evm import ALICE, BOB, MemoryLog, anvil, network, network_info, until
@@ -98,7 +98,7 @@ async def test_a_head_in_the_sky_is_not_believed_and_its_node_is_asked_last() ->
             await until(lambda: net.height == 5)
             await node.mine(2)
             await until(lambda: net.height == 7)
-            assert net.rpc._order()[-1].url == liar.url
+            assert net.rpc.ranking.order()[-1].url == liar.url
         assert max(heights) == 7
 
 
