@@ -56,6 +56,16 @@ class Asker:
             self._node.head = max(self._node.head, value.context.slot)
         return value
 
+    async def listed(
+        self, method: str, asked: Sequence[str], options: dict[str, Any], type: type[T]
+    ) -> Valued[list[T | None]]:
+        """An answer for each of what is asked for, in order."""
+        shape = Valued[list[type | None]]  # type: ignore[valid-type]
+        answer: Valued[list[T | None]] = await self.call(method, [list(asked), options], shape)
+        if len(answer.value) != len(asked):
+            raise NodeTrouble(f"{len(answer.value)} answers to {len(asked)} questions of {method}")
+        return answer
+
 
 class RpcPool:
     """Start-up needs no network: nodes are met on use. `genesis` is the cluster's genesis hash,

@@ -12,7 +12,7 @@ from chains.solana import instructions, lifecycle, mints, programs
 from chains.solana.mints import Mint
 from chains.solana.pool import Asker, RpcPool
 from chains.solana.transfers import data
-from chains.solana.wire import Account, Included, KeyedAccount, Status, Valued
+from chains.solana.wire import Account, Count, Included, KeyedAccount, Status, Valued
 from core.accounts import Balance
 from core.errors import Reason, Refused
 from core.money import ZERO, from_units
@@ -63,7 +63,7 @@ class Reader:
 
     async def rent(self, size: int) -> int:
         """Lamports that make an account of a size rent-exempt."""
-        answer: int = await self._pool.call("getMinimumBalanceForRentExemption", [size], int)
+        answer: int = await self._pool.call("getMinimumBalanceForRentExemption", [size], Count)
         return answer
 
     async def token(self, address: Pubkey) -> Token:
@@ -140,13 +140,10 @@ class Reader:
 
     async def transaction(self, hash: str) -> Transaction:
         """Anybody's transaction. TRANSACTION_NOT_FOUND if no node that answers knows it."""
-        params = [[hash], {"searchTransactionHistory": True}]
+        options = {"searchTransactionHistory": True}
 
         async def ask(asker: Asker) -> Valued[list[Status | None]]:
-            said: Valued[list[Status | None]] = await asker.call(
-                "getSignatureStatuses", params, Valued[list[Status | None]]
-            )
-            return said
+            return await asker.listed("getSignatureStatuses", [hash], options, Status)
 
         answer = await self._pool.with_one(ask)
         status = answer.value[0]
@@ -187,10 +184,7 @@ class Reader:
 
 
 async def _read(asker: Asker, addresses: Sequence[str]) -> list[Account | None]:
-    answer: Valued[list[Account | None]] = await asker.call(
-        "getMultipleAccounts", [list(addresses), _OPTIONS], Valued[list[Account | None]]
-    )
-    return answer.value
+    return (await asker.listed("getMultipleAccounts", addresses, _OPTIONS, Account)).value
 
 
 def _mint(account: Account | None) -> Mint | None:

@@ -13,7 +13,7 @@ from chains.solana.blockhashes import FreshBlockhash
 from chains.solana.book import TransactionBook
 from chains.solana.lifecycle import Death
 from chains.solana.pool import Asker, RpcPool
-from chains.solana.wire import Context, EpochInfo, Included, Meta, Status, Valued
+from chains.solana.wire import Context, Count, EpochInfo, Included, Meta, Status, Valued
 from core.clock import SECOND, Clock
 from core.errors import CambistError
 from core.ports import Condition, Health, NetworkInfo, TransactionLog
@@ -208,17 +208,14 @@ class Tracker:
         asker: Asker, hashes: Sequence[str], search: bool
     ) -> Valued[list[Status | None]]:
         options = {"searchTransactionHistory": search}
-        answer: Valued[list[Status | None]] = await asker.call(
-            "getSignatureStatuses", [list(hashes), options], Valued[list[Status | None]]
-        )
-        return answer
+        return await asker.listed("getSignatureStatuses", hashes, options, Status)
 
     async def _autopsy(self, hash: str) -> None:
         """Looks for proof of death: no node knows it, and one of them would have to."""
 
         async def ask(asker: Asker) -> tuple[Death, Valued[list[Status | None]]]:
             end: EpochInfo = await asker.call("getEpochInfo", [_FINALIZED], EpochInfo)
-            first: int = await asker.call("getFirstAvailableBlock", [], int)
+            first: int = await asker.call("getFirstAvailableBlock", [], Count)
             # Last: it must have been past the deadline before it was asked.
             answer = await self._statuses(asker, [hash], True)
             slot = answer.context.slot

@@ -1,8 +1,17 @@
-"""What nodes answer: only the fields that are used. https://solana.com/docs/rpc/http"""
+"""What nodes answer: only the fields that are used, and checked so far that what is made of them
+cannot fail. https://solana.com/docs/rpc/http
+"""
 
-from typing import Any, Generic, TypeVar
+import base64
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+from chains.solana import base58
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 T = TypeVar("T")
 
@@ -10,7 +19,7 @@ T = TypeVar("T")
 class Context(msgspec.Struct):
     """At which slot a node answered."""
 
-    slot: int
+    slot: Count
 
 
 class Valued(msgspec.Struct, Generic[T]):
@@ -24,23 +33,31 @@ class Blockhash(msgspec.Struct, rename="camel"):
     """A blockhash and the last height at which it can be used."""
 
     blockhash: str
-    last_valid_block_height: int
+    last_valid_block_height: Count
+
+    def __post_init__(self) -> None:
+        if len(base58.decode(self.blockhash)) != 32:
+            raise ValueError("not a blockhash")
 
 
 class EpochInfo(msgspec.Struct, rename="camel"):
     """Where a chain is; slots without a block make the height lag behind."""
 
-    absolute_slot: int
-    block_height: int
+    absolute_slot: Count
+    block_height: Count
 
 
 class Account(msgspec.Struct):
     """An account; `data` is base64 and its encoding's name."""
 
-    lamports: int
+    lamports: Count
     owner: str
     data: tuple[str, str]
     executable: bool = False
+
+    def __post_init__(self) -> None:
+        Pubkey.from_string(self.owner)
+        base64.b64decode(self.data[0], validate=True)
 
 
 class KeyedAccount(msgspec.Struct):
@@ -53,15 +70,15 @@ class KeyedAccount(msgspec.Struct):
 class PriorityFee(msgspec.Struct, rename="camel"):
     """The lowest price that landed in a slot, in micro-lamports a compute unit."""
 
-    prioritization_fee: int
+    prioritization_fee: Count
 
 
 class Status(msgspec.Struct, rename="camel"):
     """Where a signature is. `confirmation_status`: processed, confirmed, finalized."""
 
-    slot: int
+    slot: Count
     err: Any = None
-    confirmation_status: str | None = None
+    confirmation_status: Literal["processed", "confirmed", "finalized"] | None = None
 
 
 class Simulation(msgspec.Struct, rename="camel"):
@@ -69,14 +86,14 @@ class Simulation(msgspec.Struct, rename="camel"):
 
     err: Any = None
     logs: list[str] | None = None
-    units_consumed: int | None = None
+    units_consumed: Count | None = None
     accounts: list[Account | None] | None = None
 
 
 class Meta(msgspec.Struct, rename="camel"):
     """What an included transaction did."""
 
-    fee: int
+    fee: Count
     err: Any = None
     log_messages: list[str] | None = None
 
@@ -84,7 +101,10 @@ class Meta(msgspec.Struct, rename="camel"):
 class Included(msgspec.Struct, rename="camel"):
     """A transaction in a block; `transaction` is base64 and its encoding's name."""
 
-    slot: int
+    slot: Count
     transaction: tuple[str, str]
     meta: Meta | None = None
-    block_time: int | None = None
+    block_time: Count | None = None
+
+    def __post_init__(self) -> None:
+        VersionedTransaction.from_bytes(base64.b64decode(self.transaction[0], validate=True))
