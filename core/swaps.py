@@ -177,9 +177,16 @@ class SwapVenue(Venue, Protocol):
         ...
 
     async def approve(
-        self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
+        self,
+        owner: str,
+        token: Token,
+        units: int,
+        intent: str,
+        fees: FeeOptions,
+        spender: str = "",
     ) -> Transaction:
-        """Allows the venue's router exactly `units` of a token."""
+        """Allows the venue's router, or another contract of its `spenders`, exactly `units` of a
+        token. FIELD_INVALID for any other contract."""
         ...
 
     async def swap(

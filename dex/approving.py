@@ -1,5 +1,6 @@
 """Which ways there are to let a venue's contracts take a token, and what each would need."""
 
+import asyncio
 from collections.abc import Sequence
 
 from chains.evm import erc20, permit2
@@ -33,10 +34,12 @@ class Approving:
         """Every method, and why not where it is not offered; none for the native coin."""
         if token.is_native:
             return []
-        by_permit2 = await self._why_no_permit2(token, owner)
+        by_token, by_permit2 = await asyncio.gather(
+            self._why_no_permit(token, owner), self._why_no_permit2(token, owner)
+        )
         return [
             *(ApprovalOffer(method) for method in _ALWAYS),
-            ApprovalOffer(ApprovalMethod.EIP2612, await self._why_no_permit(token, owner)),
+            ApprovalOffer(ApprovalMethod.EIP2612, by_token),
             *(
                 ApprovalOffer(method, by_permit2)
                 for method in ApprovalMethod

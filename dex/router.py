@@ -220,7 +220,13 @@ class RouterVenue:
         return await self._executor(quote).approval_offers(quote, owner)
 
     async def approve(
-        self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
+        self,
+        owner: str,
+        token: Token,
+        units: int,
+        intent: str,
+        fees: FeeOptions,
+        spender: str = "",
     ) -> Transaction:
         self._elsewhere("approve")
 

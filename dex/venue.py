@@ -28,6 +28,7 @@ from dex.family import family_of
 from dex.feeds import PoolViews, StateFeed, TradeFeed
 from dex.lookup import TokenLookup
 from dex.network import PoolNetwork, Unsubscribe
+from dex.permits import permits_of
 from dex.pool_state import PoolStates
 from dex.pools import PoolDirectory
 from dex.providing import Providing
@@ -221,13 +222,31 @@ class PoolVenue:
         return await self.swapper.approval_offers(quote, owner)
 
     async def approve(
-        self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
+        self,
+        owner: str,
+        token: Token,
+        units: int,
+        intent: str,
+        fees: FeeOptions,
+        spender: str = "",
     ) -> Transaction:
         if token.is_native:
             message = f"{token.symbol} is the chain's own coin: nothing to approve"
             raise self._unsupported("approve", message)
         owner = self.lookup.address(owner, "owner")
-        return await self.allowances.approve(owner, token, units, intent, fees)
+        allowances = self._allowances_of(spender)
+        return await allowances.approve(owner, token, units, intent, fees)
+
+    def _allowances_of(self, spender: str) -> Allowances:
+        """The router's where none is named."""
+        wanted = self.lookup.address(spender, "spender") if spender else self.allowances.spender
+        if wanted not in self.spenders:
+            known = ", ".join(self.spenders)
+            raise invalid("spender", spender, f"the contracts of {self.spec.id} are {known}")
+        if wanted == permit2.ADDRESS:
+            return permits_of(self.network).permit2
+        own = self.allowances, self._liquidity_allowances
+        return next(one for one in own if one.spender == wanted)
 
     async def swap(
         self,

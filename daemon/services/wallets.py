@@ -189,7 +189,8 @@ class WalletService:
         if units:
             self._admit(network, request.wallet, request.venue)
         sent = await venue.approve(
-            owner, token, units, request.request_id, fee_options(request.fees)
+            *(owner, token, units, request.request_id, fee_options(request.fees)),
+            spender=request.spender,
         )
         return pb.ApproveResponse(transaction=codec.transaction(sent))
 

@@ -225,6 +225,12 @@ async def approve(
     venue: Venue,
     token: TokenArgument,
     amount: Amount,
+    spender: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Another contract than its router, as 'wallet approvals' shows."
+        ),
+    ] = "",
     wallet: Wallet = "",
     sending: Sending = AS_USUAL,
 ) -> None:
@@ -232,7 +238,9 @@ async def approve(
     owner = await wallet_for_venue(session, wallet, venue)
     sending.confirm(f"Let {venue} take {amount} {token} of {owner}?", in_scripts=False)
     wallets = session.client.wallets
-    sent = await wallets.approve(venue, token, amount, wallet=owner, **sending.keywords())
+    sent = await wallets.approve(
+        *(venue, token, amount), wallet=owner, spender=spender, **sending.keywords()
+    )
     await sending.shown(session, sent)
 
 

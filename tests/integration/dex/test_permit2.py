@@ -100,6 +100,28 @@ async def test_one_transaction_once_permit_2_is_approved(name: str) -> None:
         assert until <= int(block["timestamp"], 16) + 130
 
 
+async def test_what_was_approved_once_and_for_all_can_be_taken_back() -> None:
+    async with permit_world() as world:
+        venue, usdc, weth = world.venues[V3], world.token("USDC"), world.token("WETH")
+        await world.swapped(venue, (usdc, weth), USDC, STANDING, "first")
+        assert await world.allowance(BOB, "USDC", permit2.ADDRESS) > 2**255
+        deployment = venue.spec.deployment
+        for spender, expected in (
+            ("", deployment.router),
+            (deployment.positions.lower(), deployment.positions),
+            (permit2.ADDRESS, permit2.ADDRESS),
+        ):
+            for units in (5, 0):
+                intent = f"{expected}-{units}"
+                sent = await venue.approve(BOB, usdc, units, intent, FEES, spender)
+                assert (await world.net.wait_included(sent.hash, 10)).succeeded
+                assert await world.allowance(BOB, "USDC", expected) == units
+        for stranger in (CAROL, world.venues[CAKE].spec.deployment.router, "0x12"):
+            with pytest.raises(Refused) as caught:
+                await venue.approve(BOB, usdc, 5, "stranger", FEES, stranger)
+            assert caught.value.reason is Reason.FIELD_INVALID
+
+
 async def test_a_split_over_pools_of_both_kinds_is_paid_for_by_one_permit() -> None:
     async with permit_world() as world:
         venues = [world.venues[V2], world.venues[V3]]

@@ -212,10 +212,13 @@ async def test_many_swaps_of_one_wallet_with_permits_and_without() -> None:
         methods = [PERMIT, PERMIT, EXACT, PERMIT, EXACT, PERMIT]
         await asyncio.gather(*(one(number, method) for number, method in enumerate(methods)))
         assert before - await world.of(give) == 6 * ETHER + 15
-        # One may have found an allowance that was there, for a swap that then approved anew.
+        # One may have found an allowance that was there, for a swap that then approved anew: before
+        # it had a permit signed, or on the chain, where its permit was not needed then.
         used = await world.permits_used()
-        assert 1 < used == len(world.notes) <= methods.count(PERMIT)
-        assert [int(note[2]["permit_nonce"]) for note in world.notes] == [*range(used)]
+        assert 1 < used <= len(world.notes) <= methods.count(PERMIT)
+        nonces = [int(note[2]["permit_nonce"]) for note in world.notes]
+        assert set(nonces) >= set(range(used))
+        assert nonces == sorted(nonces)
 
 
 async def test_everything_may_be_approved_once_and_for_all_if_that_is_asked_for() -> None:

@@ -221,12 +221,14 @@ class Wallets(Service):
         amount: Amount,
         *,
         wallet: str,
+        spender: str = "",
         strategy: FeeStrategy | FeeOptions | None = None,
         max_fee: Amount | None = None,
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Transaction:
-        """Allows a pool venue to take an amount of a token; zero takes the allowance back."""
+        """Allows a pool venue to take an amount of a token; zero takes the allowance back.
+        `spender` is which of its contracts, its router when left out."""
         request = v1.ApproveRequest(
             request_id=new_request_id(request_id),
             venue=venue,
@@ -234,6 +236,7 @@ class Wallets(Service):
             token=token,
             amount=text(amount),
             fees=fee_options(strategy, max_fee),
+            spender=spender,
         )
         response = await self._rpc.call(self._stub.Approve, request, timeout)
         return decode(Transaction, response.transaction)

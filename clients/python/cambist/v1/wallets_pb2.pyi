@@ -813,6 +813,7 @@ class ApproveRequest(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     FEES_FIELD_NUMBER: _builtins.int
+    SPENDER_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Identifies this intent; the same id has its effect once."""
     venue: _builtins.str
@@ -823,6 +824,10 @@ class ApproveRequest(_message.Message):
     """The token's address or symbol."""
     amount: _builtins.str
     """How much, in whole tokens; "0" takes the allowance back."""
+    spender: _builtins.str
+    """Which of the venue's contracts: an address that ListApprovals tells, or that of Permit2 where
+    the venue swaps by it. Its router when empty.
+    """
     @_builtins.property
     def fees(self) -> _chains_pb2.FeeOptions:
         """How much it may cost."""
@@ -836,10 +841,11 @@ class ApproveRequest(_message.Message):
         token: _builtins.str = ...,
         amount: _builtins.str = ...,
         fees: _chains_pb2.FeeOptions | None = ...,
+        spender: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "fees", b"fees", "request_id", b"request_id", "token", b"token", "venue", b"venue", "wallet", b"wallet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "fees", b"fees", "request_id", b"request_id", "spender", b"spender", "token", b"token", "venue", b"venue", "wallet", b"wallet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
