@@ -21,7 +21,12 @@ class Budget:
         """Whether another request would have to wait."""
         return self._rate > 0 and self._spent_until > self._clock.monotonic() + SECOND
 
-    async def spend(self, requests: int, urgent: bool, patience: float) -> None:
+    async def spend(
+        self,
+        requests: int,
+        urgent: bool,
+        patience: float,  # float: seconds
+    ) -> None:
         """Takes requests from the budget, after a wait where it must be (never when `urgent`).
         NodeTrouble, and nothing is taken, if that would be longer than `patience` (seconds)."""
         if not self._rate:
@@ -33,4 +38,4 @@ class Budget:
             raise NodeTrouble("its budget of requests is spent", pause=wait)
         self._spent_until = earned
         if wait > 0 and not urgent:
-            await asyncio.sleep(wait / SECOND)
+            await asyncio.sleep(wait / SECOND)  # float: seconds

@@ -51,8 +51,8 @@ class Deployment:
 
     `confirmations` is how many blocks, its own included, must hold a swap before its fill is told
     as a fact: at least four where blocks are reorganised at all, so that three that go away take
-    back nothing that was told. `market_slippage` guards a market order, as a fraction; `lifetime` (ns) is how long
-    an order's transaction may still execute after it was sent.
+    back nothing that was told. `market_slippage` guards a market order, as a fraction; `lifetime`
+    (ns) is how long an order's transaction may still execute after it was sent.
     """
 
     network: str
