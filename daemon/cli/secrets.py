@@ -8,11 +8,14 @@ import typer
 from daemon.cli.speech import UsageError
 
 
-def secret(what: str, file: Path | None, repeat: bool = False) -> str:
-    """Asks for a secret without showing it, or reads it (without its line end)."""
+def secret(what: str, file: Path | None, repeat: bool = False, option: str = "--file") -> str:
+    """Asks for a secret without showing it, or reads it (without its line end); `option` is the one
+    that names the file."""
     if file is None:
         if not sys.stdin.isatty():
-            raise UsageError("nobody can be asked here: give a file, or - for standard input")
+            raise UsageError(
+                f"nobody can be asked here: use {option} FILE, or {option} - for standard input"
+            )
         answer: str = typer.prompt(what, hide_input=True, confirmation_prompt=repeat, err=True)
         return answer
     return (sys.stdin.read() if str(file) == "-" else read(file)).rstrip("\r\n")

@@ -13,6 +13,7 @@ from cex.engine.gate import Gates
 from cex.engine.market import ExchangeVenue
 from cex.venues import catalogue
 from chains.networks import NETWORKS
+from core.errors import Reason, Refused
 from core.money import parse
 from daemon.config import ConfigError
 from daemon.config.model import AccountSettings, NetworkSettings, Settings, VenueSettings
@@ -49,7 +50,7 @@ class Live:
         for account in settings.accounts:
             await self._add_account(account)
         if passphrase := self._parts.passphrase.reveal():
-            await self._parts.wallets.unlock(passphrase.decode())
+            await self._unlock(passphrase.decode())
         await self._refresh()
         remotes = [remote_signer(one) for one in settings.wallets.signers]
         if remotes:
@@ -57,6 +58,19 @@ class Live:
                 self._parts.wallets.store.add_remote(remote)
             self._signers = Signers(remotes, self._parts.clock, self._refresh)
             self._parts.spawn(self._signers.run(), "signers")
+
+    async def _unlock(self, passphrase: str) -> None:
+        """With what came at the start. ConfigError where it does not fit: whoever meant the keys to
+        be open must not find them closed in the night."""
+        try:
+            await self._parts.wallets.unlock(passphrase)
+        except Refused as error:
+            if error.reason is not Reason.PASSPHRASE_WRONG:
+                raise
+            raise ConfigError(
+                f"the passphrase that was given for the start does not open the keys in "
+                f"{self._parts.data_dir}: give the right one, or none and use 'cambist unlock'"
+            ) from None
 
     async def stop(self) -> None:
         """What the parts do not stop themselves."""

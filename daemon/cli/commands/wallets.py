@@ -112,7 +112,7 @@ async def imported(
     if watch:
         made = await wallets.import_wallet(name, kind, watch_address=watch, request_id=chosen)
     elif mnemonic:
-        words = " ".join(secret("The words of BIP-39", secret_file).split())
+        words = " ".join(secret("The words of BIP-39", secret_file, option="--secret-file").split())
         made = await wallets.import_wallet(
             name, kind, mnemonic=words, derivation_path=path, request_id=chosen
         )
@@ -121,11 +121,13 @@ async def imported(
             name,
             kind,
             keystore=read(keystore),
-            keystore_passphrase=secret("The keystore's passphrase", secret_file),
+            keystore_passphrase=secret(
+                "The keystore's passphrase", secret_file, option="--secret-file"
+            ),
             request_id=chosen,
         )
     else:
-        key = secret("Private key", secret_file)
+        key = secret("Private key", secret_file, option="--secret-file")
         made = await wallets.import_wallet(name, kind, private_key=key, request_id=chosen)
     session.one(made)
 
@@ -156,7 +158,9 @@ async def unlock(
     wallets = session.client.wallets
     first = str(await wallets.get_state()) == "none"
     what = "New passphrase for all wallets" if first else "Passphrase"
-    await wallets.unlock_wallets(secret(what, passphrase_file, repeat=first))
+    await wallets.unlock_wallets(
+        secret(what, passphrase_file, repeat=first, option="--passphrase-file")
+    )
     session.done("the wallets are unlocked")
 
 
