@@ -1,5 +1,6 @@
 """Carries a plan out on a scene, and goes on with a new scene where a promise was broken."""
 
+import asyncio
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -7,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from random import Random
 
+from daemon.journal.verify import verify
 from tests.crash.plan import Plan, Planned
 from tests.crash.trial import HOW, Record, Scene, trial
 
@@ -30,6 +32,8 @@ async def run(
                 planned = _next(plan, not record.kills)
             if not broken:
                 await scene.audit()
+                journal = scene.victim.data_dir / "journal.sqlite"
+                assert not (await asyncio.to_thread(verify, journal)).faults
 
 
 def _next(plan: Plan, survived: bool) -> Planned | None:
