@@ -2,7 +2,7 @@
 believed, or be needed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,16 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
+async def until_pushed(here: Lab, network: SolanaNetwork) -> None:
+    """A socket is live with its first slot."""
+
+    def pushed() -> bool:
+        here.blocks(1)
+        return network._tracker.pushed
+
+    await until(pushed)
+
+
 async def until_final(here: Lab, network: SolanaNetwork, hash: str) -> Transaction:
     async with asyncio.timeout(60):
         while not (found := here.log.latest()[hash]).is_final:
@@ -50,7 +60,7 @@ async def test_a_push_makes_it_look(here: Lab) -> None:
     network = here.network(here.url, here.server.websocket_url, poll=SELDOM)
     await network.start()
     await until(lambda: network._pool.slot)
-    await until(lambda: here.blocks(1) or network._tracker.pushed)
+    await until_pushed(here, network)
     sent = await network.transfer(here.address, somebody(), SOL, 10**9, "i", FEES)
     final = await until_final(here, network, sent.hash)
     assert final.status is TransactionStatus.FINAL
@@ -69,7 +79,7 @@ async def test_a_restart_subscribes_to_what_is_pending(here: Lab) -> None:
     assert (await until_final(here, network, sent.hash)).status is TransactionStatus.FINAL
 
 
-Talk = Callable[[web.WebSocketResponse, list[str]], Awaitable[None]]
+Talk = Callable[[web.WebSocketResponse, list[str]], Coroutine[None, None, None]]
 
 
 async def fake(talk: Talk) -> tuple[web.AppRunner, str, list[str]]:
@@ -161,7 +171,7 @@ async def test_a_socket_that_is_of_no_use_is_left_and_polling_goes_on(here: Lab,
         final = await until_final(here, network, sent.hash)
         assert final.status is TransactionStatus.FINAL
         # The next one is tried.
-        await until(lambda: here.blocks(1) or network._tracker.pushed)
+        await until_pushed(here, network)
         await network.stop()
     finally:
         await runner.cleanup()
