@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from core.ports import FeeOptions, Replaceable
 from core.transactions import Transaction, TransactionStatus
 from tests.support.evm import ALICE, BOB, Anvil, MemoryLog, anvil, network, network_info, until
 from tests.support.evm_killed import FileLog
-from tests.support.evm_proxy import proxy
+from tests.support.evm_proxy import Forward, honest, proxy, result
 
 pytestmark = pytest.mark.evm
 ETHER = 10**18
@@ -264,3 +265,42 @@ async def test_a_reorganisation_lets_the_other_one_win() -> None:
             await until(lambda: log.rows[second.hash].status is TransactionStatus.REPLACED)
             history = [row.status for row in log.history if row.hash == second.hash]
             assert TransactionStatus.REORGANISED in history
+
+
+@pytest.mark.parametrize("how", ["cancel", "speed_up"])
+async def test_what_was_mined_before_we_saw_it_wins_and_the_replacement_ends_with_proof(
+    how: str,
+) -> None:
+    """The node that is asked lags: it still shows the first as waiting when it is replaced."""
+    log = MemoryLog()
+    async with anvil("--no-mining") as node, proxy(node.url) as late:
+        async with network([late.url], log, info=network_info(depth=2)) as net:
+            before = await balance(node, BOB)
+            first = await net.transfer(ALICE, BOB, net.info.native, 7, "i", FeeOptions())
+            await until(lambda: log.rows[first.hash].status is TransactionStatus.SEEN)
+            pending = await node.rpc.call("eth_getTransactionByHash", [first.hash])
+            head = await node.rpc.call("eth_getBlockByNumber", ["latest", False])
+            frozen = {
+                "eth_getTransactionByHash": pending,
+                "eth_getBlockByNumber": head,
+                "eth_getTransactionReceipt": None,
+                "eth_getTransactionCount": "0x0",
+            }
+
+            async def lags(request: dict[str, Any], forward: Forward) -> dict[str, Any]:
+                if request["method"] in frozen:
+                    return result(request, frozen[request["method"]])
+                return await forward(request)
+
+            late.behaviour = lags
+            await node.mine()
+            act = net.cancel if how == "cancel" else net.speed_up
+            second = await act(first.hash, "r", FAST)
+            assert second.nonce == first.nonce
+            assert not log.rows[second.hash].is_final
+            late.behaviour = honest
+            await node.mine(4)
+            await until(lambda: all(row.is_final for row in log.rows.values()))
+            assert log.rows[first.hash].status is TransactionStatus.FINAL
+            assert log.rows[second.hash].status is TransactionStatus.REPLACED
+            assert await balance(node, BOB) - before == 7
