@@ -37,6 +37,13 @@ DEPLOYMENTS = (
         factory="0x1097053Fd2ea711dad45caCcc45EfF7548fCB362",
         router="0xEfF92A263d31888d860bD50809A8D171709b7b1c",
         init_code_hash=_LATER,
+        # WETH, USDC: 0x2E8135bE71230c6B1B4045696d41C09Db0414226
+        pools=(
+            (
+                "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2",
+                "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48",
+            ),
+        ),
         confirmations=4,
     ),
     Deployment(
@@ -50,5 +57,12 @@ DEPLOYMENTS = (
         factory="0x02a84c1b3BBD7401a5f7fa98a384EBC70bB5749E",
         router="0x8cFe327CEc66d1C090Dd72bd0FF11d690C33a2Eb",
         init_code_hash=_LATER,
+        # WETH, USDC: 0x79474223AEdD0339780baCcE75aBDa0BE84dcBF9
+        pools=(
+            (
+                "0x4200000000000000000000000000000000000006",
+                "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
+            ),
+        ),
     ),
 )

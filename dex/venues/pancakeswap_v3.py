@@ -39,8 +39,41 @@ _USDT = "0x55d398326f99059fF775485246999027B3197955"
 
 DEPLOYMENTS = (
     # WBNB, USDT: 0x36696169C63e42cd08ce11f5deeBbCeBae652050
-    _deployment("bnb", 3, ((_WBNB, _USDT, 500),)),
-    _deployment("ethereum", 2),
-    _deployment("arbitrum", 1),
-    _deployment("base", 1),
+    _deployment("bnb", 4, ((_WBNB, _USDT, 500),)),
+    # WETH, USDC: 0x1ac1A8FEaAEa1900C4166dEeed0C11cC10669D36
+    _deployment(
+        "ethereum",
+        4,
+        (
+            (
+                "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2",
+                "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48",
+                500,
+            ),
+        ),
+    ),
+    # WETH, USDC: 0xd9e2a1a61B6E61b275cEc326465d417e52C1b95c
+    _deployment(
+        "arbitrum",
+        1,
+        (
+            (
+                "0x82aF49447D8a07e3bd95BD0d56f35241523fBab1",
+                "0xaf88d065e77c8cC2239327C5EDb3A432268e5831",
+                500,
+            ),
+        ),
+    ),
+    # WETH, USDC: 0xB775272E537cc670C65DC852908aD47015244EaF
+    _deployment(
+        "base",
+        1,
+        (
+            (
+                "0x4200000000000000000000000000000000000006",
+                "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
+                500,
+            ),
+        ),
+    ),
 )

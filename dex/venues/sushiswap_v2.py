@@ -57,7 +57,7 @@ DEPLOYMENTS = (
         confirmations=16,
     ),
     Deployment(network="avalanche", factory=_FACTORY, router=_ROUTER),
-    Deployment(network="bnb", factory=_FACTORY, router=_ROUTER, confirmations=3),
+    Deployment(network="bnb", factory=_FACTORY, router=_ROUTER, confirmations=4),
     Deployment(network="harmony", factory=_FACTORY, router=_ROUTER),
     Deployment(
         network="celo", factory=_FACTORY, router="0xB45e53277a7e0F1D35f2a77160e91e25507f1763"
