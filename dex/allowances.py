@@ -6,7 +6,7 @@ swap that is on its way will take is never counted as free.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -36,6 +36,14 @@ WAITING = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a swap that was sent will take, in units."""
+
+    intent: str
+    units: int
+
+
 @dataclass(slots=True)
 class _Book:
     """One wallet's allowance of one token, in units."""
@@ -43,8 +51,12 @@ class _Book:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     wanted: dict[str, int] = field(default_factory=dict)  # by intent: waiting for an approval
     held: dict[str, int] = field(default_factory=dict)  # by intent: covered, not sent yet
-    sent: dict[str, int] = field(default_factory=dict)  # by hash: sent, not in a block yet
+    sent: dict[str, Claim] = field(default_factory=dict)  # by hash: sent, not in a block yet
     changed: asyncio.Event = field(default_factory=asyncio.Event)  # something is held no more
+
+    def claims(self) -> dict[str, int]:
+        """By intent: what is held, and what swaps under way will take."""
+        return {**{one.intent: one.units for one in self.sent.values()}, **self.held}
 
     def let_go(self, intent: str) -> int | None:
         """Ends a hold; what was held."""
@@ -89,10 +101,23 @@ class Allowances:
         balance, allowance = (_number(token, answer) for answer in answers)
         return balance, allowance
 
-    def free(self, owner: str, token: Token, allowance: int) -> int:
-        """What is left of an allowance once the swaps under way have taken theirs."""
-        book = self._book(owner, token)
-        return allowance - sum(book.sent.values()) - sum(book.held.values())
+    async def read_free(self, owner: str, token: Token) -> tuple[int, int]:
+        """The balance, and what is left of the allowance once the swaps under way have taken
+        theirs.
+
+        A swap that gets into a block while the chain is being asked may be in the answer or not: it
+        counts as under way.
+        """
+        before = self._book(owner, token).claims()
+        balance, allowance = await self.read(owner, token)
+        return balance, self.free(owner, token, allowance, before)
+
+    def free(
+        self, owner: str, token: Token, allowance: int, before: Mapping[str, int] | None = None
+    ) -> int:
+        """What is left of an allowance; `before` are the claims of when it was asked for."""
+        claims = {**(before or {}), **self._book(owner, token).claims()}
+        return allowance - sum(claims.values())
 
     async def check_balance(self, owner: str, token: Token, units: int) -> None:
         """Refused with INSUFFICIENT_BALANCE when the owner has less than `units`."""
@@ -120,19 +145,20 @@ class Allowances:
         where it must approve it approves everything, once and for all.
         """
         book = self._book(owner, token)
-        balance, allowance = await self.read(owner, token)
+        balance, free = await self.read_free(owner, token)
         _afford(token, balance, needed)
         units = min(units, balance)
         # Nobody approves just now, so the allowance stays what it is until this is noted.
         idle = not book.turn.locked() and not book.wanted
-        if idle and self.free(owner, token, allowance) >= units:
+        if idle and free >= units:
             book.held[intent] = units
             return units
         book.wanted[intent] = units
         try:
             async with book.turn:
+                before = book.claims()
                 _, allowance = await self.read(owner, token)
-                if self.free(owner, token, allowance) < units:
+                if self.free(owner, token, allowance, before) < units:
                     total = sum(book.wanted.values()) + sum(book.held.values())
                     total = erc20.MAX_UINT if unlimited else total
                     label = f"{intent}/{name}"
@@ -155,10 +181,10 @@ class Allowances:
         book = self._book(owner, token)
         async with book.turn:
             await self._unheld(book, token)
-            balance, allowance = await self.read(owner, token)
+            balance, free = await self.read_free(owner, token)
             _afford(token, balance, needed)
             units = min(units, balance)
-            covered = self.free(owner, token, allowance) >= units
+            covered = free >= units
             book.held[intent] = units if covered else erc20.MAX_UINT
             try:
                 yield Granted(units, covered)
@@ -186,7 +212,8 @@ class Allowances:
     def restore(self, owner: str, token: str, transaction: Transaction, units: int) -> None:
         """A swap that was sent before a restart and is not in a block yet."""
         if transaction.status in WAITING:
-            self._books.setdefault((owner, token), _Book()).sent[transaction.hash] = units
+            book = self._books.setdefault((owner, token), _Book())
+            book.sent[transaction.hash] = Claim(transaction.intent, units)
 
     async def approve(
         self, owner: str, token: Token, units: int, intent: str, fees: FeeOptions
@@ -259,7 +286,7 @@ class Allowances:
             if transaction.status not in WAITING:
                 book.sent.pop(transaction.hash, None)
             elif units is not None:
-                book.sent[transaction.hash] = units
+                book.sent[transaction.hash] = Claim(transaction.intent, units)
 
     def _book(self, owner: str, token: Token) -> _Book:
         return self._books.setdefault((owner, token.address), _Book())

@@ -92,5 +92,5 @@ class Approving:
         return found if isinstance(found, str) else ""
 
     async def _has(self, allowances: Allowances, owner: str, token: Token, units: int) -> bool:
-        _, allowance = await allowances.read(owner, token)
-        return allowances.free(owner, token, allowance) >= units
+        _, free = await allowances.read_free(owner, token)
+        return free >= units

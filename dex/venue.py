@@ -243,9 +243,7 @@ class PoolVenue:
         if wanted not in self.spenders:
             known = ", ".join(self.spenders)
             raise invalid("spender", spender, f"the contracts of {self.spec.id} are {known}")
-        if wanted == permit2.ADDRESS:
-            return permits_of(self.network).permit2
-        own = self.allowances, self._liquidity_allowances
+        own = self.allowances, self._liquidity_allowances, permits_of(self.network).permit2
         return next(one for one in own if one.spender == wanted)
 
     async def swap(

@@ -1,6 +1,7 @@
 """Approvals: exact, shared by swaps that run at the same time, and never short."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,7 +12,7 @@ from core.errors import CambistError, Reason, Refused, Unconfirmed
 from core.ports import FeeOptions
 from core.tokens import Token
 from core.transactions import Transaction, TransactionStatus
-from dex.allowances import Allowances
+from dex.allowances import Allowances, Granted
 from dex.network import PoolNetwork
 from tests.support.pool_fakes import OWNER, SPEC, USDC, WETH, Answer, FakeNetwork
 
@@ -119,6 +120,59 @@ async def test_a_swap_whose_caller_went_away_still_counts() -> None:
     await swap(tokens, "one")  # signed, and then the caller is cancelled
     allowances.release(OWNER, USDC, "one")
     assert allowances.free(OWNER, USDC, 200) == 50
+
+
+async def test_a_swap_that_lands_while_the_chain_is_asked_is_not_free() -> None:
+    """The answer may be of the block before: what the swap has taken by now is in it still."""
+    tokens = FakeTokens({USDC.address: 150})
+    allowances = tokens.allowances()
+    await hold(allowances, 100, "one")
+    sent = await swap(tokens, "one")
+    ask = tokens.network.multicall
+
+    async def late(calls: Sequence[Call], block: int | str = "latest") -> Sequence[object]:
+        answers = await ask(calls, block)
+        tokens.network.tell(sent, TransactionStatus.INCLUDED)
+        return answers
+
+    tokens.network.multicall = late  # type: ignore[assignment, method-assign]
+    assert await allowances.read_free(OWNER, USDC) == (BALANCE, 50)
+
+
+async def test_a_permit_waits_for_what_is_held_and_nothing_is_free_beside_it() -> None:
+    tokens = FakeTokens({USDC.address: 100})
+    allowances = tokens.allowances()
+    await hold(allowances, 40, "one")
+    order: list[str] = []
+
+    async def permit() -> None:
+        async with allowances.permitting(OWNER, USDC, 70, 70, "two") as granted:
+            order.append("permit")
+            assert granted == Granted(70, covered=False)  # 40 are on their way
+            waiting = asyncio.create_task(hold(allowances, 10, "three"))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            await swap(tokens, "two")
+        await waiting
+        order.append("hold")
+
+    task = asyncio.create_task(permit())
+    await asyncio.sleep(0)
+    assert order == []
+    await swap(tokens, "one")
+    allowances.release(OWNER, USDC, "one")
+    await task
+    assert order == ["permit", "hold"]
+    assert tokens.approvals()[-1] == 10  # after the permit, nothing counted as free
+
+
+async def test_a_permit_is_not_needed_where_the_allowance_is_there() -> None:
+    tokens = FakeTokens({USDC.address: 100})
+    async with tokens.allowances().permitting(OWNER, USDC, 100, 100, "one") as granted:
+        assert granted == Granted(100, covered=True)
+    async with tokens.allowances().permitting(OWNER, USDC, 101, 101, "one") as granted:
+        assert granted == Granted(101, covered=False)
+    assert tokens.network.sent == []
 
 
 async def test_an_exact_out_swap_holds_no_more_than_the_wallet_has() -> None:
