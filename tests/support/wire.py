@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -165,7 +165,7 @@ class Served:
 async def until(true: Callable[[], object]) -> None:
     """Waits for something to come true."""
     async with asyncio.timeout(PATIENCE):
-        while not true():
+        while not true():  # noqa: ASYNC110 - whatever it is
             await asyncio.sleep(0.002)
 
 
@@ -378,19 +378,6 @@ class Polite:
 
     def close(self) -> None:
         self._writer.transport.abort()
-
-
-async def eventually(what: Callable[[], Awaitable[bool]]) -> None:
-    """Until a coroutine says so."""
-    async with asyncio.timeout(PATIENCE):
-        while not await what():
-            await asyncio.sleep(0.01)
-
-
-@contextlib.asynccontextmanager
-async def serving(folder: Path, **bounds: int) -> AsyncIterator[Served]:
-    async with Served(folder, **bounds) as served:
-        yield served
 
 
 def trusting(**more: Any) -> ssl.SSLContext:
