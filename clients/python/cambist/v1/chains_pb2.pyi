@@ -690,7 +690,7 @@ class GetTokenRequest(_message.Message):
     network: _builtins.str
     """The network."""
     token: _builtins.str
-    """Its address, or its symbol."""
+    """Its address, its symbol, or "native" for the network's coin."""
     def __init__(
         self,
         *,
