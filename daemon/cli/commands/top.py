@@ -51,15 +51,27 @@ async def top(
 
 
 async def _look(session: Session) -> dict[str, Any]:
+    from cambist import PermissionDenied
+
     client = session.client
-    status, venues, limits, halts, risk = await asyncio.gather(
+    hidden: list[str] = []
+
+    async def all_of(what: str, pages: Any) -> list[Any]:
+        """A token need not allow all of it: the rest is shown."""
+        try:
+            return [one async for one in pages]
+        except PermissionDenied:
+            hidden.append(what)
+            return []
+
+    status, venues, limits, halts, risk, orders = await asyncio.gather(
         client.system.get_status(),
-        _all(client.venues.list_venues()),
-        _all(client.venues.list_rate_limits()),
-        _all(client.risk.list_halts()),
-        _all(client.risk.list_risk_limits()),
+        all_of("venues", client.venues.list_venues()),
+        all_of("budgets", client.venues.list_rate_limits()),
+        all_of("halts", client.risk.list_halts()),
+        all_of("limits", client.risk.list_risk_limits()),
+        all_of("open orders", client.trading.list_orders(open_only=True)),
     )
-    orders = [one async for one in client.trading.list_orders(open_only=True)]
     return {
         "time": datetime.now(UTC),
         "status": status,
@@ -69,11 +81,8 @@ async def _look(session: Session) -> dict[str, Any]:
         "risk_limits": risk,
         "open_orders": len(orders),
         "orders": orders[:_ORDERS],
+        "hidden": sorted(hidden),
     }
-
-
-async def _all(pages: Any) -> list[Any]:
-    return [one async for one in pages]
 
 
 def _draw(found: dict[str, Any]) -> "RenderableType":
@@ -117,6 +126,9 @@ def _draw(found: dict[str, Any]) -> "RenderableType":
         parts.append(table("Order", found["orders"]))
     if found["risk_limits"]:
         parts.append(table("RiskLimit", found["risk_limits"]))
+    if found["hidden"]:
+        words = f"this token does not show all {', '.join(found['hidden'])}"
+        parts.append(Text(words, style="dim"))
     return Group(*parts)
 
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from cambist.v1 import risk_pb2
 from core.clock import ManualClock
+from core.errors import Reason, Refused
 from daemon.access.grant import Grant
 from daemon.access.roots import Roots
 from daemon.access.tokens import bake, unverified
@@ -53,6 +55,17 @@ async def test_what_cannot_be_meant(run: Run, token_file: Path, words: str, said
     result = await run("token", "attenuate", "--file", str(token_file), *words.split())
     assert result.code == 2
     assert said in result.err
+
+
+async def test_top_shows_what_a_token_lets_it_see(run: Run, daemon: FakeDaemon) -> None:
+    daemon.answers["list_halts"] = risk_pb2.ListHaltsResponse()
+    daemon.answers["list_risk_limits"] = risk_pb2.ListRiskLimitsResponse()
+    assert (await run("top", "--once", "--json")).json["hidden"] == []
+    denied = Refused(Reason.PERMISSION_DENIED, "not all venues")
+    daemon.answers["list_rate_limits"] = denied
+    result = await run("top", "--once")
+    assert result.code == 0, result.err
+    assert "this token does not show all budgets" in result.out
 
 
 async def test_options_stand_before_a_command_or_after_it(run: Run, daemon: FakeDaemon) -> None:
