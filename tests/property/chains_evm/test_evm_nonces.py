@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from chains.evm.nonces import Counts, NonceLedger, agreed, choose, foreign, gap
+from core.clock import SECOND, ManualClock
 
 small = st.integers(0, 12)
 ours = st.frozensets(small, max_size=8)
@@ -122,3 +123,18 @@ async def test_the_lock_hands_out_one_nonce_at_a_time() -> None:
         return nonce
 
     assert sorted(await asyncio.gather(*(one() for _ in range(32)))) == list(range(32))
+
+
+def test_what_was_used_for_good_is_remembered_against_nodes_that_lag_for_a_while() -> None:
+    clock = ManualClock()
+    ledger = NonceLedger(set, clock, memory=300 * SECOND)
+    ledger.settle(4)
+    lagging = Counts(latest=2, pending=2, asked=ledger.asked())
+    assert ledger.next(lagging) == 5
+    clock.advance(300 * SECOND)
+    assert ledger.next(lagging) == 5
+    clock.advance(1)
+    assert ledger.next(lagging) == 2  # a chain that was set back for good is believed in the end
+    ledger = NonceLedger(set, clock)
+    ledger.settle(4)
+    assert ledger.next(Counts(2, 2, ledger.asked())) == 2
