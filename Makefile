@@ -15,12 +15,12 @@ NODE := node_modules/.ready
 PACKAGES := pyproject.toml clients/python/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo test check bench proto format lock clean
+.PHONY: help setup setup-dev run demo test check crash bench proto format lock clean
 
 help: ## this table
 	@printf '\nCambist: every exchange and every DEX behind one gRPC API\n\n'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\n  ARGS="..." is handed on to run, demo, test, check and bench.\n\n'
+	@printf '\n  ARGS="..." is handed on to run, demo, test, check, crash and bench.\n\n'
 
 setup: $(RUNTIME) $(NODE) ## install what the daemon needs into .venv and node_modules
 
@@ -37,6 +37,9 @@ test: setup-dev ## run the tests
 
 check: setup-dev ## lint, types, imports, contract, generated code, floats, lock files
 	$(BIN)/python -m tools.check $(ARGS)
+
+crash: setup-dev ## kill the daemon at every step and hundreds of times at random
+	$(BIN)/python -m tests.crash $(ARGS)
 
 bench: setup-dev ## measure, beside the peers that Cambist is compared with
 	$(BIN)/python -m bench $(ARGS)
