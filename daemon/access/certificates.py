@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from core.clock import SECOND, Clock
 from daemon.config import ConfigError
 
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 KEY, CERTIFICATE = "tls.key", "tls.cert"
 LIFE = timedelta(days=397)
 RENEW_BEFORE = timedelta(days=30)
+_TRY_AGAIN = timedelta(hours=1)
 _BACKDATED = timedelta(days=1)  # for clients whose clocks are behind
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+log = structlog.get_logger("access")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +73,24 @@ class Certificates:
             assert isinstance(key, ec.EllipticCurvePrivateKey)
             public = key.public_key()
             found = load_pem_x509_certificate(path.read_bytes()) if path.exists() else None
+            until = None if found is None else found.not_valid_after_utc
             if found is None or found.public_key() != public or self._is_due(found):
-                found = self._certify(key)
-                self._write(path, found.public_bytes(s.Encoding.PEM))
+                made_now = self._certify(key)
+                try:
+                    self._write(path, made_now.public_bytes(s.Encoding.PEM))
+                    found, until = made_now, made_now.not_valid_after_utc
+                except OSError as error:
+                    if found is None or not self._serves(found, public):
+                        raise
+                    # A full disk: what there is serves on for weeks, and is tried again.
+                    log.warning("the certificate was not renewed", why=error.strerror)
+                    until = self._now() + RENEW_BEFORE + _TRY_AGAIN
         except (ValueError, AssertionError, OSError) as error:
             raise ConfigError(
                 f"the certificate in {self._folder} cannot be used ({error}): remove {KEY} and "
                 f"{CERTIFICATE} there to have new ones made; connect strings must then be made anew"
             ) from error
-        self._until = found.not_valid_after_utc
+        self._until = until
         info = public.public_bytes(s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
         return Certified(raw, found.public_bytes(s.Encoding.PEM), fingerprint(info))
 
@@ -86,10 +99,17 @@ class Certificates:
         self.current()
         return self._folder / KEY, self._folder / CERTIFICATE
 
-    def _is_due(self, certificate: "Certificate") -> bool:
-        from cryptography.x509 import SubjectAlternativeName
+    def _serves(self, certificate: "Certificate", public: object) -> bool:
+        """Whether clients still trust it: of our key, and not over."""
+        return certificate.public_key() == public and certificate.not_valid_after_utc > self._now()
 
-        named = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
+    def _is_due(self, certificate: "Certificate") -> bool:
+        from cryptography.x509 import ExtensionNotFound, SubjectAlternativeName
+
+        try:
+            named = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
+        except ExtensionNotFound:
+            return True
         if set(named) != set(self._general_names()):
             return True
         return certificate.not_valid_after_utc - RENEW_BEFORE <= self._now()
