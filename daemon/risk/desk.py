@@ -29,9 +29,11 @@ _NOTIONAL_FACTS = ("order_notional", "day_notional")
 
 
 class Instruments(Protocol):
-    """Where instruments are looked up."""
+    """Where instruments are looked up, and what an account trades with."""
 
     def instrument(self, venue: str, instrument: str) -> Instrument: ...
+
+    def is_paper(self, account: str) -> bool: ...
 
 
 class RiskDesk:
@@ -217,6 +219,10 @@ class RiskDesk:
             # A bot against itself is for the venue's own prevention; two bots are for ours.
             mine = other.account, self._exposure.root_of(order)
             if mine == (request.account, admission.root):
+                continue
+            # Pretended money meets no real order, on whatever book it pretends.
+            paper = self._instruments.is_paper
+            if paper(other.account) is not paper(request.account):
                 continue
             buys = request.side is Side.BUY
             crosses = request.price is None or (
