@@ -23,6 +23,11 @@ async def connected(folder: Path) -> AsyncIterator[tuple[Served, Any]]:
         await until(served.quiet)
 
 
+async def drained(stream: Any) -> None:
+    while await stream.read() is not grpc.aio.EOF:
+        pass
+
+
 def is_(error: pytest.ExceptionInfo[grpc.aio.AioRpcError], code: grpc.StatusCode) -> bool:
     return error.value.code() is code
 
@@ -30,7 +35,7 @@ def is_(error: pytest.ExceptionInfo[grpc.aio.AioRpcError], code: grpc.StatusCode
 @pytest.mark.parametrize("size", [0, 1, 16_379, 16_380, 65_535, 300_000, LARGEST])
 @pytest.mark.parametrize("compression", [None, grpc.Compression.Gzip])
 async def test_messages_of_every_size(tmp_path: Path, size: int, compression: Any) -> None:
-    async with connected(tmp_path) as (served, channel):
+    async with connected(tmp_path) as (_served, channel):
         sent = (b"0123456789abcdef" * (size // 16 + 1))[:size]
         echo = channel.unary_unary("/t/Echo")
         assert await echo(sent, timeout=PATIENCE, compression=compression) == sent
@@ -38,13 +43,13 @@ async def test_messages_of_every_size(tmp_path: Path, size: int, compression: An
 
 @pytest.mark.parametrize("size", [100_000, 1 << 22, 20 << 20])
 async def test_large_responses(tmp_path: Path, size: int) -> None:
-    async with connected(tmp_path) as (served, channel):
+    async with connected(tmp_path) as (_served, channel):
         got = await channel.unary_unary("/t/Bytes")(str(size).encode(), timeout=PATIENCE)
         assert got == bytes(size)
 
 
 async def test_a_long_answer_does_not_keep_short_ones(tmp_path: Path) -> None:
-    async with connected(tmp_path) as (served, channel):
+    async with connected(tmp_path) as (_served, channel):
         call = channel.unary_unary("/t/Bytes")
         long = asyncio.ensure_future(call(str(20 << 20).encode(), timeout=PATIENCE))
         short = [call(b"100", timeout=PATIENCE) for _ in range(20)]
@@ -53,7 +58,7 @@ async def test_a_long_answer_does_not_keep_short_ones(tmp_path: Path) -> None:
 
 
 async def test_requests_that_are_too_large(tmp_path: Path) -> None:
-    async with connected(tmp_path) as (served, channel):
+    async with connected(tmp_path) as (_served, channel):
         echo = channel.unary_unary("/t/Echo")
         for size in (LARGEST + 1, 10 * LARGEST):
             for compression in (None, grpc.Compression.Gzip):
@@ -65,14 +70,14 @@ async def test_requests_that_are_too_large(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("messages", "size"), [(0, 0), (3_000, 20), (40, 200_000), (1, 3 << 20)])
 async def test_streams(tmp_path: Path, messages: int, size: int) -> None:
-    async with connected(tmp_path) as (served, channel):
+    async with connected(tmp_path) as (_served, channel):
         stream = channel.unary_stream("/t/Count")(f"{messages} {size}".encode(), timeout=PATIENCE)
         found = [(int.from_bytes(one[:4], "big"), len(one)) async for one in stream]
         assert found == [(number, size + 4) for number in range(messages)]
 
 
 async def test_a_dialogue(tmp_path: Path) -> None:
-    async with connected(tmp_path) as (served, channel):
+    async with connected(tmp_path) as (_served, channel):
         talk = channel.stream_stream("/t/Talk")(timeout=PATIENCE)
         for size in (0, 5, 100_000, LARGEST, 3):
             await talk.write(bytes(size))
@@ -101,12 +106,9 @@ async def test_who_does_not_listen_is_waited_for(tmp_path: Path) -> None:
 async def test_deadlines(tmp_path: Path) -> None:
     async with connected(tmp_path) as (served, channel):
         for path, kind in (("Hold", "unary_unary"), ("Flood", "unary_stream")):
+            call = getattr(channel, kind)(f"/t/{path}")(b"10", timeout=0.3)
             with pytest.raises(grpc.aio.AioRpcError) as late:
-                call = getattr(channel, kind)(f"/t/{path}")(b"10", timeout=0.3)
-                if kind == "unary_unary":
-                    await call
-                while await call.read() is not grpc.aio.EOF:
-                    pass
+                await (call if kind == "unary_unary" else drained(call))
             assert is_(late, grpc.StatusCode.DEADLINE_EXCEEDED)
         await until(lambda: served.methods.begun == served.methods.cancelled == 2)
 
@@ -126,7 +128,8 @@ async def test_a_reader_that_stops_stops_its_stream_and_no_other(tmp_path: Path)
     async with connected(tmp_path) as (served, channel):
         options = [("grpc.http2.lookahead_bytes", 16_384), ("grpc.http2.bdp_probe", 0)]
         async with grpc.aio.insecure_channel(served.target, options=options) as lazy:
-            stream = lazy.unary_stream("/t/Flood")(b"50000", timeout=PATIENCE)
+            flood: Any = lazy.unary_stream("/t/Flood")
+            stream = flood(b"50000", timeout=PATIENCE)
             await stream.read()
             before = -1
             while served.methods.sent != before:  # until it stands still
@@ -142,7 +145,11 @@ async def test_a_reader_that_stops_stops_its_stream_and_no_other(tmp_path: Path)
 
 async def test_metadata(tmp_path: Path) -> None:
     async with connected(tmp_path) as (served, channel):
-        metadata = (("x-text", "a value"), ("x-bin", b"\x00\xff\x80"), ("authorization", "Bearer t"))
+        metadata = (
+            ("x-text", "a value"),
+            ("x-bin", b"\x00\xff\x80"),
+            ("authorization", "Bearer t"),
+        )
         for _ in range(3):  # the same bytes again, and once they are in the table
             await channel.unary_unary("/t/Echo")(b"", metadata=metadata, timeout=PATIENCE)
         seen = [call.metadata for call in served.methods.seen]
@@ -153,7 +160,7 @@ async def test_metadata(tmp_path: Path) -> None:
 
 
 async def test_how_calls_fail(tmp_path: Path) -> None:
-    async with connected(tmp_path) as (served, channel):
+    async with connected(tmp_path) as (_served, channel):
         fail = channel.unary_unary("/t/Fail")
         expected = {
             b"bug": grpc.StatusCode.INTERNAL,
@@ -177,7 +184,7 @@ async def test_how_calls_fail(tmp_path: Path) -> None:
 
 
 async def test_what_nobody_knows_is_answered_before_it_is_said(tmp_path: Path) -> None:
-    async with connected(tmp_path) as (served, channel):
+    async with connected(tmp_path) as (_served, channel):
         talk = channel.stream_stream("/t/Nothing")(timeout=PATIENCE)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await talk.read()  # and nothing was written
@@ -186,22 +193,21 @@ async def test_what_nobody_knows_is_answered_before_it_is_said(tmp_path: Path) -
             await channel.unary_unary("/t/Nothing")(bytes(500_000), timeout=PATIENCE)
         assert is_(refused, grpc.StatusCode.UNIMPLEMENTED)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await channel.stream_unary("/t/Echo")(
-                iter([b"one", b"two"]), timeout=PATIENCE
-            )
+            await channel.stream_unary("/t/Echo")(iter([b"one", b"two"]), timeout=PATIENCE)
         assert is_(refused, grpc.StatusCode.UNIMPLEMENTED)
 
 
 async def test_many_at_once(tmp_path: Path) -> None:
     """More than are taken at once: the client keeps the others back."""
-    async with connected(tmp_path) as (served, channel):
+    async with connected(tmp_path) as (_served, channel):
         echo = channel.unary_unary("/t/Echo")
         calls = [echo(str(number).encode(), timeout=PATIENCE) for number in range(1_200)]
         assert await asyncio.gather(*calls) == [str(number).encode() for number in range(1_200)]
 
 
 def synchronous(target: str) -> list[Any]:
-    with grpc.insecure_channel(target, options=UNLIMITED) as channel:
+    with grpc.insecure_channel(target, options=UNLIMITED) as opened:
+        channel: Any = opened
         found: list[Any] = [channel.unary_unary("/t/Echo")(b"x" * 70_000, timeout=PATIENCE)]
         found.append(len(channel.unary_unary("/t/Bytes")(b"5000000", timeout=PATIENCE)))
         found.append(sum(1 for _ in channel.unary_stream("/t/Count")(b"50 10", timeout=PATIENCE)))
