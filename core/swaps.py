@@ -189,6 +189,17 @@ class SwapVenue(Venue, Protocol):
         token. FIELD_INVALID for any other contract."""
         ...
 
+    async def rehearse(
+        self,
+        quote: Quote,
+        owner: str,
+        deadline: int,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
+    ) -> bool:
+        """Refused for what `swap` would refuse; nothing is signed or sent. False where the swap
+        could not be simulated, because what it takes is not allowed yet."""
+        ...
+
     async def swap(
         self,
         quote: Quote,

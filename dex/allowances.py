@@ -122,7 +122,7 @@ class Allowances:
     async def check_balance(self, owner: str, token: Token, units: int) -> None:
         """Refused with INSUFFICIENT_BALANCE when the owner has less than `units`."""
         balance, _ = await self.read(owner, token)
-        _afford(token, balance, units)
+        afford(token, balance, units)
 
     async def hold(
         self,
@@ -146,7 +146,7 @@ class Allowances:
         """
         book = self._book(owner, token)
         balance, free = await self.read_free(owner, token)
-        _afford(token, balance, needed)
+        afford(token, balance, needed)
         units = min(units, balance)
         # Nobody approves just now, so the allowance stays what it is until this is noted.
         idle = not book.turn.locked() and not book.wanted
@@ -182,7 +182,7 @@ class Allowances:
         async with book.turn:
             await self._unheld(book, token)
             balance, free = await self.read_free(owner, token)
-            _afford(token, balance, needed)
+            afford(token, balance, needed)
             units = min(units, balance)
             covered = free >= units
             book.held[intent] = units if covered else erc20.MAX_UINT
@@ -292,7 +292,8 @@ class Allowances:
         return self._books.setdefault((owner, token.address), _Book())
 
 
-def _afford(token: Token, balance: int, units: int) -> None:
+def afford(token: Token, balance: int, units: int) -> None:
+    """Refused with INSUFFICIENT_BALANCE when there is less than is taken."""
     if balance < units:
         has, needs = (text(from_units(n, token.decimals)) for n in (balance, units))
         raise Refused(

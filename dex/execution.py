@@ -10,7 +10,7 @@ from core.errors import CambistError, Reason, Refused
 from core.ports import FeeOptions
 from core.swaps import ApprovalMethod
 from core.transactions import Transaction
-from dex.allowances import Allowances
+from dex.allowances import Allowances, afford
 from dex.approving import BY_PERMIT2, Approving
 from dex.families import universal_router
 from dex.family import Family, RevertWords
@@ -77,6 +77,25 @@ class Executor:
         async with _held(allowances, plan, fees, "approve", unlimited) as limited:
             return await self._send(limited, fees)
 
+    async def rehearse(self, plan: SwapPlan, method: ApprovalMethod) -> bool:
+        """Whether the swap was simulated, which it cannot be before its token is allowed to be
+        taken. Refused for what would be refused; nothing is signed or sent."""
+        token, owner = plan.token_in, plan.sender
+        if not token.is_native:
+            await self.approving.check(token, owner, method)
+            balance, allowance = await self._allowances.read(owner, token)
+            afford(token, balance, plan.needed)
+            plan = plan if plan.exact_in else plan.limited_to(balance)
+            if method in BY_PERMIT2 or allowance < plan.most_in:
+                return False
+        call = self._family.router_call(self._spec, plan)
+        transaction = self._transaction(plan, self._spec.deployment.router, call)
+        try:
+            await self._network.simulate(transaction)
+        except CambistError as error:
+            raise explained(error, self._family, self._spec.id) from error
+        return True
+
     def restore(self, owner: str, token: str, transaction: Transaction, units: int) -> None:
         """A swap that was sent before a restart and is not in a block yet."""
         permits = permits_of(self._network)
@@ -134,7 +153,13 @@ class Executor:
     async def _broadcast(
         self, plan: SwapPlan, to: str, call: RouterCall, fees: FeeOptions
     ) -> Transaction:
-        transaction = TransactionPlan(
+        try:
+            return await self._network.send(self._transaction(plan, to, call), fees)
+        except CambistError as error:
+            raise explained(error, self._family, self._spec.id) from error
+
+    def _transaction(self, plan: SwapPlan, to: str, call: RouterCall) -> TransactionPlan:
+        return TransactionPlan(
             sender=plan.sender,
             to=to,
             data=call.data,
@@ -144,10 +169,6 @@ class Executor:
             details=plan.details,
             gas_reserve=self._family.gas_reserve * plan.hops,
         )
-        try:
-            return await self._network.send(transaction, fees)
-        except CambistError as error:
-            raise explained(error, self._family, self._spec.id) from error
 
 
 @asynccontextmanager

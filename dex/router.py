@@ -230,6 +230,15 @@ class RouterVenue:
     ) -> Transaction:
         self._elsewhere("approve")
 
+    async def rehearse(
+        self,
+        quote: Quote,
+        owner: str,
+        deadline: int,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
+    ) -> bool:
+        return await self._executor(quote).rehearse(quote, owner, deadline, approval)
+
     async def swap(
         self,
         quote: Quote,

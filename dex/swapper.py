@@ -11,6 +11,7 @@ from core.tokens import Token
 from core.transactions import Transaction
 from dex.execution import Executor
 from dex.lookup import TokenLookup
+from dex.plans import SwapPlan
 from dex.pool_state import PoolStates
 from dex.pools import PoolDirectory, PoolMarket
 from dex.quoting import check_fresh
@@ -65,6 +66,15 @@ class Swapper:
         approval: ApprovalMethod,
     ) -> Transaction:
         """`deadline` in ns; 0 for the venue's default."""
+        return await self._executor.send(self._plan(quote, owner, intent, deadline), fees, approval)
+
+    async def rehearse(
+        self, quote: Quote, owner: str, deadline: int, approval: ApprovalMethod
+    ) -> bool:
+        """As core.swaps.SwapVenue.rehearse."""
+        return await self._executor.rehearse(self._plan(quote, owner, "", deadline), approval)
+
+    def _plan(self, quote: Quote, owner: str, intent: str, deadline: int) -> SwapPlan:
         if quote.executor != self._spec.id:
             raise Refused(
                 Reason.QUOTE_NOT_FOUND,
@@ -75,7 +85,7 @@ class Swapper:
         check_fresh(quote, self._clock.now())
         tokens = quote.legs[0].hops[0].token_in, quote.legs[0].hops[-1].token_out
         market = self._directory.between(*tokens, [hop for leg in quote.legs for hop in leg.hops])
-        plan = swap_plan(
+        return swap_plan(
             quote,
             self._spec,
             sender=self._lookup.address(owner, "owner"),
@@ -89,7 +99,6 @@ class Swapper:
             ),
             details=self.details(market, quote.token_in, quote.token_out) | route_details(quote),
         )
-        return await self._executor.send(plan, fees, approval)
 
     def deadline(self) -> int:
         """When a swap that is sent now stops being valid, in ns."""

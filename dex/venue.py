@@ -246,6 +246,15 @@ class PoolVenue:
         own = self.allowances, self._liquidity_allowances, permits_of(self.network).permit2
         return next(one for one in own if one.spender == wanted)
 
+    async def rehearse(
+        self,
+        quote: Quote,
+        owner: str,
+        deadline: int,
+        approval: ApprovalMethod = ApprovalMethod.EXACT,
+    ) -> bool:
+        return await self.swapper.rehearse(quote, owner, deadline, approval)
+
     async def swap(
         self,
         quote: Quote,

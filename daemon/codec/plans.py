@@ -1,9 +1,12 @@
 """A swap's plan in words, for people and for logs."""
 
+from decimal import Decimal
+
 from core.money import text, units_text
 from core.swaps import Approval, ApprovalMethod, Hop, Leg, Quote, SwapLimit
 
 _PERCENT = 100
+_LARGE = Decimal("0.05")  # a price impact that nobody means to have
 
 
 def words(value: Quote, approval: Approval | None) -> str:
@@ -23,6 +26,9 @@ def words(value: Quote, approval: Approval | None) -> str:
         steps.append(f"at least {units_text(value.guaranteed, got.decimals)} {got.symbol} out")
     else:
         steps.append(f"at most {units_text(value.guaranteed, given.decimals)} {given.symbol} in")
+    if value.price_impact >= _LARGE:
+        moved = text((value.price_impact * _PERCENT).quantize(Decimal("0.01")))
+        steps.append(f"careful: the swap itself moves the price by {moved} %")
     if value.limit is not None:
         steps.append(_limited(value, value.limit))
     if value.gas:

@@ -137,7 +137,9 @@ class SwapService:
         self._risk.admit_swap(admission)
         method = codec.approval_method(request.approval)
         approval = await venue.required_approval(quote, owner, method)
+        deadline = self._clock.now() + seconds * SECOND
         if request.dry_run:
+            await venue.rehearse(quote, owner, deadline, method)
             return pb.SwapResponse(quote=codec.quote(quote, approval))
         self._risk.admit_swap(admission)  # again: while the chain was asked others may have swapped
         not_sent = self._risk.swap_taken(admission)
@@ -146,7 +148,7 @@ class SwapService:
                 quote,
                 owner,
                 request.request_id,
-                self._clock.now() + seconds * SECOND,
+                deadline,
                 fee_options(request.fees),
                 method,
             )

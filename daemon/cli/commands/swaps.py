@@ -157,11 +157,17 @@ async def swap(
     if session.json:
         session.document({"transaction": transaction, "quote": sent.quote})
     elif transaction is None:
-        session.print("it would succeed; nothing was sent")
+        session.print(_rehearsed(sent.quote))
     else:
         session.print(details(flat(transaction)))
     if transaction is not None:
         sending.check(transaction)
+
+
+def _rehearsed(quote: "Quote") -> str:
+    if quote.required_approval is None:
+        return "it would succeed; nothing was sent"
+    return "the wallet has what it takes, and must allow it first; nothing was sent"
 
 
 def _mode(exact_out: bool) -> "SwapMode":

@@ -716,7 +716,9 @@ class SwapRequest(_message.Message):
     deadline_seconds: _builtins.int
     """How long it may wait to be included, in seconds; 120 when zero."""
     dry_run: _builtins.bool
-    """Checks and simulates, and sends nothing."""
+    """Checks, and simulates where what the swap takes is allowed to be taken already; signs and sends
+    nothing.
+    """
     approval: Global___ApprovalMethod.ValueType
     """How the token that goes in is allowed to be taken; exactly when not set. UNSUPPORTED_BY_VENUE
     for a way that is not offered.
