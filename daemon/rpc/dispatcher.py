@@ -34,8 +34,8 @@ MAX_REQUEST = 1 << 20
 
 log = structlog.get_logger("rpc")
 
-# Cancels and halts pass also while the journal cannot be written: they only lower exposure.
-HARMLESS = frozenset({"orders:cancel", "risk:halt"})
+# These pass also while the journal cannot be written: they only take away.
+HARMLESS = frozenset({"orders:cancel", "risk:halt", "access:revoke"})
 
 Handler = Callable[[Any], Awaitable[Message]]
 Intents = Callable[[str, str, bytes, Callable[[], Awaitable[bytes]], bool], Awaitable[bytes]]

@@ -25,6 +25,7 @@ async def test_a_full_disk_stops_trading_and_not_the_trader(tmp_path: Path) -> N
             return next(one.condition for one in parts if one.kind == "journal")
 
         await bot.trading.place_order(**ORDER, request_id="before")
+        stolen = (await bot.access.bake_token("stolen", cambist.Grant())).token
         _, hard = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (4096, hard))
         with pytest.raises(cambist.JournalUnavailable):
@@ -37,6 +38,11 @@ async def test_a_full_disk_stops_trading_and_not_the_trader(tmp_path: Path) -> N
         with pytest.raises(cambist.JournalUnavailable, match="h-1 is in force"):
             await bot.risk.halt(reason="the disk is full", timeout=5)
         assert [one.id for one in await bot.risk.list_halts()] == ["h-1"]
+        with pytest.raises(cambist.JournalUnavailable, match="worthless until"):
+            await bot.access.revoke_token_root("stolen", timeout=5)
+        with pytest.raises(cambist.Unauthenticated):
+            async with cambist.connect(f"{daemon.connect}?token={stolen}") as thief:
+                await thief.system.get_status()
 
         resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (hard, hard))
 
@@ -48,6 +54,7 @@ async def test_a_full_disk_stops_trading_and_not_the_trader(tmp_path: Path) -> N
                 await asyncio.sleep(0.1)
         with pytest.raises(cambist.Halted):
             await bot.trading.place_order(**ORDER, request_id="during")
+        await bot.access.revoke_token_root("stolen")  # once more, for good
         await daemon.kill()
         await daemon.start()  # and the halt was kept when there was room
         assert [one.id for one in await bot.risk.list_halts()] == ["h-1"]
