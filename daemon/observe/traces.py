@@ -15,13 +15,13 @@ from daemon.config import ConfigError
 class Tracer(Protocol):
     """A span around a call."""
 
-    def span(self, method: str) -> Any: ...
+    def span(self, method: str, metadata: Mapping[str, str]) -> Any: ...
 
 
 class NoTraces:
     """Costs nothing."""
 
-    def span(self, method: str) -> Any:
+    def span(self, method: str, metadata: Mapping[str, str]) -> Any:
         return nullcontext()
 
 
@@ -49,14 +49,17 @@ class OpenTelemetry:
         steps.record(self.step)
 
     @contextmanager
-    def span(self, method: str) -> Iterator[None]:
-        """One call."""
+    def span(self, method: str, metadata: Mapping[str, str]) -> Iterator[None]:
+        """One call; within the caller's span where its metadata names one.
+        https://www.w3.org/TR/trace-context/"""
         from opentelemetry.trace import SpanKind
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         service, _, name = method.partition("/")
         attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
         with self._tracer.start_as_current_span(
             method,
+            context=TraceContextTextMapPropagator().extract(metadata),
             kind=SpanKind.SERVER,
             attributes=attributes,
             record_exception=False,

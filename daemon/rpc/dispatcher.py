@@ -117,7 +117,7 @@ class Dispatcher:
         async def serve(raw: bytes, call: Call) -> bytes:
             started, request = time.monotonic_ns(), None
             try:
-                with self._tracer.span(method.path):
+                with self._tracer.span(method.path, call.metadata):
                     request = await self._admit(method, raw, call, handler is None)
                     assert handler is not None
                     if method.mutation:

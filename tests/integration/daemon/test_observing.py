@@ -107,14 +107,19 @@ async def test_a_span_a_call_that_quotes_nobody() -> None:
     )
     exporter = memory.InMemorySpanExporter()
     traces = OpenTelemetry("", exporter)
-    with traces.span("cambist.v1.SystemService/GetInfo"):
+    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    caller = {"traceparent": f"00-{trace}-{parent}-01"}
+    with traces.span("cambist.v1.SystemService/GetInfo", caller):
         pass
     error = cambist.Error("quotes a secret", reason="HALTED")
     with pytest.raises(cambist.Error):
-        with traces.span("cambist.v1.TradingService/PlaceOrder"):
+        with traces.span("cambist.v1.TradingService/PlaceOrder", {}):
             raise error
     await asyncio.to_thread(traces.close)
     good, bad = exporter.get_finished_spans()
     assert good.attributes["rpc.method"] == "GetInfo"
+    assert f"{good.context.trace_id:032x}" == trace  # the bot's own trace goes on
+    assert f"{good.parent.span_id:016x}" == parent
+    assert bad.parent is None
     assert bad.status.description == "HALTED"
     assert "secret" not in bad.to_json()

@@ -59,12 +59,12 @@ async def test_an_orders_steps(traced: Traced, tmp_path: Path) -> None:
     await world.start()
     await world.ready()
     try:
-        with traced.traces.span("place"):
+        with traced.traces.span("place", {}):
             state = await world.desk.place("r1", request())
-        with traced.traces.span("replace"):
+        with traced.traces.span("replace", {}):
             id = state.order.client_order_id
             await world.desk.replace("r2", "main", id, Decimal(2), Decimal(101))
-        with traced.traces.span("cancel"):
+        with traced.traces.span("cancel", {}):
             await world.desk.cancel("r3", "main", id)
     finally:
         await world.stop()
@@ -77,7 +77,7 @@ async def test_an_orders_steps(traced: Traced, tmp_path: Path) -> None:
 
 
 async def test_a_venues_requests(traced: Traced, bench: Bench) -> None:
-    with traced.traces.span("place"):
+    with traced.traces.span("place", {}):
         await bench.account.place(REQUEST)
     assert {"place/venue.rate_limit", "place/venue.request"} <= traced.paths()
     (sent,) = (one for one in traced.spans() if one.name == "venue.request")
@@ -91,7 +91,7 @@ async def test_a_venues_requests(traced: Traced, bench: Bench) -> None:
 @pytest.mark.evm
 async def test_a_transactions_steps(traced: Traced) -> None:
     async with anvil() as node, network([node.url], MemoryLog()) as net:
-        with traced.traces.span("transfer"):
+        with traced.traces.span("transfer", {}):
             await net.transfer(ALICE, BOB, net.info.native, 1, "intent", FeeOptions())
     steps_of_it = ("prepare", "sign", "journal", "broadcast")
     paths = traced.paths()
@@ -111,7 +111,7 @@ async def test_what_is_of_no_call_is_not_recorded_and_failures_are_without_words
         raise Refused(Reason.HALTED, "quotes a secret")
 
     with pytest.raises(CambistError):
-        with traced.traces.span("place"):
+        with traced.traces.span("place", {}):
             await asyncio.create_task(fails())
     inner, outer = traced.spans()
     assert (inner.name, inner.status.description) == ("node.request", "HALTED")
