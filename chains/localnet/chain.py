@@ -6,12 +6,6 @@ if isinstance(found, LeftOut): ...   # no anvil here: say what is missing and go
 """
 
 import asyncio
-import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,20 +13,18 @@ from pathlib import Path
 from chains.evm.rpc import RpcPool
 from chains.localnet import deploy, deployment, keeper, packages
 from chains.localnet.deployment import Deployment
+from chains.localnet.kept import Kept
 from chains.localnet.packages import LeftOut
 from chains.networks import NETWORKS
 from core.clock import Clock
 from core.errors import CambistError, Reason
 
 _MANIFEST = "deployment.json"
-_START_LIMIT = 30.0  # float: seconds
-_STOP_LIMIT = 15.0  # float: seconds
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
     port: int
-    keeper: int
     options: list[str]
 
 
@@ -55,6 +47,14 @@ class LocalChain:
         grace: float = 30.0,  # float: seconds
     ) -> None:
         self._directory = directory
+        self._process = Kept(
+            name="the local chain",
+            module="chains.localnet.keeper",
+            lock=directory / keeper.LOCK,
+            address=directory / keeper.ADDRESS,
+            log=directory / keeper.LOG,
+            pid="keeper",
+        )
         self._lock_file = lock_file
         self._clock = clock
         self._grace = grace
@@ -93,18 +93,7 @@ class LocalChain:
 
     async def stop(self) -> None:
         """Ends the chain and waits until its state is on disk. Nothing if it does not run."""
-        if not self._is_kept():
-            return
-        running = self._running()
-        if running is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(running.keeper, signal.SIGTERM)
-        try:
-            async with asyncio.timeout(_STOP_LIMIT):
-                while self._is_kept():  # noqa: ASYNC110  another process holds the lock
-                    await asyncio.sleep(0.005)
-        except TimeoutError as error:
-            raise CambistError(Reason.INTERNAL, "the local chain does not end") from error
+        await self._process.end()
 
     async def _port(self, anvil: str) -> int:
         """The port of the running chain, or of one that is started now."""
@@ -115,47 +104,23 @@ class LocalChain:
             or not await self._answers(running.port)
         ):
             await self.stop()
-            await asyncio.to_thread(self._launch, anvil)
+            await self._launch(anvil)
             running = self._running()
         if running is None:
             raise CambistError(Reason.INTERNAL, "the local chain ended as it started")
         return running.port
 
-    def _launch(self, anvil: str) -> None:
-        """Returns once anvil listens. The keeper goes on by itself, a child of nobody here."""
-        log = self._directory / keeper.LOG
-        command = [sys.executable, "-m", "chains.localnet.keeper", "--anvil", anvil]
-        command += ["--directory", str(self._directory), "--lock-file", str(self._lock_file)]
-        command += ["--grace", str(self._grace), *self._options]
-        with log.open("wb") as errors:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-                cwd=Path(__file__).parents[2],
-                timeout=_START_LIMIT,
-                check=False,
-            )
-        if done.returncode:
-            said = log.read_text(errors="replace")[-500:].strip()
-            raise CambistError(Reason.INTERNAL, f"the local chain does not start: {said}")
-
-    def _is_kept(self) -> bool:
-        """Whether a keeper lives: it holds its lock. Pids may have been given to others since."""
-        try:
-            return keeper.held(self._directory / keeper.LOCK)
-        except FileNotFoundError:
-            return False
+    async def _launch(self, anvil: str) -> None:
+        arguments = ["--anvil", anvil, "--directory", str(self._directory)]
+        arguments += ["--lock-file", str(self._lock_file), "--grace", str(self._grace)]
+        await self._process.start([*arguments, *self._options])
 
     def _running(self) -> _Running | None:
         """The chain that a living keeper keeps; None also while it starts or ends."""
-        if not self._is_kept():
-            return None
+        wire = self._process.where()
         try:
-            wire = json.loads((self._directory / keeper.ADDRESS).read_text())
-            return _Running(int(wire["port"]), int(wire["keeper"]), list(wire["options"]))
-        except (OSError, ValueError, KeyError):
+            return None if wire is None else _Running(int(wire["port"]), list(wire["options"]))
+        except (ValueError, KeyError, TypeError):
             return None
 
     async def _answers(self, port: int) -> bool:

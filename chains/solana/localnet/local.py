@@ -4,20 +4,13 @@ local = LocalSolana(directory, lock_file, clock)
 url = await local.start(fund=[address])
 """
 
-import asyncio
-import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from chains.localnet import keeper
+from chains.localnet.kept import Kept
 from chains.nodes import NodeError
 from chains.solana.localnet import process
 from chains.solana.pool import RpcPool
@@ -26,15 +19,12 @@ from core.errors import CambistError, Reason
 from core.tokens import Token
 
 NETWORK = "solana_local"
-_START_LIMIT = 30.0  # float: seconds
-_STOP_LIMIT = 15.0  # float: seconds
 _PROBE_LIMIT = 3.0  # float: seconds
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
     port: int
-    pid: int
     genesis: str
 
     @property
@@ -69,6 +59,13 @@ class LocalSolana:
         slot_milliseconds: int = 400,
     ) -> None:
         self._directory = directory
+        self._process = Kept(
+            name="the local Solana node",
+            module="chains.solana.localnet.process",
+            lock=directory / process.LOCK,
+            address=directory / process.ADDRESS,
+            log=directory / process.LOG,
+        )
         self._lock_file = lock_file
         self._clock = clock
         self._grace = grace
@@ -87,7 +84,7 @@ class LocalSolana:
         running = self._running()
         if running is None or not await self._answers(running):
             await self.stop()
-            await asyncio.to_thread(self._launch)
+            await self._launch()
             running = self._running()
         if running is None:
             raise CambistError(Reason.INTERNAL, "the local Solana node ended as it started")
@@ -100,18 +97,7 @@ class LocalSolana:
 
     async def stop(self) -> None:
         """Ends the node and waits for it. Nothing if it does not run."""
-        if not self._is_kept():
-            return
-        running = self._running()
-        if running is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(running.pid, signal.SIGTERM)
-        try:
-            async with asyncio.timeout(_STOP_LIMIT):
-                while self._is_kept():  # noqa: ASYNC110  another process holds the lock
-                    await asyncio.sleep(0.005)
-        except TimeoutError as error:
-            raise CambistError(Reason.INTERNAL, "the local Solana node does not end") from error
+        await self._process.end()
 
     async def _fund(self, running: _Running, addresses: Sequence[str]) -> None:
         pool = RpcPool([running.url], self._clock, running.genesis)
@@ -138,39 +124,15 @@ class LocalSolana:
             await pool.close()
         return health == "ok"
 
-    def _launch(self) -> None:
-        """Returns once the node listens. It goes on by itself, a child of nobody here."""
-        log = self._directory / process.LOG
-        command = [sys.executable, "-m", "chains.solana.localnet.process"]
-        command += ["--directory", str(self._directory), "--lock-file", str(self._lock_file)]
-        command += ["--grace", str(self._grace)]
-        command += ["--slot-milliseconds", str(self._slot_milliseconds)]
-        with log.open("wb") as errors:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-                cwd=Path(__file__).parents[3],
-                timeout=_START_LIMIT,
-                check=False,
-            )
-        if done.returncode:
-            said = log.read_text(errors="replace")[-500:].strip()
-            raise CambistError(Reason.INTERNAL, f"the local Solana node does not start: {said}")
-
-    def _is_kept(self) -> bool:
-        """Whether a node lives: it holds its lock. Pids may have been given to others since."""
-        if not (self._directory / process.LOCK).exists():
-            return False
-        return keeper.held(self._directory / process.LOCK)
+    async def _launch(self) -> None:
+        arguments = ["--directory", str(self._directory), "--lock-file", str(self._lock_file)]
+        arguments += ["--grace", str(self._grace)]
+        await self._process.start([*arguments, "--slot-milliseconds", str(self._slot_milliseconds)])
 
     def _running(self) -> _Running | None:
         """The node that lives; None also while it starts or ends."""
-        if not self._is_kept():
-            return None
+        wire = self._process.where()
         try:
-            wire = json.loads((self._directory / process.ADDRESS).read_text())
-            return _Running(int(wire["port"]), int(wire["pid"]), str(wire["genesis"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            return None if wire is None else _Running(int(wire["port"]), str(wire["genesis"]))
+        except (ValueError, KeyError, TypeError):
             return None
