@@ -1,15 +1,11 @@
-"""Positions of concentrated liquidity, behind core.liquidity.Liquidity.
+"""Positions of concentrated liquidity, quoted and changed, behind core.liquidity.Liquidity.
 
-Native coins are not taken: wrap them first. What a position has earned is computed from the pool's
-counters, without asking the contract to collect.
+Native coins are not taken: wrap them first.
 """
 
 from collections.abc import Sequence
 from decimal import Decimal
 
-from chains.evm.abi import address_at, uint_at
-from chains.evm.codec import checksum
-from chains.evm.model import Call, CallError
 from core.clock import SECOND
 from core.errors import Reason, Refused
 from core.liquidity import LiquidityPosition, LiquidityQuote, LiquiditySpec, PriceRange
@@ -17,14 +13,14 @@ from core.ports import FeeOptions
 from core.swaps import ApprovalMethod
 from core.transactions import Transaction
 from dex.allowances import Allowances
-from dex.concentrated_family import place
 from dex.families import concentrated_positions as manager
 from dex.families.concentrated import ConcentratedPool
-from dex.families.concentrated_abi import batch, pool_address
+from dex.families.concentrated_abi import batch
 from dex.families.concentrated_math_liquidity import MAX_LIQUIDITY, Growth
-from dex.families.concentrated_math_ticks import MAX_TICK, MIN_TICK, tick_spacing_bounds
-from dex.families.concentrated_positions import Held, Offer, Surroundings
+from dex.families.concentrated_math_ticks import tick_spacing_bounds
+from dex.families.concentrated_positions import Held, Offer
 from dex.pools import PoolMarket
+from dex.position_reader import PositionReader
 from dex.providing import (
     ADD,
     COLLECT,
@@ -41,8 +37,6 @@ from dex.providing import (
 )
 from dex.refusals import invalid
 
-_MOST_POSITIONS = 1_000
-_EVERYWHERE = 200  # ticks from the end: the widest spacing
 _DEADLINE = 300 * SECOND
 
 
@@ -53,35 +47,15 @@ class ConcentratedLiquidity:
         self._parts = parts
         self._allowances = allowances  # of the position manager
         self._manager = parts.spec.deployment.positions
+        self.reader = PositionReader(parts)
 
     # -- what there is
 
     async def positions(self, owner: str) -> Sequence[LiquidityPosition]:
-        owner = self._parts.owner(owner)
-        block = self._parts.network.height
-        (count,) = await self._ask([manager.balance_of(owner)], block)
-        if isinstance(count, CallError):
-            raise self._parts.missing("", count.reason)
-        most = min(uint_at(count), _MOST_POSITIONS)
-        indexes = [manager.token_of_owner(owner, index) for index in range(most)]
-        found = await self._ask(indexes, block)
-        tokens = [uint_at(one) for one in found if not isinstance(one, CallError)]
-        answers = await self._ask([manager.positions(token) for token in tokens], block)
-        held = [
-            (token, Held.decoded(answer))
-            for token, answer in zip(tokens, answers, strict=True)
-            if not isinstance(answer, CallError)
-        ]
-        return await self._described(owner, held, block)
+        return await self.reader.positions(owner)
 
     async def position(self, id: str, owner: str) -> LiquidityPosition:
-        block = self._parts.network.height
-        token = self._token(id)
-        whose, held = await self._held(token, block)
-        if owner and self._parts.owner(owner) != whose:
-            raise self._parts.missing(id, f"it belongs to {whose}")
-        (described,) = await self._described(whose, [(token, held)], block)
-        return described
+        return await self.reader.position(id, owner)
 
     # -- quotes
 
@@ -91,8 +65,8 @@ class ConcentratedLiquidity:
         return self._quote_add(market, pool, spec, self._ticks(market, spec.range), block)
 
     async def quote_remove(self, id: str, owner: str, fraction: Decimal) -> LiquidityQuote:
-        _, held = await self._held(self._token(id), self._parts.network.height)
-        market = await self._market(held)
+        _, held = await self.reader.held(self.reader.token(id), self._parts.network.height)
+        market = await self.reader.market(held)
         pool, block = await self._pool(market)
         liquidity = part_of(held.liquidity, fraction)
         units = manager.amounts(held, pool.sqrt_price, liquidity)
@@ -113,8 +87,8 @@ class ConcentratedLiquidity:
         owner = self._parts.owner(owner)
         market = await self._parts.market(spec.pool)
         if position:
-            held = await self._owned(position, owner)
-            if await self._market(held) != market:
+            held = await self.reader.owned(position, owner)
+            if await self.reader.market(held) != market:
                 raise invalid("position", position, f"the position is not in pool {spec.pool}")
             ticks = held.lower, held.upper
         else:
@@ -134,7 +108,7 @@ class ConcentratedLiquidity:
             least = manager.least_taken(pool.sqrt_price, *ticks, *units, spec.slippage)
             offer = Offer(*units, *least, deadline)
             if position:
-                data = manager.increase(self._token(position), offer)
+                data = manager.increase(self.reader.token(position), offer)
             else:
                 fee = market.fee.pips
                 addresses = market.token0.address, market.token1.address
@@ -158,8 +132,8 @@ class ConcentratedLiquidity:
         """No token is taken but those of the position: `approval` is of no account."""
         check_slippage(slippage)
         owner = self._parts.owner(owner)
-        held = await self._owned(id, owner)
-        token, market = self._token(id), await self._market(held)
+        held = await self.reader.owned(id, owner)
+        token, market = self.reader.token(id), await self.reader.market(held)
         pool, _ = await self._pool(market)
         liquidity = part_of(held.liquidity, fraction)
         calls = []
@@ -183,7 +157,7 @@ class ConcentratedLiquidity:
         if not (position.uncollected.units0 or position.uncollected.units1):
             raise invalid("position", id, "there are no fees to collect yet")
         market = await self._parts.market(position.pool)
-        data = manager.collect(self._token(id), owner)
+        data = manager.collect(self.reader.token(id), owner)
         details = self._parts.details(market, id)
         change = Change(owner, self._manager, data, COLLECT, intent, details)
         return await self._parts.send(change, fees)
@@ -240,87 +214,6 @@ class ConcentratedLiquidity:
             )
         return pool, state.block
 
-    async def _market(self, held: Held) -> PoolMarket:
-        """The market of a position's pool; not followed for this alone."""
-        deployment = self._parts.spec.deployment
-        deployer = deployment.deployer or deployment.factory
-        hash = self._parts.spec.init_code_hash
-        address = pool_address(deployer, hash, held.token0, held.token1, held.fee)
-        known = self._parts.directory.at(address)
-        if known is not None:
-            return known
-        first = await self._parts.lookup.at(checksum(held.token0))
-        second = await self._parts.lookup.at(checksum(held.token1))
-        spacing = dict(self._parts.spec.protocol.tiers).get(held.fee, 0)
-        if not spacing:
-            return await self._parts.finder.at(address)
-        return self._parts.directory.market(first, second, place(address, held.fee, spacing))
-
-    async def _described(
-        self, owner: str, held: Sequence[tuple[int, Held]], block: int
-    ) -> list[LiquidityPosition]:
-        markets = [await self._market(one) for _, one in held]
-        calls = [
-            Call(market.address, data)
-            for (_, one), market in zip(held, markets, strict=True)
-            for data in manager.pool_questions(self._manager, one.lower, one.upper)
-        ]
-        answers = await self._parts.network.multicall(calls, block=block) if calls else []
-        found = []
-        for place_, ((token, one), market) in enumerate(zip(held, markets, strict=True)):
-            about = answers[6 * place_ : 6 * place_ + 6]
-            around = Surroundings.decoded([_bytes(answer) for answer in about])
-            found.append(self._described_one(owner, token, one, market, around, block))
-        return found
-
-    def _described_one(
-        self,
-        owner: str,
-        token: int,
-        held: Held,
-        market: PoolMarket,
-        around: Surroundings,
-        block: int,
-    ) -> LiquidityPosition:
-        return LiquidityPosition(
-            venue=self._parts.spec.id,
-            id=str(token),
-            pool=market.address,
-            instrument=market.instrument.id,
-            owner=owner,
-            liquidity=held.liquidity,
-            amounts=pair(market, manager.amounts(held, around.sqrt_price, held.liquidity)),
-            uncollected=pair(market, manager.uncollected(held, around)),
-            range=_range(market, held),
-            in_range=held.lower <= around.tick < held.upper,
-            block=block,
-        )
-
-    async def _owned(self, id: str, owner: str) -> Held:
-        whose, held = await self._held(self._token(id), self._parts.network.height)
-        if whose != owner:
-            raise self._parts.missing(id, f"it belongs to {whose}, not to {owner}")
-        return held
-
-    async def _held(self, token: int, block: int) -> tuple[str, Held]:
-        """The owner and the position."""
-        owner, held = await self._ask([manager.owner_of(token), manager.positions(token)], block)
-        if isinstance(owner, CallError) or isinstance(held, CallError):
-            raise self._parts.missing(str(token), "nobody has it")
-        try:
-            return address_at(owner), Held.decoded(held)
-        except ValueError as error:
-            raise self._parts.missing(str(token), str(error)) from error
-
-    async def _ask(self, questions: Sequence[bytes], block: int) -> Sequence[bytes | CallError]:
-        calls = [Call(self._manager, data) for data in questions]
-        return await self._parts.network.multicall(calls, block=block) if calls else []
-
-    def _token(self, id: str) -> int:
-        if not (id.isascii() and id.isdigit() and len(id) < 78):
-            raise self._parts.missing(id, "the id is a number, as the list of positions has it")
-        return int(id)
-
     def _deadline(self) -> int:
         return self._parts.deadline(_DEADLINE)
 
@@ -334,23 +227,7 @@ def _taken(sqrt_price: int, ticks: tuple[int, int], liquidity: int) -> tuple[int
 _NO_GROWTH = Growth(0, 0)
 
 
-def _range(market: PoolMarket, held: Held) -> PriceRange | None:
-    """Quote a base unit; None for a position that works at every price."""
-    if held.lower <= MIN_TICK + _EVERYWHERE and held.upper >= MAX_TICK - _EVERYWHERE:
-        return None
-    shift = market.token0.decimals - market.token1.decimals
-    inverted = not market.base_is_0
-    one, other = (manager.price_at(tick, shift, inverted) for tick in (held.lower, held.upper))
-    return (other, one) if inverted else (one, other)
-
-
 def _ratio(price: Decimal, shift: int) -> tuple[int, int]:
     """Quote units for base units."""
     over, under = price.as_integer_ratio()
     return (over * 10**shift, under) if shift >= 0 else (over, under * 10**-shift)
-
-
-def _bytes(answer: bytes | CallError) -> bytes:
-    if isinstance(answer, CallError):
-        raise Refused(Reason.NODE_UNAVAILABLE, f"the pool did not answer: {answer.reason}")
-    return answer

@@ -150,7 +150,7 @@ async def ticks_of(venue: PoolVenue, id: str) -> tuple[int, int]:
 
     desk = venue.liquidity
     assert isinstance(desk, ConcentratedLiquidity)
-    _, held = await desk._held(int(id), venue.network.height)
+    _, held = await desk.reader.held(int(id), venue.network.height)
     return held.lower, held.upper
 
 
