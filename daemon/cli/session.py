@@ -111,14 +111,20 @@ class Session:
     async def follow(
         self, values: AsyncIterable[Any], draw: Callable[[Any], RenderableType]
     ) -> None:
-        """Shows what a stream says last, in place; with --json a line each."""
+        """Shows what a stream says last, in place; one after the other where there is no terminal,
+        with --json a line each."""
         if self.json:
             async for value in values:
                 self.line(value)
             return
+        shown = console()
+        if not shown.is_terminal:  # a file or a pipe gets one after the other
+            async for value in values:
+                shown.print(draw(value))
+            return
         from rich.live import Live
 
-        with Live(console=console(), auto_refresh=False) as live:
+        with Live(console=shown, auto_refresh=False) as live:
             async for value in values:
                 live.update(draw(value), refresh=True)
 
