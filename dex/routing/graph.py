@@ -34,7 +34,7 @@ class Graph:
         self.sources = tuple(edges)
         self.version = version
         self._mixed = mixed
-        self._size: tuple[int, ...] = ()
+        self._size = -1
         self._edges: EdgesByToken = {}
         self._ways: dict[tuple[str, str], tuple[Way, ...]] = {}
         self._rated: dict[tuple[str, str], tuple[Hashable, tuple[Rated, ...]]] = {}
@@ -71,7 +71,9 @@ class Graph:
         return by_neighbours[:most]
 
     def _follow(self) -> None:
-        size = tuple([source.size for source in self.sources])
+        size = 0  # pools come and none goes: the sum tells
+        for source in self.sources:
+            size += source.size
         if size == self._size:
             return
         self._size = size
