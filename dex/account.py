@@ -10,20 +10,16 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from core.accounts import Balance, FeeRates, Position
-from core.errors import CambistError, Reason, Refused, Rejected, Unconfirmed
+from core.errors import CambistError, Reason, Refused
 from core.ids import ClientIdRule
 from core.instruments import Instrument
 from core.orders import Fill, Order, OrderReport, OrderRequest, OrderStatus
 from core.ports import AccountSink, Condition, FeeOptions, Health, StreamState, TransactionLog
-from core.tokens import Token
 from core.transactions import Transaction
-from dex import orders
 from dex.holdings import Holdings
 from dex.orders import SwapTerms
-from dex.plans import SwapPlan
-from dex.pools import PoolState
-from dex.refusals import of_venue
-from dex.settlement import Outcome, is_order, opened, order_details, order_of
+from dex.placing import Placing, refused
+from dex.settlement import Outcome, is_order, opened, order_of
 from dex.settler import Settler
 from dex.venue import PoolVenue
 
@@ -51,9 +47,9 @@ class PoolAccount:
         self._venue = venue
         self._address = venue.lookup.address(address, "address")
         self._log = transactions
-        self._fees = fees
         depth = confirmations or venue.spec.deployment.confirmations
         self._settler = Settler(id, venue, self._address, transactions, depth)
+        self._orders = Placing(venue, self._address, self._settler, transactions, fees)
         self._holdings = Holdings(id, venue, self._address)
         self._sink: AccountSink | None = None
         self._placing: set[str] = set()
@@ -106,13 +102,13 @@ class PoolAccount:
 
     async def check(self, request: OrderRequest) -> None:
         """Raises Refused; the balance is the chain's of now."""
-        terms, state = self._terms(request)
+        terms, state = self._orders.terms(request)
         if isinstance(terms, SwapTerms):
-            token, units = self._takes(terms, state)
+            token, units = self._orders.takes(terms, state)
             try:
                 await self._venue.allowances.check_balance(self._address, token, units)
             except CambistError as error:
-                raise _refused(error) from error
+                raise refused(error) from error
 
     async def place(self, request: OrderRequest) -> OrderReport:
         """EXPIRED, without a transaction, when nothing is to be had within the limit now."""
@@ -123,10 +119,10 @@ class PoolAccount:
             )
         self._placing.add(intent)
         try:
-            earlier = await self._swap_of(intent)
+            earlier = await self._orders.swap_of(intent)
             if earlier is not None:
                 return await self._report(earlier)
-            terms, state = self._terms(request)
+            terms, state = self._orders.terms(request)
             if isinstance(terms, str):
                 return OrderReport(
                     client_order_id=intent,
@@ -135,13 +131,13 @@ class PoolAccount:
                     reason=f"nothing was sent: {terms}",
                     event_time=self._venue.clock.now(),
                 )
-            return opened(await self._send(request, terms, state))
+            return opened(await self._orders.send(request, terms, state))
         finally:
             self._placing.discard(intent)
 
     async def cancel(self, order: Order) -> OrderReport:
         """A swap on its way cannot be taken back by its order; it ends by itself, soon."""
-        transaction = await self._swap_of(order.client_order_id)
+        transaction = await self._orders.swap_of(order.client_order_id)
         if transaction is None:
             raise Refused(
                 Reason.ORDER_NOT_FOUND,
@@ -175,7 +171,7 @@ class PoolAccount:
         intent = order.client_order_id
         if intent in self._placing:
             return OrderReport(intent, OrderStatus.PENDING)
-        transaction = await self._swap_of(intent)
+        transaction = await self._orders.swap_of(intent)
         return None if transaction is None else await self._report(transaction)
 
     async def open_orders(self) -> Sequence[Order]:
@@ -219,63 +215,6 @@ class PoolAccount:
 
     # --
 
-    def _terms(self, request: OrderRequest) -> tuple[SwapTerms | str, PoolState]:
-        market = self._venue.finder.of_instrument(request.instrument)
-        orders.check(request, market)
-        state = self._venue.states.live(market)
-        slippage = self._venue.spec.deployment.market_slippage
-        with of_venue(self._venue.spec.id):
-            return orders.terms(request, state, slippage), state
-
-    def _takes(self, terms: SwapTerms, state: PoolState) -> tuple[Token, int]:
-        """What the swap takes from the wallet at the present price."""
-        if terms.exact_in:
-            return state.market.base, terms.base_units
-        return state.market.quote, terms.quoted
-
-    def _plan(self, request: OrderRequest, terms: SwapTerms, state: PoolState) -> SwapPlan:
-        market = state.market
-        token_in, _ = self._takes(terms, state)
-        token_out = market.quote if terms.exact_in else market.base
-        return SwapPlan(
-            sender=self._address,
-            token_in=token_in,
-            token_out=token_out,
-            exact_in=terms.exact_in,
-            exact=terms.base_units,
-            limit=terms.guaranteed,
-            path=(token_in.address, token_out.address),
-            fees=(market.fee.pips,),
-            price_limit=terms.price_limit,
-            intent=request.client_order_id,
-            deadline=self._venue.swapper.deadline(),
-            measured=not self._venue.swapper.is_trusted(market),
-            details=self._venue.swapper.details(market, token_in, token_out)
-            | order_details(request, terms, state),
-        )
-
-    async def _send(self, request: OrderRequest, terms: SwapTerms, state: PoolState) -> Transaction:
-        try:
-            plan = self._plan(request, terms, state)
-            return await self._venue.executor.send(plan, self._fees)
-        except (Refused, Rejected, Unconfirmed):
-            raise
-        except CambistError as error:
-            # The chain could not be asked; the log knows whether anything was signed before.
-            transaction = await self._swap_of(request.client_order_id)
-            if transaction is not None:
-                return transaction
-            raise _refused(error) from error
-
-    async def _swap_of(self, intent: str) -> Transaction | None:
-        """The intent's transaction: the one that is or may get in a block, else the last."""
-        network = self._venue.network.info.id
-        found = [
-            one for one in await self._log.by_intent(network, intent) if self._settler.concerns(one)
-        ]
-        alive = [one for one in found if not self._settler.is_gone(one)]
-        return (alive or found)[-1] if found else None
-
     async def _outcome(self, transaction: Transaction) -> Outcome:
         try:
             return await self._settler.outcome(transaction) or Outcome(None)
@@ -312,11 +251,3 @@ class PoolAccount:
                 connected = now
                 self._sink(StreamState(self._id, now, condition.reason))
             await asyncio.sleep(_PULSE if now else _PULSE / 4)
-
-
-def _refused(error: CambistError) -> Refused:
-    """A question that the chain did not answer, where nothing was sent."""
-    if isinstance(error, Refused):
-        return error
-    message = f"nothing was sent: {error.message}"
-    return Refused(error.reason, message, error.metadata, error.retry_after)
