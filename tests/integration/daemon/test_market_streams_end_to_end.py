@@ -83,7 +83,7 @@ def raw_stream(channel: grpc.aio.Channel, request: Any = BOOK) -> Any:
 
 
 async def until(rebuilt: Rebuilt, stream: Any, look: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not look():
             rebuilt.take(await stream.read())
 
