@@ -24,7 +24,7 @@ from daemon.wire.reading import NotHttp2, Reading
 
 _IDLE_SECONDS = 30.0  # float: seconds; then a client is asked whether it is there
 _GREETING_SECONDS = 10.0  # float: seconds; until it has begun
-_FAREWELL_SECONDS = 5.0  # float: seconds; for what is still to be sent
+_FAREWELL_SECONDS = 1.0  # float: seconds; for what is still to be sent and read
 _CALLS_A_UNIT = 16  # that settings change, for the cost of a frame
 _PING = b"cambistd"
 
@@ -98,7 +98,12 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard, self._pinged = self._loop.time(), False
-        self._read(data)
+        if self._unwelcome and not self.gone:
+            # In HTTP/1 also to who speaks HTTP/2: its library takes that for no connection at once,
+            # where settings and a GOAWAY would be one that ended.
+            self._end_without_words(http_1=True)
+        else:
+            self._read(data)
 
     # -- reading
 
@@ -131,8 +136,6 @@ class Connection(asyncio.Protocol):
     def _settings(self, flags: int, number: int, payload: bytes) -> None:
         if not self._spoken:
             self._speak()
-            if self._unwelcome:
-                raise Broken(Code.INADEQUATE_SECURITY, self._unwelcome)
         if number:
             raise Broken(Code.PROTOCOL_ERROR, "SETTINGS are of connections")
         if len(payload) % 6 or (flags & f.ACK and payload):
@@ -273,7 +276,7 @@ class Connection(asyncio.Protocol):
         if not self._spoken:
             self._speak()
         self._sending.write(f.goaway(self._calls.last, code, words))
-        self.close()
+        self._part()
 
     def _end_without_words(self, http_1: bool) -> None:
         """For who does not speak HTTP/2."""
@@ -281,4 +284,16 @@ class Connection(asyncio.Protocol):
         if http_1:
             words = self._unwelcome or "this is a gRPC server: it speaks HTTP/2 only"
             self._sending.write(refusals.in_http_1(words))
-        self.close()
+        self._part()
+
+    def _part(self) -> None:
+        """Ends when the client has read why. What it goes on saying is thrown away: a socket that
+        is closed with something unread takes back what was written."""
+        self._forget()
+        if self._transport.is_closing():
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+        self._farewell = self._loop.call_later(_FAREWELL_SECONDS, self._transport.abort)

@@ -82,8 +82,6 @@ class Door:
                 client.close()
                 continue
             client.setblocking(False)
-            if client.family != socket.AF_UNIX:
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = self._loop.create_task(self._welcome(client, address))
             self._welcoming.add(task)
             task.add_done_callback(self._welcoming.discard)
@@ -91,6 +89,8 @@ class Door:
     async def _welcome(self, client: socket.socket, address: Any) -> None:
         tls, unwelcome = self._tls, ""
         try:
+            if client.family != socket.AF_UNIX:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 if tls is not None and await self._first_byte(client) != _TLS_HANDSHAKE:
                     tls, unwelcome = None, "this port speaks TLS: connect with it"

@@ -35,7 +35,7 @@ class Host(Protocol):
         ...
 
     def held_too_much(self) -> None:
-        """Fails calls that have not begun until less is held."""
+        """Fails calls until less is held."""
         ...
 
 
@@ -92,10 +92,11 @@ class Running:
         self.held -= size
         self._host.held -= size
 
-    def largest_to_begin(self) -> Call | None:
-        """The call with the longest request of those that may still be refused."""
-        calls = (c for c in self.open.values() if not c.begun and c.trailers is None and c.held)
-        return max(calls, key=lambda call: call.held, default=None)
+    def longest(self) -> Call | None:
+        """The call of which most was said that nobody has taken: one that has not begun, or a
+        dialogue."""
+        calls = (c for c in self.open.values() if c.received and c.trailers is None)
+        return max(calls, key=lambda call: len(call.received), default=None)
 
     # -- beginning
 
@@ -143,9 +144,8 @@ class Running:
                 raise
         finally:
             call.task = None
-            if call in self._lingering:
-                self._lingering.discard(call)
-                self.unhold(call, call.held)
+            self._lingering.discard(call)
+            self._let_go(call)
 
     def _message(self, call: Call) -> bytes:
         """The only one of a call."""
@@ -175,6 +175,7 @@ class Running:
     def fail(self, call: Call, status: Status, words: str) -> None:
         """Ends a call from outside."""
         self.end(call, CallFailed(status, words))
+        self._let_go_unheard(call)
         self._cancel(call)
 
     def forget(self, call: Call) -> None:
@@ -219,12 +220,22 @@ class Running:
             call.timer = None
         if call.out or call.waiting:
             self._sending.drop(call)
-        if call.received:
-            call.received = bytearray()
         if call.task is None:
-            self.unhold(call, call.held)
+            self._let_go(call)
         else:
+            self._let_go_unheard(call)
             self._lingering.add(call)
+
+    def _let_go(self, call: Call) -> None:
+        """Nothing of what the client said is kept."""
+        call.received = bytearray()
+        self.unhold(call, call.held)
+
+    def _let_go_unheard(self, call: Call) -> None:
+        """Nothing is kept of it that its handler has not taken."""
+        if call.received:
+            self.unhold(call, len(call.received))
+            call.received = bytearray()
 
     def _cancel(self, call: Call) -> None:
         # One that has not begun sees by itself that it is over, and would not if it were cancelled.

@@ -76,9 +76,12 @@ class Server:
         """The port, also where any was asked for by 0. Raises OSError."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found.sort(key=lambda one: one[0] != socket.AF_INET)  # of a name with both
         family, kind, protocol, _, address = found[0]
         listening = socket.socket(family, kind, protocol)
         try:
+            if family == socket.AF_INET6:
+                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)
         except OSError:
@@ -145,8 +148,11 @@ class Server:
     async def _look_around(self) -> None:
         while True:
             await asyncio.sleep(_ROUND_SECONDS)
-            for connection in list(self._connections):
-                connection.look_around()
+            self._look()
+
+    def _look(self) -> None:
+        for connection in list(self._connections):
+            connection.look_around()
 
     # -- daemon.wire.connection.Host
 
@@ -169,19 +175,21 @@ class Server:
         while self.held > self.most_held:
             ranked = sorted(self._connections, key=lambda one: one.running.held, reverse=True)
             for one in ranked:
-                largest = one.running.largest_to_begin()
-                if largest is not None:
+                longest = one.running.longest()
+                if longest is not None:
                     break
             else:
                 return
-            if largest.held <= _SMALL and self.held <= 2 * self.most_held:
+            if len(longest.received) <= _SMALL and self.held <= 2 * self.most_held:
                 return
             words = "too much is being said at once: try again"
-            one.running.fail(largest, Status.RESOURCE_EXHAUSTED, words)
+            one.running.fail(longest, Status.RESOURCE_EXHAUSTED, words)
 
     def unsent_more(self) -> None:
         while self.unsent > _UNSENT:
-            worst = max(self._connections, key=lambda one: one.unsent)
+            worst = max(self._connections, key=lambda one: one.unsent, default=None)
+            if worst is None or not worst.unsent:
+                return
             if worst.unsent <= _UNSENT and self.unsent <= self._most_unsent:
                 return
             log.warning("a client does not read: its connection is closed", peer=worst.peer)

@@ -90,6 +90,8 @@ class Bench:
         self.data: dict[int, bytearray] = {}
         self.ended: set[int] = set()
         self.say()
+        # The library takes the first acknowledgement for one of all that it has said by then.
+        self.hear(1 << 30)
 
     def say(self) -> None:
         self.connection.data_received(self.h2.data_to_send())
