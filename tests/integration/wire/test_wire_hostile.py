@@ -308,6 +308,23 @@ async def test_a_window_below_zero(tmp_path: Path) -> None:
         raw.close()
 
 
+async def test_a_window_that_shrinks_while_a_call_waits_for_the_connection(tmp_path: Path) -> None:
+    async with Served(tmp_path) as served:
+        raw = await Raw.to(served, PREFACE + settings({4: 100_000}))
+        raw.say(request(1, "/t/Bytes", b"90000"))
+        got = b""
+        while len(got) < 65_535:  # all that there is of the connection
+            got += await raw.find(DATA, 1)
+        raw.say(settings({4: 50_000}), frame(WINDOW_UPDATE, 0, 0, number(100_000)))
+        await raw.synchronised()
+        assert sum(len(one[3]) for one in raw.frames if one[0] == DATA) == 65_535
+        raw.say(settings({4: 100_000}))
+        while len(got) < 90_005:
+            got += await raw.find(DATA, 1)
+        assert got == message(bytes(90_000))
+        raw.close()
+
+
 async def test_lists_of_headers_that_are_too_long(tmp_path: Path) -> None:
     async with attacked(tmp_path) as (_served, raw):
         pairs = block([("x-name", "y" * 100)] * 120)

@@ -208,3 +208,20 @@ def test_binary_metadata_with_and_without_padding(raw: bytes, padded: bool) -> N
 def test_binary_metadata_that_is_none(text: str) -> None:
     with pytest.raises(ValueError):
         h.binary(text)
+
+
+def test_the_same_bytes_mean_something_else_when_the_table_has_changed() -> None:
+    reader = h.Reader()
+    base = b"".join(b"\x00" + h._text(name) + h._text(value) for name, value in BASE)
+    newest = base + b"\xbe"  # the table's newest entry
+    reader.request(base + b"\x40" + h._text("x-a") + h._text("1"))
+    assert reader.request(newest).metadata["x-a"] == "1"
+    assert reader.request(newest).metadata["x-a"] == "1"
+    reader.request(base + b"\x40" + h._text("x-b") + h._text("2"))
+    again = reader.request(newest).metadata
+    assert (again.get("x-a"), again.get("x-b")) == (None, "2")
+    reader.trailers(b"\x40" + h._text("x-c") + h._text("3"))
+    assert reader.request(newest).metadata["x-c"] == "3"
+    reader.request(b"\x20" + base)  # the table is emptied
+    with pytest.raises(h.Unreadable):
+        reader.request(newest)
