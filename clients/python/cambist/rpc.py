@@ -29,7 +29,7 @@ PASSING = frozenset({"STARTING_UP", "SHUTTING_DOWN", "ACCOUNT_NOT_RECONCILED"})
 # A daemon that comes back is noticed within half a second; a book may hold more than 4 MB at once.
 CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 5000),  # for one attempt, on a machine that is busy
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
     # A connection of its own: else a client that was refused a moment ago has the next one refused.
