@@ -16,10 +16,12 @@ Rows = Iterable[tuple[str, str]]
 """Levels as venues send them: price and quantity, in any order; quantity zero removes."""
 
 _SCALE = 60  # as many decimals as core.money.parse admits
+# What makes a key of a price's digits, by the side's sign and the price's decimals.
+_SCALES = {sign: [sign * 10**n for n in range(_SCALE, -1, -1)] for sign in (1, -1)}
 # No leading zeros: two spellings of one price would be two levels.
-_NUMBER = r"(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?"
+_NUMBER = r"(?!0[0-9])[0-9]{1,60}+(?:\.[0-9]{1,60}+)?+"
 _PLAIN = re.compile(_NUMBER, re.ASCII).fullmatch
-_ALL_PLAIN = re.compile(rf"{_NUMBER}(?: {_NUMBER})*", re.ASCII).fullmatch
+_ALL_PLAIN = re.compile(rf"{_NUMBER}(?: {_NUMBER})*+", re.ASCII).fullmatch
 _REMEMBERED = 50_000  # strings, so that a drifting market cannot fill the memory
 
 
@@ -27,102 +29,96 @@ def _trimmed(sent: str) -> str:
     return sent.rstrip("0").rstrip(".") if "." in sent else sent
 
 
-def _refused(sent: str) -> ValueError:
-    return ValueError(f"not a quantity: {sent[:80]!r}")
+def _canonical(sent: Sequence[str]) -> Sequence[str]:
+    """Quantities, checked and trimmed all at once: remembering them would cost more than that."""
+    together = " ".join(sent)
+    if not (_ALL_PLAIN(together) and together.count(" ") == len(sent) - 1):
+        raise ValueError(f"not a quantity: {next(q for q in sent if not _PLAIN(q))[:80]!r}")
+    if "0 " in together or together[-1] == "0":
+        return [text if text[-1] != "0" else _trimmed(text) for text in sent]
+    return sent
 
 
 class _Side:
-    """One side; keys grow towards the best price, so ask keys are negative."""
+    """One side; keys grow towards the best price, so ask keys are negative.
 
-    __slots__ = ("_known", "_sign", "keys", "prices", "quantities")
+    What is remembered of prices are strings and integers, for which the garbage collector has no
+    work.
+    """
+
+    __slots__ = ("_key_of", "_known", "_scales", "keys", "prices", "quantities")
 
     def __init__(self, sign: int) -> None:
-        self._sign = sign
-        self._known: dict[str, tuple[int, str]] = {}  # as sent -> key, canonical
+        self._known: dict[str, str] = {}  # as sent -> canonical
+        self._key_of: dict[str, int] = {}  # by canonical price
+        self._scales = _SCALES[sign]
         self.keys: list[int] = []
         self.prices: list[str] = []  # canonical, in the order of the keys
         self.quantities: dict[str, str] = {}  # by canonical price
 
-    def _learn(self, price: str) -> tuple[int, str]:
+    def _learn(self, price: str) -> str:
         if not _PLAIN(price):
             raise ValueError(f"not a price: {price[:80]!r}")
         whole, _, fraction = price.partition(".")
-        key = int(whole + fraction.ljust(_SCALE, "0"))
+        key = int(whole + fraction) * self._scales[len(fraction)]
         if key == 0:
             raise ValueError("a price of zero")
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        entry = self._known[price] = (self._sign * key, _trimmed(price))
-        return entry
+        text = self._known[price] = price if price[-1] != "0" else _trimmed(price)
+        self._key_of[text] = key
+        return text
+
+    def _forget(self) -> None:
+        self._known.clear()
+        self._key_of.clear()
 
     def clear(self) -> None:
         self.keys.clear()
         self.prices.clear()
         self.quantities.clear()
 
-    def load(self, rows: Rows) -> None:
-        """Replaces everything; sorts once."""
-        self.clear()
-        levels: dict[int, str] = {}
-        for price, sent in rows:
-            if not _PLAIN(sent):
-                raise _refused(sent)
-            quantity = sent if sent[-1] != "0" else _trimmed(sent)
-            key, text = self._known.get(price) or self._learn(price)
-            if quantity != "0":
-                levels[key] = text
-                self.quantities[text] = quantity
-            elif levels.pop(key, None) is not None:
-                del self.quantities[text]
-        self.keys = sorted(levels)
-        self.prices = [levels[key] for key in self.keys]
-
-    def load_columns(self, prices: Sequence[str], sent: Sequence[str]) -> None:
-        """Replaces everything. Half the cost of `load` for a side as most venues send one: the
-        best price first, no level twice, none empty."""
-        # All at once: where each message is a whole book, quantities seldom recur.
-        together = " ".join(sent)
-        if not (_ALL_PLAIN(together) and together.count(" ") == len(sent) - 1):
-            return self.load(zip(prices, sent, strict=True))
-        found = sent
-        if "0 " in together or together[-1] == "0":
-            found = [text if text[-1] != "0" else _trimmed(text) for text in sent]
-        known = self._known
+    def load(self, prices: Sequence[str], sent: Sequence[str]) -> None:
+        """Replaces everything."""
+        if len(self._known) >= _REMEMBERED:
+            self._forget()
+        known, key_of = self._known, self._key_of.__getitem__
         try:
-            entries = [known[price] for price in prices]
+            texts = list(map(known.__getitem__, prices))
         except KeyError:
-            entries = [known.get(price) or self._learn(price) for price in prices]
-        keys, texts = map(list, zip(*entries, strict=True))
-        keys.reverse()
+            texts = [known.get(price) or self._learn(price) for price in prices]
+        found = _canonical(sent) if sent else sent
         quantities = dict(zip(texts, found, strict=True))
-        if "0" in found or keys != sorted(keys) or len(quantities) != len(keys):
-            return self.load(zip(prices, sent, strict=True))
-        texts.reverse()
-        self.keys, self.prices, self.quantities = keys, texts, quantities
-        return None
+        if "0" in found:
+            quantities = {text: left for text, left in quantities.items() if left != "0"}
+        self.quantities = quantities
+        self.prices = sorted(quantities, key=key_of)
+        self.keys = list(map(key_of, self.prices))
 
     def apply(self, rows: Rows) -> Levels:
         """Sets and removes levels; what changed, canonical, in the order given."""
-        known, quantities = self._known, self.quantities
         changed: list[str] = []
         values: list[str] = []
-        # Quantities seldom recur, so that remembering them costs more than checking each. What is
-        # written out here is called some hundred thousand times a second.
+        if not rows:
+            return changed, values
+        known, quantities = self._known, self.quantities
+        if len(known) >= _REMEMBERED:
+            self._forget()
+        # What is written out here is called some hundred thousand times a second.
         for price, quantity in rows:
-            key, text = known.get(price) or self._learn(price)
+            text = known.get(price) or self._learn(price)
             if quantity != "0":  # which is often, and needs no look
                 if not _PLAIN(quantity):
-                    raise _refused(quantity)
+                    raise ValueError(f"not a quantity: {quantity[:80]!r}")
                 if quantity[-1] == "0" and "." in quantity:
                     quantity = quantity.rstrip("0").rstrip(".")
             if quantity != "0":
                 if text not in quantities:
+                    key = self._key_of[text]
                     at = bisect_left(self.keys, key)
                     self.keys.insert(at, key)
                     self.prices.insert(at, text)
                 quantities[text] = quantity
             elif quantities.pop(text, None) is not None:
-                at = bisect_left(self.keys, key)
+                at = bisect_left(self.keys, self._key_of[text])
                 del self.keys[at], self.prices[at]
             changed.append(text)
             values.append(quantity)
@@ -130,10 +126,9 @@ class _Side:
 
     def beaten(self, rows: Sequence[tuple[str, str]], depth: int) -> list[tuple[str, str]]:
         """Rows that remove what is not among the best `depth` levels, and no worse than they."""
-        entries = [self._known.get(price) or self._learn(price) for price, _ in rows]
-        start = bisect_left(self.keys, min(entries)[0]) if rows and len(rows) >= depth else 0
-        # By their texts: of a number this long the hash is computed each time.
-        best = {text for _, text in entries}
+        best = {self._known.get(price) or self._learn(price) for price, _ in rows}
+        worst = min(map(self._key_of.__getitem__, best), default=0)
+        start = bisect_left(self.keys, worst) if rows and len(rows) >= depth else 0
         return [(price, "0") for price in self.prices[start:] if price not in best]
 
     def trim(self, depth: int) -> list[str]:
@@ -153,8 +148,7 @@ class _Side:
         return price, self.quantities[price]
 
     def columns(self, depth: int) -> Levels:
-        prices = self.prices[-depth:] if depth else self.prices[:]
-        prices.reverse()
+        prices = self.prices[: -depth - 1 : -1] if depth else self.prices[::-1]
         return prices, list(map(self.quantities.__getitem__, prices))
 
 
@@ -179,15 +173,15 @@ class OrderBook:
 
     def load(self, bids: Rows, asks: Rows) -> None:
         """Replaces the book."""
-        self._bids.load(bids)
-        self._asks.load(asks)
+        for side, rows in ((self._bids, bids), (self._asks, asks)):
+            side.load(*(list(zip(*rows, strict=True)) or ((), ())))
 
     def load_columns(
         self, bids: tuple[Sequence[str], Sequence[str]], asks: tuple[Sequence[str], Sequence[str]]
     ) -> None:
         """Replaces the book; prices and quantities as two columns a side."""
-        self._bids.load_columns(*bids)
-        self._asks.load_columns(*asks)
+        self._bids.load(*bids)
+        self._asks.load(*asks)
 
     def apply(self, bids: Rows, asks: Rows) -> tuple[Levels, Levels]:
         """Sets and removes levels; the same changes as canonical columns, "0" for removed."""

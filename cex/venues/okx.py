@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from itertools import chain
 from typing import Any
 from zlib import crc32
 
@@ -565,10 +564,12 @@ def checksum(book: Any, size: Decimal | None = None) -> int:
         (prices, amounts if size is None else [text(Decimal(amount) / size) for amount in amounts])
         for prices, amounts in book.snapshot(25)]
     both = min(len(bids), len(asks))
-    turns = chain.from_iterable(zip(bids, sold, asks, bought, strict=False))
-    rest = chain.from_iterable(zip(
-        (*bids[both:], *asks[both:]), (*sold[both:], *bought[both:]), strict=True))
-    value = crc32(":".join((*turns, *rest)).encode())
+    turns = [""] * (4 * both)
+    turns[::4], turns[1::4], turns[2::4], turns[3::4] = (
+        column[:both] for column in (bids, sold, asks, bought))
+    for row in zip((*bids[both:], *asks[both:]), (*sold[both:], *bought[both:]), strict=True):
+        turns += row
+    value = crc32(":".join(turns).encode())
     return value - (value >> 31 << 32)
 
 def read_books(payload: BookFrame, instrument: Instrument, received: int) -> Iterable[BookMessage]:

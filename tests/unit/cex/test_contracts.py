@@ -101,3 +101,11 @@ def test_pages_keep_their_cursors() -> None:
 
 def test_the_way_back_is_exact() -> None:
     assert in_contracts(Decimal("0.37"), btc()) == 37
+
+
+def test_a_contract_of_a_hundred_millionth_is_told_without_an_exponent() -> None:
+    message = BookMessage([("1", "3"), ("2", "0")], [("3", "250000000")])
+    told = in_base(message, Decimal("1E-8"))
+    assert told.bids == [("1", "0.00000003"), ("2", "0.00000000")]
+    assert Decimal(told.asks[0][1]) == Decimal("2.5")
+    assert "E" not in told.asks[0][1]
