@@ -4,6 +4,7 @@ cryptofeed's order book on the same frames. In one process, without sockets, in 
 import asyncio
 import contextlib
 import gc
+import itertools
 import logging
 import statistics
 import time
@@ -16,6 +17,7 @@ from bench import venue_frames
 from bench.case import Setting
 from bench.results import Result
 from bench.venue_frames import BookFrames
+from cex.engine.feeds import BookUpstream
 from cex.engine.messages import BookMessage
 from cex.engine.spec import Verdict
 from core.market import BookDelta, BookSnapshot, BookState
@@ -27,14 +29,16 @@ from tests.support.cex_fixtures import is_book
 TITLE = "a book update of each exchange"
 ORDER = 1.5
 
+_FRAMES = 5000  # of each venue, about
 _DEPTH = 20  # of a snapshot that is encoded, where each message is a whole book
 
 
 async def run(setting: Setting) -> list[Result]:
-    """Two figures a venue."""
+    """Three figures a venue."""
     results: list[Result] = []
-    rounds = 2 if setting.quick else 7
     for frames in await asyncio.to_thread(venue_frames.found):
+        # A short recording is played more often.
+        rounds = 2 if setting.quick else max(7, min(25, _FRAMES // len(frames.changes)))
         results += await _measured(frames, rounds)
         await asyncio.sleep(0)
     return results
@@ -125,22 +129,34 @@ def _timed(work: Callable[[], None]) -> float:
 
 
 def _ours(frames: BookFrames, encode: bool) -> Callable[[], None]:
-    """The engine's way from bytes to what subscribers are told, and to the bytes that they get."""
-    topic, parse = frames.parser()
-    route = frames.spec.streams[frames.spec.channels[Channel.BOOK].stream].route
-    sync, instrument = frames.begun(), frames.instrument
-    take = sync.message
+    """The engine's way from a websocket's frame to its subscribers, of which one is here; with
+    `encode` it makes the bytes that all of them get."""
+    channel = frames.spec.channels[Channel.BOOK]
+    assert channel.book is not None
+    numbers = itertools.count(1)
+
+    def subscriber(event: Any) -> None:
+        if encode:
+            _encoded(event, next(numbers))
+
+    def loud(*what: Any) -> None:
+        raise AssertionError(str(what))
+
+    async def no_snapshot(*what: Any) -> BookMessage:
+        raise AssertionError("a snapshot is asked for")
+
+    upstream = BookUpstream(
+        "book", channel, channel.book, frames.instrument, loud, no_snapshot, loud, lambda: 1
+    )
+    upstream.sync = frames.begun()
+    upstream.sinks.append(subscriber)
+    route, parsers = frames.spec.streams[channel.stream].route, upstream.topics
 
     def work() -> None:
-        sequence = 0
         for frame in frames.changes:
-            for item in route(frame):
-                if type(item) is tuple and item[0] == topic:
-                    for message in parse(item[1], instrument, 1):
-                        told = take(message, 1)  # type: ignore[arg-type]
-                        if encode and told is not None:
-                            sequence += 1
-                            _encoded(told, sequence)
+            for item in route(frame):  # as cex.engine.websocket and topics do
+                if type(item) is tuple and (parser := parsers.get(item[0])) is not None:
+                    upstream.data(parser, item[1], 1)
 
     return work
 
