@@ -15,6 +15,11 @@ Unsubscribe = Callable[[], None]
 class PoolNetwork(Network, Protocol):
     """Every method raises CambistError, and nothing else, on failure."""
 
+    @property
+    def why_unknown(self) -> str:
+        """Why the chain's head is not known; empty while it is."""
+        ...
+
     async def multicall(
         self, calls: Sequence[Call], block: int | str = "latest"
     ) -> Sequence[bytes | CallError]: ...

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from chains.evm.model import Block
 from core.errors import CambistError, Reason, Refused
-from core.ports import Health
 from dex.families.curve import Content
 from dex.family import BlockHash, StateReader
 from dex.network import PoolNetwork, Unsubscribe
@@ -96,9 +95,8 @@ class PoolStates:
     @property
     def why_not_live(self) -> str:
         """What is wrong with the state; empty while it may be traded on."""
-        condition = self._network.condition
-        if condition.health not in (Health.READY, Health.DEGRADED):
-            return f"the chain is {condition.health.name}: {condition.reason}"
+        if why := self._network.why_unknown:
+            return f"the chain's head is not known: {why}"
         if self.trouble:
             return self.trouble
         lag = self._network.height - self.block

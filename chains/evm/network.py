@@ -89,12 +89,18 @@ class EvmNetwork:
         return self._info
 
     @property
+    def why_unknown(self) -> str:
+        """Why the chain's head is not known; empty while it is. Cheap: each quote asks."""
+        if self._heads.trouble is not None:
+            return self._heads.trouble.message
+        return "" if self._heads.head is not None else "no block seen yet"
+
+    @property
     def condition(self) -> Condition:
-        trouble = self._heads.trouble
-        if trouble is not None:
-            return Condition(Health.DOWN, trouble.message, self._head_time)
-        if self._heads.head is None:
-            return Condition(Health.STARTING, "no block seen yet", self._started)
+        if why := self.why_unknown:
+            down = self._heads.trouble is not None
+            since = self._head_time if down else self._started
+            return Condition(Health.DOWN if down else Health.STARTING, why, since)
         if self._is_stale():
             return Condition(Health.DEGRADED, "no new block for long", self._head_time)
         notices = "; ".join([*self.rpc.ranking.strangers, *self._watcher.notices])

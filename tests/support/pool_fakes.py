@@ -76,6 +76,10 @@ class FakeNetwork:
     def condition(self) -> Condition:
         return Condition(self.health, "said the test")
 
+    @property
+    def why_unknown(self) -> str:
+        return "" if self.health in (Health.READY, Health.DEGRADED) else "said the test"
+
     async def multicall(self, calls: Sequence[Call], block: int | str = "latest") -> list[Answer]:
         self.reads.append((len(calls), block))
         await asyncio.sleep(0)
