@@ -91,11 +91,16 @@ def reflection_endpoints(services: Sequence[str]) -> dict[str, Endpoint]:
         async def asked() -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
             async for raw in call.messages():
                 try:
-                    yield reflection_pb2.ServerReflectionRequest.FromString(raw)
+                    request = reflection_pb2.ServerReflectionRequest.FromString(raw)
                 except ValueError:
                     raise CallFailed(
                         Status.INVALID_ARGUMENT, "no ServerReflectionRequest"
                     ) from None
+                # The library finds services, and not their methods.
+                service, _, _ = request.file_containing_symbol.rpartition(".")
+                if service in services:
+                    request.file_containing_symbol = service
+                yield request
 
         servicer = aio.ReflectionServicer(service_names=(*services, HEALTH, *REFLECTION))
         async for told in servicer.ServerReflectionInfo(asked(), None):

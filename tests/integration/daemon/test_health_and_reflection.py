@@ -83,6 +83,18 @@ async def test_reflection_tells_every_method_with_all_that_it_needs(
             assert found.WhichOneof("message_response") == "file_descriptor_response"
 
 
+async def test_reflection_tells_where_a_method_is(channel: grpc.aio.Channel) -> None:
+    asked = [
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol=f"{symbol}.PlaceOrder")
+        for symbol in ("cambist.v1.TradingService", "cambist.v1.NoService")
+    ]
+    found, missing = await reflect(channel, asked)
+    names = [FileDescriptorProto.FromString(raw).name
+             for raw in found.file_descriptor_response.file_descriptor_proto]  # fmt: skip
+    assert "cambist/v1/trading.proto" in names
+    assert missing.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
+
+
 async def reflect(
     channel: grpc.aio.Channel, requests: Sequence[reflection_pb2.ServerReflectionRequest]
 ) -> list[reflection_pb2.ServerReflectionResponse]:
