@@ -4,7 +4,7 @@ JSON-RPC 2.0 over HTTP: https://www.jsonrpc.org/specification, https://ethereum.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -172,6 +172,15 @@ async def post(
     except aiohttp.ClientError as error:
         raise NodeTrouble(f"{type(error).__name__}: {error}"[:200]) from error
     return _sort_out(content, len(requests))
+
+
+def strangers(nodes: Iterable[Node]) -> list[str]:
+    """Nodes of other chains, in words: their urls are mistakes."""
+    return [
+        f"{node.label} {node.stranger}: mend the network's urls in the configuration"
+        for node in nodes
+        if node.stranger
+    ]
 
 
 def _sort_out(content: bytes, count: int) -> list[Answer]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from chains.budget import Budget
-from chains.nodes import Node, NodeTrouble
+from chains.nodes import Node, NodeTrouble, strangers
 from chains.racing import OFTEN_OUTRUN
 from core.clock import Clock
 from core.errors import CambistError, Reason
@@ -58,12 +58,8 @@ class Ranking:
 
     @property
     def strangers(self) -> list[str]:
-        """Nodes of other chains, in words: their urls are mistakes."""
-        return [
-            f"{node.label} {node.stranger}: mend the network's urls in the configuration"
-            for node in self._nodes
-            if node.stranger
-        ]
+        """See chains.nodes."""
+        return strangers(self._nodes)
 
     def unavailable(self, network: str) -> CambistError:
         """NODE_UNAVAILABLE, with what is wrong with each node."""

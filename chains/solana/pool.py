@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 
 from chains.budget import Budget
-from chains.nodes import THROTTLED, Node, NodeError, NodeTrouble, post
+from chains.nodes import THROTTLED, Node, NodeError, NodeTrouble, post, strangers
 from chains.racing import OFTEN_OUTRUN, patience, race
 from chains.solana import reasons
 from chains.solana.wire import EpochInfo, Valued
@@ -94,12 +94,8 @@ class RpcPool:
 
     @property
     def strangers(self) -> list[str]:
-        """Nodes of other clusters, in words: their urls are mistakes."""
-        return [
-            f"{node.label} {node.stranger}: mend the network's urls in the configuration"
-            for node in self.nodes
-            if node.stranger
-        ]
+        """See chains.nodes."""
+        return strangers(self.nodes)
 
     async def close(self) -> None:
         """Ends all connections."""
