@@ -229,7 +229,8 @@ class Dispatcher:
         self, call: Call, method: Method, error: Exception, request: Message | None = None
     ) -> CallFailed:
         """How a call ends whose handler raised this; logged if it is a bug."""
-        secrets = [_token(call)] if _token(call) else []
+        token = _token(call)
+        secrets = [token] if token else []
         secrets += secrets_of(request) if request is not None else ()
         if not isinstance(error, CambistError):
             incident = token_hex(4)

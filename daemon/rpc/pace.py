@@ -36,14 +36,18 @@ class Pace:
 
     def __init__(self, rate: int, now: Callable[[], int] = time.monotonic_ns) -> None:
         self._between = SECOND // rate if rate else 0
-        self.bounded = bool(rate)
         self._now = now
         self._callers: dict[str, _Caller] = {}
+
+    @property
+    def bounded(self) -> bool:
+        """Whether anybody may have to wait."""
+        return self._between > 0
 
     async def turn(self, who: str, size: int = 0) -> None:
         """Returns when it is the caller's turn; a request of `size` bytes takes one for each
         `TURN_BYTES`. Raises RATE_LIMITED, with a delay."""
-        if not self._between:
+        if not self.bounded:
             return
         now = self._now()
         costs = min(self._between * (1 + size // TURN_BYTES), SECOND)
