@@ -3,7 +3,6 @@
 Sixteen callers are calls at once of one program, which shares the machine with the daemon.
 """
 
-import asyncio
 import json
 import statistics
 from contextlib import AsyncExitStack
@@ -45,25 +44,22 @@ async def run(setting: Setting) -> list[Result]:
                 await child.answer()
             rates, times, peers = [], [], []
             for _ in range(rounds):
-                rates.append(
-                    len((await _told([many], seconds))[0]) / float(seconds)
-                )  # float: seconds
-                times += (await _told([alone], seconds))[0]
-                peers += (await _told([web3], f"quotes {seconds}"))[0]
+                rates.append(len(await _told(many, seconds)) / float(seconds))  # float: seconds
+                times += await _told(alone, seconds)
+                peers += await _told(web3, f"quotes {seconds}")
             found += _quotes(venue, statistics.median(rates), times, peers)
         ours: list[int] = []
         theirs: list[int] = []
         for _ in range(rounds):
-            ours += (await _told([swapper], str(swaps)))[0]
-            theirs += (await _told([web3], f"swaps {swaps}"))[0]
+            ours += await _told(swapper, str(swaps))
+            theirs += await _told(web3, f"swaps {swaps}")
     return [*found, _swaps(ours, theirs)]
 
 
-async def _told(children: list[Child], word: str) -> list[list[int]]:
-    for child in children:
-        await child.say(word)
-    answers = await asyncio.gather(*(child.answer() for child in children))
-    return [answer["times"] for answer in answers]
+async def _told(child: Child, word: str) -> list[int]:
+    await child.say(word)
+    times: list[int] = (await child.answer())["times"]
+    return times
 
 
 def _chain(folder: Path) -> list[str]:
